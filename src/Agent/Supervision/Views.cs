@@ -1,0 +1,71 @@
+namespace Appliance.Agent.Supervision;
+
+/// <summary>What the supervisor knows, as one immutable value: the last pass's findings. Read by Health and Control.</summary>
+internal sealed record SupervisionView(EngineView Engine, ReleaseView? Release, IReadOnlyList<ServiceView> Services)
+{
+    public ServiceView? Service(string name) => Services.FirstOrDefault(s => s.Name == name);
+}
+
+/// <param name="Since">Since when the engine is reachable, or not.</param>
+/// <param name="Error">Why it is not reachable; null while it is.</param>
+internal sealed record EngineView(
+    bool Reachable,
+    string Endpoint,
+    string Version,
+    string ApiVersion,
+    bool LiveRestore,
+    DateTimeOffset Since,
+    string? Error
+);
+
+internal sealed record ReleaseView(string Product, string Version, string Source);
+
+internal enum ServiceState
+{
+    Pending,
+    Waiting,
+    Starting,
+    Running,
+    Unhealthy,
+    BackingOff,
+    Completed,
+    Failed,
+    Stopped,
+    Stopping,
+}
+
+/// <param name="Explanation">One sentence that says why the service is in this state.</param>
+/// <param name="Ready">Replicas that run and are healthy.</param>
+internal sealed record ServiceView(
+    string Name,
+    ServiceState State,
+    string Explanation,
+    DateTimeOffset Since,
+    string Image,
+    int Replicas,
+    int Ready,
+    int Restarts,
+    string RestartPolicy,
+    IReadOnlyList<string> Ports,
+    IReadOnlyList<DependencyView> DependsOn,
+    IReadOnlyList<ContainerView> Containers
+);
+
+internal sealed record DependencyView(string Service, string Condition, bool Satisfied);
+
+internal sealed record ContainerView(
+    string Id,
+    string Name,
+    int Replica,
+    string State,
+    string Health,
+    DateTimeOffset? CreatedAt,
+    DateTimeOffset? StartedAt,
+    DateTimeOffset? FinishedAt,
+    int ExitCode,
+    bool OomKilled,
+    DateTimeOffset? NextAttemptAt,
+    int Restarts,
+    string ImageId,
+    IReadOnlyList<string> Networks
+);
