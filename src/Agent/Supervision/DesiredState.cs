@@ -1,0 +1,86 @@
+using Appliance.Docker;
+
+namespace Appliance.Agent.Supervision;
+
+/// <summary>What the release wants of the engine. Built once for a release; names are the engine's own.</summary>
+internal sealed record DesiredState(
+    string Project,
+    IReadOnlyDictionary<string, DesiredNetwork> Networks,
+    IReadOnlyDictionary<string, DesiredVolume> Volumes,
+    IReadOnlyDictionary<string, DesiredImage> Images,
+    IReadOnlyList<DesiredService> Services
+)
+{
+    public DesiredService? Service(string name) => Services.FirstOrDefault(s => s.Name == name);
+}
+
+/// <param name="ConfigHash">Changes whenever anything about the network but its name does.</param>
+internal sealed record DesiredNetwork(string Name, string ConfigHash, NetworkCreate Create);
+
+internal sealed record DesiredVolume(string Name, VolumeCreate Create);
+
+/// <param name="Id">The image's id, when an archive of the release tells it; null when only the engine can.</param>
+/// <param name="Archive">The docker-archive that holds the image; null when it must be on the engine already.</param>
+internal sealed record DesiredImage(string Reference, string? Id, string? Archive);
+
+internal enum RestartRule
+{
+    /// <summary>Whatever ended it, it runs again.</summary>
+    Always,
+
+    /// <summary>An end with 0 completes it; any other is tried again.</summary>
+    OnFailure,
+
+    /// <summary>It runs once.</summary>
+    Never,
+}
+
+internal enum DependencyCondition
+{
+    Started,
+    Healthy,
+    Completed,
+}
+
+internal sealed record DesiredDependency(string Service, DependencyCondition Condition)
+{
+    /// <summary>The condition in Compose's words.</summary>
+    public string InWords =>
+        Condition switch
+        {
+            DependencyCondition.Started => "service_started",
+            DependencyCondition.Healthy => "service_healthy",
+            _ => "service_completed_successfully",
+        };
+}
+
+/// <summary>A network a container is attached to, by the names its peers find it under.</summary>
+internal sealed record Attachment(string Network, IReadOnlyList<string> Aliases, string? Ipv4Address);
+
+/// <param name="RestartPolicy">As the release declares it, for people to read.</param>
+/// <param name="MaxFailures">The N of <c>on-failure:N</c>: after that many failures in a row, an alarm, and the slowest pace.</param>
+/// <param name="HasProbes">Whether <c>x-appliance</c> probes it: then it is not healthy before Health has said so.</param>
+/// <param name="ConfigHash">Changes whenever a container of the service would have to be made anew.</param>
+internal sealed record DesiredService(
+    string Name,
+    string Image,
+    int Replicas,
+    RestartRule Restart,
+    string RestartPolicy,
+    int? MaxFailures,
+    bool HasProbes,
+    TimeSpan StopGrace,
+    string ConfigHash,
+    IReadOnlyList<DesiredDependency> DependsOn,
+    IReadOnlyList<Attachment> Attachments,
+    IReadOnlyList<string> Volumes,
+    ContainerCreate Create
+);
+
+/// <summary>One replica of a service: what a container is made for.</summary>
+internal readonly record struct Slot(string Service, int Replica)
+{
+    public override string ToString() => $"{Service}/{Replica}";
+
+    public string ContainerName(string project) => $"{project}-{Service}-{Replica}";
+}

@@ -1,0 +1,76 @@
+namespace Appliance.Agent.Supervision;
+
+/// <summary>What the engine shows of a project. Everything the planner decides on, and nothing else.</summary>
+internal sealed record ObservedState(
+    IReadOnlyList<ObservedContainer> Containers,
+    IReadOnlyDictionary<string, ObservedNetwork> Networks,
+    IReadOnlySet<string> Volumes,
+    IReadOnlyDictionary<string, string> ImageIds,
+    IReadOnlySet<string> LoadedImages
+)
+{
+    /// <summary>The id a desired image has on this engine; null when it is not there.</summary>
+    public string? IdOf(DesiredImage image) =>
+        image.Id is { } id ? (LoadedImages.Contains(id) ? id : null) : ImageIds.GetValueOrDefault(image.Reference);
+}
+
+/// <param name="Ours">Whether it carries the labels of a managed network.</param>
+internal sealed record ObservedNetwork(string Id, string Name, string? ConfigHash, bool Ours);
+
+internal enum RunState
+{
+    Created,
+    Running,
+    Paused,
+    Restarting,
+    Exited,
+    Dead,
+    Removing,
+}
+
+internal enum HealthState
+{
+    /// <summary>Nothing probes it: running is all that can be asked.</summary>
+    None,
+    Starting,
+    Healthy,
+    Unhealthy,
+}
+
+/// <param name="Slot">The slot that its labels name; null when they name none of this project's.</param>
+/// <param name="Networks">Network name to the network id that the endpoint is on.</param>
+/// <param name="Health">Docker's own health check.</param>
+/// <param name="HealthOutput">The last output of that check.</param>
+internal sealed record ObservedContainer(
+    string Id,
+    string Name,
+    Slot? Slot,
+    bool Ours,
+    string? ConfigHash,
+    string ImageId,
+    RunState State,
+    HealthState Health,
+    string HealthOutput,
+    int ExitCode,
+    bool OomKilled,
+    string Error,
+    DateTimeOffset? CreatedAt,
+    DateTimeOffset? StartedAt,
+    DateTimeOffset? FinishedAt,
+    string EngineRestartPolicy,
+    IReadOnlyDictionary<string, string> Networks,
+    IReadOnlyDictionary<string, string> Addresses,
+    IReadOnlyList<string> Ports
+)
+{
+    public bool IsUp => State is RunState.Running or RunState.Paused or RunState.Restarting;
+
+    public bool EverStarted => StartedAt is not null;
+
+    public TimeSpan RanFor => StartedAt is { } start && FinishedAt is { } end && end > start ? end - start : TimeSpan.Zero;
+
+    public string ShortId => Id.Length > 12 ? Id[..12] : Id;
+}
+
+/// <summary>What the Health room last said of a run of a container: a later start is another run.</summary>
+internal sealed record HealthVerdict(string ContainerId, DateTimeOffset RunStartedAt, HealthState State, string Output);

@@ -1,0 +1,157 @@
+namespace Appliance.Agent.Supervision;
+
+/// <summary>
+/// From what is wanted and what is there to what to do next. Pure. A plan holds only steps that can be taken now:
+/// what has to wait for them is planned on a later pass, from a fresh observation.
+/// </summary>
+internal static class Planner
+{
+    public static Plan Make(PlanningInputs inputs)
+    {
+        var steps = new List<Step>();
+        steps.AddRange(SharedSteps(inputs));
+
+        var services = new List<ServicePlan>();
+        foreach (var service in inputs.Desired.Services)
+            services.Add(PlanService(service, inputs, services));
+
+        steps.AddRange(services.SelectMany(s => s.Slots).SelectMany(s => s.Steps));
+        steps.AddRange(Orphans(inputs));
+
+        var due = steps.Where(s => IsDue(s, inputs)).ToList();
+        var completed = services.SelectMany(s => s.Slots).Select(s => s.Completed).OfType<Storage.Completion>().ToList();
+        var wakeAt = services
+            .SelectMany(s => s.Slots)
+            .Select(s => s.NextAttempt)
+            .Concat(steps.Select(s => inputs.Failures.GetValueOrDefault(s.Lane)?.RetryAt))
+            .Where(t => t > inputs.Now)
+            .Min();
+        return new Plan(due, services, completed, wakeAt);
+    }
+
+    private static bool IsDue(Step step, PlanningInputs inputs) =>
+        !inputs.InFlight.ContainsKey(step.Lane)
+        && (inputs.Failures.GetValueOrDefault(step.Lane) is not { } failure || failure.RetryAt <= inputs.Now);
+
+    private static ServicePlan PlanService(DesiredService service, PlanningInputs inputs, List<ServicePlan> earlier)
+    {
+        var dependencies = service.DependsOn.Select(d => new DependencyView(d.Service, d.InWords, Satisfied(d, earlier))).ToList();
+        var obstacle = service
+            .DependsOn.Where((_, i) => !dependencies[i].Satisfied)
+            .Select(d => (d, earlier.FirstOrDefault(s => s.Service.Name == d.Service)))
+            .Select(pair => Obstacle(pair.d, pair.Item2))
+            .FirstOrDefault();
+
+        var slots = Enumerable
+            .Range(1, service.Replicas)
+            .Select(n => new SlotPlanner(service, new Slot(service.Name, n), obstacle, inputs).Decide())
+            .ToList();
+        if (slots.Count == 0)
+            return new ServicePlan(service, ServiceState.Stopped, "The release asks for 0 replicas.", dependencies, slots);
+
+        var worst = slots.MaxBy(s => Gravity(s.State))!;
+        var explanation = slots.Count == 1 ? worst.Explanation : OfSeveral(slots, worst);
+        return new ServicePlan(service, worst.State, explanation, dependencies, slots);
+    }
+
+    private static bool Satisfied(DesiredDependency dependency, List<ServicePlan> earlier)
+    {
+        if (earlier.FirstOrDefault(s => s.Service.Name == dependency.Service) is not { } plan)
+            return false;
+        return dependency.Condition switch
+        {
+            DependencyCondition.Healthy => plan.Slots.All(s => s.State is ServiceState.Running),
+            DependencyCondition.Completed => plan.Slots.All(s => s.State is ServiceState.Completed),
+            _ => plan.Slots.All(s => s.State is ServiceState.Completed || s.Container is { IsUp: true }),
+        };
+    }
+
+    private static string Obstacle(DesiredDependency dependency, ServicePlan? plan)
+    {
+        var wanted = dependency.Condition switch
+        {
+            DependencyCondition.Healthy => "to be healthy",
+            DependencyCondition.Completed => "to complete",
+            _ => "to start",
+        };
+        return plan is null
+            ? $"{dependency.Service} {wanted}, which the release does not have"
+            : $"{dependency.Service} {wanted}; {dependency.Service} is {Words.Of(plan.State)}";
+    }
+
+    private static string OfSeveral(List<SlotPlan> slots, SlotPlan worst)
+    {
+        var ready = slots.Count(s => s.State is ServiceState.Running);
+        return ready == slots.Count
+            ? $"All {slots.Count} replicas are running. {worst.Explanation}"
+            : $"{ready} of {slots.Count} replicas are running. Replica {worst.Slot.Replica}: {worst.Explanation}";
+    }
+
+    private static int Gravity(ServiceState state) =>
+        state switch
+        {
+            ServiceState.Failed => 9,
+            ServiceState.BackingOff => 8,
+            ServiceState.Unhealthy => 7,
+            ServiceState.Waiting => 6,
+            ServiceState.Pending => 5,
+            ServiceState.Starting => 4,
+            ServiceState.Stopping => 3,
+            ServiceState.Stopped => 2,
+            ServiceState.Completed => 1,
+            _ => 0,
+        };
+
+    private static IEnumerable<Step> SharedSteps(PlanningInputs inputs)
+    {
+        var (desired, observed) = (inputs.Desired, inputs.Observed);
+        foreach (var network in desired.Networks.Values)
+        {
+            if (!observed.Networks.TryGetValue(network.Name, out var found))
+                yield return new Step.CreateNetwork(network, $"network {network.Name} does not exist");
+            else if (found.ConfigHash != network.ConfigHash)
+                yield return new Step.ReplaceNetwork(
+                    network,
+                    found.Id,
+                    found.Ours
+                        ? $"network {network.Name} has settings of another release"
+                        : $"network {network.Name} exists, but was not made by the agent"
+                );
+        }
+
+        foreach (var volume in desired.Volumes.Values.Where(v => !observed.Volumes.Contains(v.Name)))
+            yield return new Step.CreateVolume(volume, $"volume {volume.Name} does not exist");
+
+        foreach (var image in desired.Images.Values)
+        {
+            if (observed.IdOf(image) is not { } id)
+            {
+                if (image.Archive is not null)
+                    yield return new Step.LoadImage(image, $"the engine does not hold image {image.Reference}");
+            }
+            else if (observed.ImageIds.GetValueOrDefault(image.Reference) != id)
+                yield return new Step.TagImage(image, id, $"image {image.Reference} had lost its tag");
+        }
+    }
+
+    private static IEnumerable<Step> Orphans(PlanningInputs inputs)
+    {
+        var wanted = inputs
+            .Desired.Services.SelectMany(s => Enumerable.Range(1, s.Replicas).Select(n => new Slot(s.Name, n)))
+            .ToHashSet();
+        foreach (var container in inputs.Observed.Containers.Where(c => c.Ours && !(c.Slot is { } s && wanted.Contains(s))))
+            yield return new Step.Remove(
+                container.Id,
+                container.Name,
+                TimeSpan.FromSeconds(10),
+                $"{container.Name} belongs to no service of the release"
+            );
+
+        var inUse = inputs.Observed.Containers.SelectMany(c => c.Networks.Values).ToHashSet();
+        foreach (var network in inputs.Observed.Networks.Values)
+        {
+            if (network.Ours && !inputs.Desired.Networks.ContainsKey(network.Name) && !inUse.Contains(network.Id))
+                yield return new Step.RemoveNetwork(network.Id, network.Name, $"network {network.Name} is not in the release");
+        }
+    }
+}

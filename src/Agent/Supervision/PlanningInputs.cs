@@ -1,0 +1,53 @@
+using Appliance.Agent.Storage;
+
+namespace Appliance.Agent.Supervision;
+
+/// <summary>Everything a plan depends on. The same inputs give the same plan.</summary>
+/// <param name="Verdicts">By container id.</param>
+/// <param name="AskedRestarts">Who asked for a restart of a slot, with the reason.</param>
+/// <param name="InFlight">Steps under way when the observation began, by lane.</param>
+/// <param name="Failures">By lane.</param>
+internal sealed record PlanningInputs(
+    DesiredState Desired,
+    ObservedState Observed,
+    IReadOnlyDictionary<string, StopWish> Stopped,
+    IReadOnlyDictionary<string, RestartRecord> Restarts,
+    IReadOnlyDictionary<string, Completion> Completions,
+    IReadOnlyDictionary<string, HealthVerdict> Verdicts,
+    IReadOnlyDictionary<Slot, string> AskedRestarts,
+    IReadOnlyDictionary<string, Step> InFlight,
+    IReadOnlyDictionary<string, StepFailure> Failures,
+    Backoff Backoff,
+    DateTimeOffset Now
+);
+
+/// <param name="Completed">One-shot slots found to have ended well, to be remembered when their container is gone.</param>
+/// <param name="WakeAt">When time alone makes another step due.</param>
+internal sealed record Plan(
+    IReadOnlyList<Step> Steps,
+    IReadOnlyList<ServicePlan> Services,
+    IReadOnlyList<Completion> Completed,
+    DateTimeOffset? WakeAt
+);
+
+internal sealed record ServicePlan(
+    DesiredService Service,
+    ServiceState State,
+    string Explanation,
+    IReadOnlyList<DependencyView> Dependencies,
+    IReadOnlyList<SlotPlan> Slots
+)
+{
+    public int Ready => Slots.Count(s => s.State is ServiceState.Running);
+}
+
+/// <param name="Container">The container that stands for the slot; null when there is none.</param>
+/// <param name="Health">Docker's check and the release's probes taken together.</param>
+internal sealed record SlotPlan(Slot Slot, ServiceState State, string Explanation)
+{
+    public ObservedContainer? Container { get; init; }
+    public HealthState Health { get; init; }
+    public DateTimeOffset? NextAttempt { get; init; }
+    public Completion? Completed { get; init; }
+    public IReadOnlyList<Step> Steps { get; init; } = [];
+}

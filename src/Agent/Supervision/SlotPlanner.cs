@@ -1,0 +1,302 @@
+using Appliance.Agent.Storage;
+
+namespace Appliance.Agent.Supervision;
+
+/// <summary>Decides for one replica of a service: its state, the sentence that explains it, and the next step.</summary>
+/// <param name="obstacle">What its dependencies make it wait for; null when they are as they should be.</param>
+internal sealed class SlotPlanner(DesiredService service, Slot slot, string? obstacle, PlanningInputs inputs)
+{
+    private readonly string name = slot.ContainerName(inputs.Desired.Project);
+    private readonly List<ObservedContainer> held = [.. inputs.Observed.Containers.Where(c => c.Slot == slot)];
+    private readonly RestartRecord? record = inputs.Restarts.GetValueOrDefault(slot.ToString());
+    private readonly StepFailure? failure = inputs.Failures.GetValueOrDefault(slot.ToString());
+
+    public SlotPlan Decide()
+    {
+        var current = held.Where(IsCurrent).OrderByDescending(c => c.IsUp).ThenBy(c => c.CreatedAt).FirstOrDefault();
+        var plan =
+            inputs.InFlight.GetValueOrDefault(slot.ToString()) is { } step ? UnderWay(step)
+            : inputs.Stopped.GetValueOrDefault(service.Name) is { } wish ? Stopped(wish)
+            : current is null ? Absent()
+            : current.State is RunState.Dead or RunState.Removing ? Broken(current)
+            : Misplaced(current) is { } repair ? repair
+            : current.IsUp ? Up(current)
+            : Down(current);
+        return plan with { Container = current, Health = current is null ? HealthState.None : HealthOf(current).State };
+    }
+
+    private bool IsCurrent(ObservedContainer container) =>
+        container.Ours
+        && container.ConfigHash == service.ConfigHash
+        && (inputs.Desired.Images[service.Image].Id is not { } image || container.ImageId == image);
+
+    private IEnumerable<ObservedContainer> Others(ObservedContainer? current) => held.Where(c => c.Id != current?.Id);
+
+    private SlotPlan UnderWay(Step step) =>
+        step switch
+        {
+            Step.Stop => State(ServiceState.Stopping, $"It is being stopped: {step.Found}."),
+            Step.Remove => State(ServiceState.Pending, $"A container is being removed: {step.Found}."),
+            _ => State(ServiceState.Starting, $"It is being put right: {step.Found}."),
+        };
+
+    private SlotPlan Stopped(StopWish wish)
+    {
+        var by = wish.Reason.Length > 0 ? $"{wish.By} ({wish.Reason})" : wish.By;
+        if (held.FirstOrDefault(c => c.IsUp) is { } up)
+            return State(ServiceState.Stopping, $"Stopping, as {by} asked.", new Step.Stop(up.Id, up.Name, service.StopGrace, $"{by} asked for it"));
+        return State(
+            ServiceState.Stopped,
+            $"Stopped by {by} at {Words.At(wish.Since)}; `appliancectl services start {service.Name}` starts it."
+        );
+    }
+
+    private SlotPlan Absent()
+    {
+        if (inputs.Completions.GetValueOrDefault(slot.ToString()) is { } done && done.ConfigHash == service.ConfigHash)
+            return State(ServiceState.Completed, $"Completed at {Words.At(done.At)} with exit code {done.ExitCode}.");
+        if (obstacle is not null)
+            return State(ServiceState.Waiting, $"Waiting for {obstacle}.");
+        if (Unprepared() is { } unprepared)
+            return unprepared;
+        if (failure is { } f && f.RetryAt > inputs.Now)
+            return Later(f.RetryAt, $"Its container could not be made: {f.Error}.");
+
+        // Whatever holds the name keeps running until its successor is made.
+        if (inputs.Observed.Containers.FirstOrDefault(c => c.Name == name) is { } holder)
+        {
+            var aside = $"{name}-old-{holder.ShortId[..6]}";
+            var found = holder.Ours
+                ? $"{name} was made for other settings of the service"
+                : $"{name} is not the agent's container: its labels are missing";
+            return State(ServiceState.Starting, $"It is being replaced: {found}.", new Step.Rename(holder.Id, name, aside, found));
+        }
+
+        var image = inputs.Observed.IdOf(inputs.Desired.Images[service.Image])!;
+        return State(
+            ServiceState.Starting,
+            "Its container is being made.",
+            new Step.Create(service, name, image, held.Count > 0 ? $"{name} has to be replaced" : $"{name} does not exist")
+        );
+    }
+
+    /// <summary>What the container needs and the engine does not have yet.</summary>
+    private SlotPlan? Unprepared()
+    {
+        var image = inputs.Desired.Images[service.Image];
+        if (inputs.Observed.IdOf(image) is null)
+            return image.Archive is null
+                ? State(ServiceState.Failed, $"Image {image.Reference} is neither in the release's images nor on the engine.")
+                : Missing($"image {image.Reference}", "loaded");
+        foreach (var network in service.Attachments.Select(a => a.Network).Where(n => !inputs.Observed.Networks.ContainsKey(n)))
+            return Missing($"network {network}", "made");
+        foreach (var volume in service.Volumes.Where(v => !inputs.Observed.Volumes.Contains(v)))
+            return Missing($"volume {volume}", "made");
+        return null;
+    }
+
+    private SlotPlan Missing(string subject, string verb) =>
+        inputs.Failures.GetValueOrDefault(subject) is { } f
+            ? Later(f.RetryAt, $"Its {subject} could not be {verb}: {f.Error}.")
+            : State(ServiceState.Pending, $"Its {subject} is being {verb}.");
+
+    private SlotPlan Broken(ObservedContainer current) =>
+        current.State is RunState.Removing
+            ? State(ServiceState.Pending, "The engine is removing its container.")
+            : State(
+                ServiceState.Pending,
+                "The engine could not remove its container; it is removed and made anew.",
+                new Step.Remove(current.Id, current.Name, TimeSpan.Zero, $"{current.Name} is dead")
+            );
+
+    /// <summary>What is put right without touching the process.</summary>
+    private SlotPlan? Misplaced(ObservedContainer current)
+    {
+        if (current.Name != name)
+        {
+            var holder = inputs.Observed.Containers.FirstOrDefault(c => c.Name == name);
+            var rename = holder is null
+                ? new Step.Rename(current.Id, current.Name, name, $"{name} had been renamed to {current.Name}")
+                : new Step.Rename(
+                    holder.Id,
+                    name,
+                    $"{name}-old-{holder.ShortId[..6]}",
+                    $"another container, {holder.ShortId}, holds the name {name}"
+                );
+            return State(ServiceState.Starting, $"It is given back its name: {rename.Found}.", rename);
+        }
+
+        if (current.EngineRestartPolicy is not ("" or "no"))
+            return State(
+                ServiceState.Starting,
+                "Its restart policy is being put right.",
+                new Step.TakeOverRestarts(
+                    current.Id,
+                    name,
+                    $"{name} had the engine's restart policy {current.EngineRestartPolicy}"
+                )
+            );
+
+        foreach (var attachment in service.Attachments)
+        {
+            if (!inputs.Observed.Networks.TryGetValue(attachment.Network, out var network))
+                return current.IsUp ? null : Missing($"network {attachment.Network}", "made");
+            if (!current.Networks.TryGetValue(attachment.Network, out var on) || (on.Length > 0 && on != network.Id))
+                return State(
+                    ServiceState.Starting,
+                    $"It is being connected to {attachment.Network}.",
+                    new Step.Connect(current.Id, name, attachment, on, $"{name} was not connected to {attachment.Network}")
+                );
+        }
+
+        return null;
+    }
+
+    private SlotPlan Up(ObservedContainer current)
+    {
+        if (inputs.AskedRestarts.GetValueOrDefault(slot) is { } asked)
+            return State(
+                ServiceState.Starting,
+                $"It is being restarted: {asked}.",
+                new Step.Restart(current.Id, name, service.StopGrace, Asked: true, asked)
+            );
+        if (current.State is RunState.Paused)
+            return State(
+                ServiceState.Starting,
+                "It had been paused.",
+                new Step.Unpause(current.Id, name, $"{name} was paused")
+            );
+
+        var (health, output) = HealthOf(current);
+        if (health is HealthState.Unhealthy)
+            return Unhealthy(current, output);
+        if (health is HealthState.Starting)
+            return State(
+                ServiceState.Starting,
+                $"Running since {Words.At(current.StartedAt ?? inputs.Now)}, and not proven healthy yet."
+                    + (output.Length > 0 ? $" The last check said: {Words.Brief(output)}" : "")
+            );
+
+        // Proven: what it replaced may go.
+        var leftovers = Others(current)
+            .Select(old => new Step.Remove(old.Id, old.Name, service.StopGrace, $"{old.Name} has been replaced"));
+        var since = Words.At(current.StartedAt ?? inputs.Now);
+        var plan = State(
+            ServiceState.Running,
+            health is HealthState.Healthy ? $"Running and healthy since {since}." : $"Running since {since}."
+        );
+        return plan with { Steps = [.. leftovers.Take(1).Select(s => s with { Slot = slot })] };
+    }
+
+    private SlotPlan Unhealthy(ObservedContainer current, string output)
+    {
+        var said = output.Length > 0 ? $": {Words.Brief(output)}" : "";
+        if (obstacle is not null)
+            return State(
+                ServiceState.Unhealthy,
+                $"Unhealthy{said}. It is not restarted, because it needs {obstacle}."
+            );
+
+        // A service that takes minutes to fail would otherwise look new each time.
+        var ranFor = inputs.Now - (current.StartedAt ?? inputs.Now);
+        var streak = inputs.Backoff.StreakAfter(record, ranFor / 10);
+        if (DueAt(streak) is { } due && due > inputs.Now)
+            return State(
+                ServiceState.Unhealthy,
+                $"Unhealthy{said}. Restarted {Words.Times(record!.Count)} already; the next restart is at {Words.At(due)}."
+            ) with
+            {
+                NextAttempt = due,
+            };
+        return State(
+            ServiceState.Unhealthy,
+            $"Unhealthy{said}. It is being restarted.",
+            new Step.Restart(current.Id, name, service.StopGrace, Asked: false, $"{name} was unhealthy{said}")
+        );
+    }
+
+    private SlotPlan Down(ObservedContainer current)
+    {
+        var ended = $"{name} {Words.End(current)}";
+        if (inputs.AskedRestarts.GetValueOrDefault(slot) is { } asked)
+            return Start(current, asked, again: false);
+
+        if (current.State is RunState.Exited && current.EverStarted && service.Restart is not RestartRule.Always)
+        {
+            if (current.ExitCode == 0 && current.Error.Length == 0)
+                return State(
+                    ServiceState.Completed,
+                    $"Completed at {Words.At(current.FinishedAt ?? inputs.Now)} with exit code 0."
+                ) with
+                {
+                    Completed = new Completion(slot.ToString(), service.ConfigHash, current.FinishedAt ?? inputs.Now, 0),
+                };
+            if (service.Restart is RestartRule.Never)
+                return State(
+                    ServiceState.Failed,
+                    $"{Capital(Words.End(current))} at {Words.At(current.FinishedAt ?? inputs.Now)}, and `restart: no` says"
+                        + $" to leave it; `appliancectl services restart {service.Name}` tries it again."
+                );
+        }
+
+        if (obstacle is not null)
+            return State(
+                ServiceState.Waiting,
+                current.EverStarted ? $"{Capital(Words.End(current))}; it waits for {obstacle}." : $"Waiting for {obstacle}."
+            );
+        if (failure is { } f && f.RetryAt > inputs.Now)
+            return Later(f.RetryAt, $"It could not be started: {f.Error}.");
+        if (!current.EverStarted)
+            return Start(current, $"{name} was made, but not started", again: false);
+
+        var streak = inputs.Backoff.StreakAfter(record, current.RanFor);
+        if (DueAt(streak) is { } due && due > inputs.Now)
+            return Later(due, $"{Capital(Words.End(current))}, {Words.Times(streak + 1)} in a row.");
+        return Start(current, ended, again: true);
+    }
+
+    private SlotPlan Start(ObservedContainer current, string found, bool again)
+    {
+        // The one it replaces keeps its ports until this instant.
+        Step step = Others(current).FirstOrDefault(c => c.IsUp) is { } old
+            ? new Step.Switch(old.Id, current.Id, name, service.StopGrace, found)
+            : new Step.Start(current.Id, name, again, found);
+        return State(ServiceState.Starting, again ? $"It is being started again: {found}." : "It is being started.", step);
+    }
+
+    private DateTimeOffset? DueAt(int streak) =>
+        streak == 0 || record is null
+            ? null
+            : record.LastAt + inputs.Backoff.DelayAfter(streak, slot.ToString(), service.MaxFailures);
+
+    private (HealthState State, string Output) HealthOf(ObservedContainer container)
+    {
+        if (!container.IsUp)
+            return (HealthState.None, "");
+        var probed = !service.HasProbes ? (State: HealthState.None, Output: "")
+            : inputs.Verdicts.GetValueOrDefault(container.Id) is { } v && v.RunStartedAt == container.StartedAt
+                ? (v.State, v.Output)
+            : (HealthState.Starting, "");
+        var checkedByEngine = (State: container.Health, Output: container.HealthOutput);
+        foreach (var state in (HealthState[])[HealthState.Unhealthy, HealthState.Starting, HealthState.Healthy])
+        {
+            if (checkedByEngine.State == state)
+                return checkedByEngine;
+            if (probed.State == state)
+                return probed;
+        }
+
+        return (HealthState.None, "");
+    }
+
+    private SlotPlan Later(DateTimeOffset at, string why) =>
+        State(ServiceState.BackingOff, $"{why} The next try is at {Words.At(at)}.") with
+        {
+            NextAttempt = at,
+        };
+
+    private SlotPlan State(ServiceState state, string explanation, params IEnumerable<Step> steps) =>
+        new(slot, state, explanation) { Steps = [.. steps.Select(s => s with { Slot = slot })] };
+
+    private static string Capital(string text) => char.ToUpperInvariant(text[0]) + text[1..];
+}

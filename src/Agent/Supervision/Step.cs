@@ -1,0 +1,113 @@
+namespace Appliance.Agent.Supervision;
+
+/// <summary>
+/// One thing to do, with what was found that makes it necessary. Steps of one <see cref="Lane"/> run one after
+/// the other and never beside each other; lanes run side by side.
+/// </summary>
+internal abstract record Step(string Found)
+{
+    /// <summary>The slot it is done for; null for what several services share.</summary>
+    public Slot? Slot { get; init; }
+
+    public string Lane => Slot?.ToString() ?? Subject;
+
+    /// <summary>What it acts on, as the engine names it.</summary>
+    public abstract string Subject { get; }
+
+    /// <summary>Whether it is a try that counts against the slot before it is made.</summary>
+    public virtual bool IsRepair => false;
+
+    internal sealed record CreateNetwork(DesiredNetwork Network, string Found) : Step(Found)
+    {
+        public override string Subject => $"network {Network.Name}";
+    }
+
+    /// <summary>Its settings changed: its containers are taken off it, and join the new one on the next pass.</summary>
+    internal sealed record ReplaceNetwork(DesiredNetwork Network, string ObservedId, string Found) : Step(Found)
+    {
+        public override string Subject => $"network {Network.Name}";
+    }
+
+    internal sealed record RemoveNetwork(string Id, string Name, string Found) : Step(Found)
+    {
+        public override string Subject => $"network {Name}";
+    }
+
+    internal sealed record CreateVolume(DesiredVolume Volume, string Found) : Step(Found)
+    {
+        public override string Subject => $"volume {Volume.Name}";
+    }
+
+    internal sealed record LoadImage(DesiredImage Image, string Found) : Step(Found)
+    {
+        public override string Subject => $"image {Image.Reference}";
+    }
+
+    internal sealed record TagImage(DesiredImage Image, string Id, string Found) : Step(Found)
+    {
+        public override string Subject => $"image {Image.Reference}";
+    }
+
+    internal sealed record Create(DesiredService Service, string Name, string ImageId, string Found) : Step(Found)
+    {
+        public override string Subject => Name;
+    }
+
+    /// <param name="Again">Whether it ran before: then starting it is a repair.</param>
+    internal sealed record Start(string Id, string Name, bool Again, string Found) : Step(Found)
+    {
+        public override string Subject => Name;
+        public override bool IsRepair => Again;
+    }
+
+    /// <summary>In place: the container stays the same, its process does not.</summary>
+    /// <param name="Asked">A person asked for it; it does not count against the slot.</param>
+    internal sealed record Restart(string Id, string Name, TimeSpan Grace, bool Asked, string Found) : Step(Found)
+    {
+        public override string Subject => Name;
+        public override bool IsRepair => !Asked;
+    }
+
+    internal sealed record Stop(string Id, string Name, TimeSpan Grace, string Found) : Step(Found)
+    {
+        public override string Subject => Name;
+    }
+
+    internal sealed record Unpause(string Id, string Name, string Found) : Step(Found)
+    {
+        public override string Subject => Name;
+    }
+
+    /// <summary>Stop the old, start the new; if the new does not start, the old runs again.</summary>
+    internal sealed record Switch(string OldId, string NewId, string Name, TimeSpan Grace, string Found) : Step(Found)
+    {
+        public override string Subject => Name;
+    }
+
+    internal sealed record Remove(string Id, string Name, TimeSpan Grace, string Found) : Step(Found)
+    {
+        public override string Subject => Name;
+    }
+
+    /// <summary>A container holds a name that another needs, or lost its own.</summary>
+    internal sealed record Rename(string Id, string From, string To, string Found) : Step(Found)
+    {
+        public override string Subject => From;
+    }
+
+    /// <param name="StaleNetworkId">A network of the same name that is gone, but that the container still names.</param>
+    internal sealed record Connect(string Id, string Name, Attachment Attachment, string? StaleNetworkId, string Found)
+        : Step(Found)
+    {
+        public override string Subject => Name;
+    }
+
+    /// <summary>The engine's restart policy would be a second actor: it is set to <c>no</c>.</summary>
+    internal sealed record TakeOverRestarts(string Id, string Name, string Found) : Step(Found)
+    {
+        public override string Subject => Name;
+    }
+}
+
+/// <summary>A step that did not work, and when it may be tried again.</summary>
+internal sealed record StepFailure(string Error, int Count, DateTimeOffset RetryAt);
