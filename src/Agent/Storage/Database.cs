@@ -1,0 +1,256 @@
+using Microsoft.Data.Sqlite;
+using Microsoft.Extensions.Options;
+
+namespace Appliance.Agent.Storage;
+
+/// <summary>Why a state file was set aside at start, and what of it could be carried over.</summary>
+internal sealed record Replacement(
+    string Reason,
+    string MovedTo,
+    IReadOnlyList<string> Saved,
+    IReadOnlyList<string> Lost
+);
+
+/// <summary>
+/// The agent's one SQLite file, <c>agent.db</c>. A single connection under a lock: commits are durable when they
+/// return, and reads are short. It always opens: a damaged file is set aside, and where nothing can be written at all
+/// the state is kept in memory, so that supervision goes on.
+/// </summary>
+internal sealed class Database : IDisposable
+{
+    // SQLite's primary result codes.
+    private const int Busy = 5;
+    private const int ReadOnly = 8;
+    private const int IoError = 10;
+    private const int Corrupt = 11;
+    private const int Full = 13;
+    private const int CannotOpen = 14;
+    private const int NotADatabase = 26;
+
+    private readonly Lock gate = new();
+    private readonly string path;
+    private readonly TimeProvider clock;
+    private readonly ILogger log;
+    private readonly SqliteConnection connection;
+    private readonly Exception? unwritable;
+
+    /// <exception cref="StorageInUseException">Another agent has this folder.</exception>
+    public Database(IOptions<StorageOptions> options, TimeProvider clock, ILogger<Database> log)
+    {
+        this.clock = clock;
+        this.log = log;
+        path = Path.Combine(options.Value.DataDirectory, "agent.db");
+        SystemSqlite.Use();
+        try
+        {
+            PrepareFolder(options.Value.DataDirectory);
+            connection = OpenOrReplace();
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException || IsUnwritable(e))
+        {
+            log.StateKeptInMemory(path, e);
+            unwritable = e;
+            connection = Connect(":memory:");
+            Schema.Migrate(connection);
+        }
+    }
+
+    /// <summary>Set when this start had to set the old file aside.</summary>
+    public Replacement? Replaced { get; private set; }
+
+    /// <summary>Why nothing survives the end of this process; null when all is well.</summary>
+    public string? NotDurableBecause => unwritable?.Message;
+
+    /// <summary>Runs a short query.</summary>
+    public T Read<T>(Func<SqliteConnection, T> query)
+    {
+        lock (gate)
+            return query(connection);
+    }
+
+    /// <summary>Runs one transaction; it is on the disk when this returns.</summary>
+    /// <exception cref="StorageException">It could not be written; nothing was changed.</exception>
+    // Damage found while running ends the process on purpose: the next start repairs it (OpenOrReplace).
+    public T Write<T>(Func<SqliteConnection, T> change)
+    {
+        lock (gate)
+        {
+            try
+            {
+                using var transaction = connection.BeginTransaction();
+                var result = change(connection);
+                transaction.Commit();
+                return result;
+            }
+            catch (SqliteException e) when (e.SqliteErrorCode == Full)
+            {
+                throw new StorageFullException(path, e);
+            }
+            catch (SqliteException e) when (IsUnwritable(e))
+            {
+                throw new StorageException($"cannot write {path}: {e.Message}", e);
+            }
+        }
+    }
+
+    /// <summary>As <see cref="Write{T}"/>, for what somebody relies on after a restart.</summary>
+    /// <exception cref="StorageException">It could not be written, or is only kept in memory.</exception>
+    public T Promise<T>(Func<SqliteConnection, T> change) =>
+        unwritable is null
+            ? Write(change)
+            : throw new StorageException($"{path} is not usable: {unwritable.Message}", unwritable);
+
+    public void Dispose() => connection.Dispose();
+
+    private static void PrepareFolder(string folder)
+    {
+        const UnixFileMode ownerOnly = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute;
+        Directory.CreateDirectory(folder, ownerOnly);
+        if (File.GetUnixFileMode(folder) != ownerOnly)
+            File.SetUnixFileMode(folder, ownerOnly);
+    }
+
+    private SqliteConnection OpenOrReplace()
+    {
+        try
+        {
+            return Open();
+        }
+        catch (DamagedException e)
+        {
+            return Replace(e.Message);
+        }
+        catch (SqliteException e) when (e.SqliteErrorCode is Corrupt or NotADatabase)
+        {
+            return Replace(e.Message);
+        }
+    }
+
+    private SqliteConnection Open()
+    {
+        // SQLite gives its -wal file the mode of the main one.
+        const UnixFileMode ownerOnly = UnixFileMode.UserRead | UnixFileMode.UserWrite;
+        File.Open(
+                path,
+                new FileStreamOptions
+                {
+                    Mode = FileMode.OpenOrCreate,
+                    Access = FileAccess.Read,
+                    Share = FileShare.ReadWrite | FileShare.Delete,
+                    UnixCreateMode = ownerOnly,
+                }
+            )
+            .Dispose();
+        if (File.GetUnixFileMode(path) != ownerOnly)
+            File.SetUnixFileMode(path, ownerOnly);
+
+        var opened = Connect(path);
+        try
+        {
+            if (Schema.VersionOf(opened) > Schema.Version)
+                throw new DamagedException("it was written by a newer agent");
+            if (opened.Rows("PRAGMA quick_check(1)", r => r.GetString(0)) is not ["ok"] and var findings)
+                throw new DamagedException(string.Join("; ", findings));
+            Schema.Migrate(opened);
+            return opened;
+        }
+        catch (SqliteException e) when (e.SqliteErrorCode == Busy)
+        {
+            opened.Dispose();
+            throw new StorageInUseException(path, e);
+        }
+        catch
+        {
+            opened.Dispose();
+            throw;
+        }
+    }
+
+    private static SqliteConnection Connect(string file)
+    {
+        var source = new SqliteConnectionStringBuilder
+        {
+            DataSource = file,
+            Pooling = false,
+            // Only a second agent can hold the file, and a first one on its way out needs a moment.
+            DefaultTimeout = 5,
+        };
+        var opened = new SqliteConnection(source.ConnectionString);
+        opened.Open();
+        try
+        {
+            // Exclusive: a second agent is kept out, and the WAL index lives in memory instead of in a -shm file, which
+            // could not be created on a full disk.
+            opened.Execute("PRAGMA locking_mode = EXCLUSIVE");
+            opened.Execute("PRAGMA busy_timeout = 2000");
+            opened.Execute("PRAGMA journal_mode = WAL");
+            opened.Execute("PRAGMA synchronous = FULL");
+            opened.Execute("PRAGMA foreign_keys = ON");
+            return opened;
+        }
+        catch
+        {
+            opened.Dispose();
+            throw;
+        }
+    }
+
+    private SqliteConnection Replace(string reason)
+    {
+        var aside = $"{path}.damaged-{clock.GetUtcNow():yyyyMMddTHHmmssfff}Z";
+        File.Move(path, aside);
+        // The log belongs to the file: under its new name SQLite still finds it.
+        if (File.Exists(path + "-wal"))
+            File.Move(path + "-wal", aside + "-wal");
+
+        var fresh = Open();
+        var (saved, lost) = Salvage(fresh, aside);
+        Replaced = new Replacement(reason, aside, saved, lost);
+        log.StateFileReplaced(path, aside, reason, string.Join(", ", saved), string.Join(", ", lost));
+        return fresh;
+    }
+
+    // A stop that a person asked for must not be forgotten because some other page of the file is bad.
+    private (List<string> Saved, List<string> Lost) Salvage(SqliteConnection fresh, string damaged)
+    {
+        List<string> saved = [];
+        List<string> lost = [];
+        try
+        {
+            fresh.Execute("ATTACH DATABASE ?1 AS damaged", damaged);
+        }
+        catch (SqliteException)
+        {
+            lost.AddRange(Schema.Tables);
+        }
+        foreach (var table in Schema.Tables.Except(lost).ToList())
+        {
+            try
+            {
+                fresh.Execute($"INSERT INTO main.{table} SELECT * FROM damaged.{table}");
+                saved.Add(table);
+            }
+            catch (SqliteException)
+            {
+                lost.Add(table);
+            }
+        }
+        if (saved.Count > 0)
+            fresh.Execute("DETACH DATABASE damaged");
+
+        // Event ids only ever grow: a follower resumes by id. Seconds since 1970 are above any count of events.
+        if (lost.Contains("events"))
+        {
+            fresh.Execute(
+                "INSERT INTO sqlite_sequence (name, seq) VALUES ('events', ?1)",
+                clock.GetUtcNow().ToUnixTimeSeconds()
+            );
+        }
+        return (saved, lost);
+    }
+
+    private static bool IsUnwritable(Exception e) =>
+        e is SqliteException { SqliteErrorCode: Full or IoError or ReadOnly or CannotOpen };
+
+    private sealed class DamagedException(string message) : Exception(message);
+}

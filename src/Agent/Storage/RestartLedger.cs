@@ -1,0 +1,60 @@
+namespace Appliance.Agent.Storage;
+
+/// <param name="Slot"><c>service/replica</c>.</param>
+/// <param name="Count">Restarts since the container was created.</param>
+/// <param name="Streak">Restarts in a row without a good run between them.</param>
+/// <param name="NextAt">Before this time no start is tried.</param>
+internal sealed record RestartRecord(
+    string Slot,
+    int Count,
+    int Streak,
+    DateTimeOffset LastAt,
+    DateTimeOffset NextAt,
+    string LastReason
+);
+
+/// <summary>How often and when each slot was restarted, so that backoff outlives the agent.</summary>
+internal sealed class RestartLedger(Database database, ILogger<RestartLedger> log)
+{
+    private readonly SlotTable<RestartRecord> records = new(
+        database,
+        log,
+        "restarts",
+        database.Read(c =>
+            c.Rows(
+                "SELECT slot, count, streak, last_at, next_at, last_reason FROM restarts",
+                r =>
+                    KeyValuePair.Create(
+                        r.GetString(0),
+                        new RestartRecord(
+                            r.GetString(0),
+                            r.GetInt32(1),
+                            r.GetInt32(2),
+                            r.Time(3),
+                            r.Time(4),
+                            r.GetString(5)
+                        )
+                    )
+            )
+        ),
+        (c, r) =>
+            c.Execute(
+                """
+                INSERT OR REPLACE INTO restarts (slot, count, streak, last_at, next_at, last_reason)
+                VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+                """,
+                r.Slot,
+                r.Count,
+                r.Streak,
+                r.LastAt.ToUnixTimeMilliseconds(),
+                r.NextAt.ToUnixTimeMilliseconds(),
+                r.LastReason
+            )
+    );
+
+    public RestartRecord? Of(string slot) => records.Of(slot);
+
+    public void Put(RestartRecord r) => records.Put(r.Slot, r);
+
+    public void Forget(string slot) => records.Forget(slot);
+}

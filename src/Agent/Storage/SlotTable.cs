@@ -1,0 +1,70 @@
+using Microsoft.Data.Sqlite;
+
+namespace Appliance.Agent.Storage;
+
+/// <summary>
+/// Records of one slot ("service/replica") each: read from memory, written through. They steer pace and are no
+/// promise, so a disk that takes nothing more does not stop the caller: the record counts from memory, and is written
+/// with the next one that can be.
+/// </summary>
+internal sealed class SlotTable<T>(
+    Database database,
+    ILogger log,
+    string table,
+    IEnumerable<KeyValuePair<string, T>> stored,
+    Action<SqliteConnection, T> write
+)
+    where T : class
+{
+    private readonly Lock gate = new();
+    private readonly Dictionary<string, T> records = new(stored);
+    private readonly HashSet<string> unsaved = [];
+
+    public T? Of(string slot)
+    {
+        lock (gate)
+            return records.GetValueOrDefault(slot);
+    }
+
+    public void Put(string slot, T record)
+    {
+        lock (gate)
+        {
+            records[slot] = record;
+            Save(slot);
+        }
+    }
+
+    public void Forget(string slot)
+    {
+        lock (gate)
+        {
+            if (records.Remove(slot))
+                Save(slot);
+        }
+    }
+
+    private void Save(string changed)
+    {
+        unsaved.Add(changed);
+        try
+        {
+            database.Write(c =>
+            {
+                foreach (var slot in unsaved)
+                {
+                    if (records.TryGetValue(slot, out var record))
+                        write(c, record);
+                    else
+                        c.Execute($"DELETE FROM {table} WHERE slot = ?1", slot);
+                }
+                return unsaved.Count;
+            });
+            unsaved.Clear();
+        }
+        catch (StorageException e)
+        {
+            log.RecordKeptInMemory(table, changed, e.Message);
+        }
+    }
+}

@@ -1,0 +1,24 @@
+namespace Appliance.Agent.Supervision;
+
+/// <summary>What Control asks of supervision.</summary>
+internal interface ISupervisor
+{
+    SupervisionView View { get; }
+
+    /// <summary>Returns as soon as <see cref="View"/> is no longer <paramref name="seen"/>.</summary>
+    Task WaitForChangeAsync(SupervisionView seen, CancellationToken ct);
+
+    /// <summary>Keeps a service stopped. Returns once the wish is durable and the reconciler was woken.</summary>
+    /// <returns>False: no such service.</returns>
+    /// <exception cref="Storage.StorageException">The wish could not be made durable, and does not count.</exception>
+    bool Stop(string service, string by, string reason);
+
+    /// <summary>Ends the wish to keep a service stopped. Returns once that is durable and the reconciler was woken.</summary>
+    /// <returns>False: no such service.</returns>
+    /// <exception cref="Storage.StorageException">It could not be made durable, and the service stays stopped.</exception>
+    bool Start(string service, string by);
+
+    /// <summary>Restarts the containers of a service in place, whatever their state.</summary>
+    /// <returns>False: no such service.</returns>
+    Task<bool> RestartAsync(string service, string by, string reason, CancellationToken ct);
+}
