@@ -1,3 +1,4 @@
+using Appliance.Bundles.Compose;
 using Appliance.Docker;
 
 namespace Appliance.Agent.Supervision;
@@ -15,9 +16,9 @@ internal sealed record DesiredState(
 }
 
 /// <param name="ConfigHash">Changes whenever anything about the network but its name does.</param>
-internal sealed record DesiredNetwork(string Name, string ConfigHash, NetworkCreate Create);
+internal sealed record DesiredNetwork(string Name, string ConfigHash, NetworkSpec Spec);
 
-internal sealed record DesiredVolume(string Name, VolumeCreate Create);
+internal sealed record DesiredVolume(string Name, VolumeSpec Spec);
 
 /// <param name="Id">The image's id, when an archive of the release tells it; null when only the engine can.</param>
 /// <param name="Archive">The docker-archive that holds the image; null when it must be on the engine already.</param>
@@ -35,13 +36,6 @@ internal enum RestartRule
     Never,
 }
 
-internal enum DependencyCondition
-{
-    Started,
-    Healthy,
-    Completed,
-}
-
 internal sealed record DesiredDependency(string Service, DependencyCondition Condition)
 {
     /// <summary>The condition in Compose's words.</summary>
@@ -55,11 +49,11 @@ internal sealed record DesiredDependency(string Service, DependencyCondition Con
 }
 
 /// <summary>A network a container is attached to, by the names its peers find it under.</summary>
-internal sealed record Attachment(string Network, IReadOnlyList<string> Aliases, string? Ipv4Address);
+internal sealed record Attachment(string Network, IReadOnlyList<string> Aliases, string? Ipv4Address, string? Ipv6Address);
 
 /// <param name="RestartPolicy">As the release declares it, for people to read.</param>
 /// <param name="MaxFailures">The N of <c>on-failure:N</c>: after that many failures in a row, an alarm, and the slowest pace.</param>
-/// <param name="HasProbes">Whether <c>x-appliance</c> probes it: then it is not healthy before Health has said so.</param>
+/// <param name="Probes">Where there are any, a container is not healthy before the Health room has said so.</param>
 /// <param name="ConfigHash">Changes whenever a container of the service would have to be made anew.</param>
 internal sealed record DesiredService(
     string Name,
@@ -68,13 +62,13 @@ internal sealed record DesiredService(
     RestartRule Restart,
     string RestartPolicy,
     int? MaxFailures,
-    bool HasProbes,
+    IReadOnlyList<Probe> Probes,
     TimeSpan StopGrace,
     string ConfigHash,
     IReadOnlyList<DesiredDependency> DependsOn,
     IReadOnlyList<Attachment> Attachments,
     IReadOnlyList<string> Volumes,
-    ContainerCreate Create
+    ContainerSpec Spec
 );
 
 /// <summary>One replica of a service: what a container is made for.</summary>

@@ -1,3 +1,5 @@
+using Appliance.Bundles.Compose;
+
 namespace Appliance.Agent.Supervision;
 
 /// <summary>
@@ -61,7 +63,7 @@ internal static class Planner
         return dependency.Condition switch
         {
             DependencyCondition.Healthy => plan.Slots.All(s => s.State is ServiceState.Running),
-            DependencyCondition.Completed => plan.Slots.All(s => s.State is ServiceState.Completed),
+            DependencyCondition.CompletedSuccessfully => plan.Slots.All(s => s.State is ServiceState.Completed),
             _ => plan.Slots.All(s => s.State is ServiceState.Completed || s.Container is { IsUp: true }),
         };
     }
@@ -71,7 +73,7 @@ internal static class Planner
         var wanted = dependency.Condition switch
         {
             DependencyCondition.Healthy => "to be healthy",
-            DependencyCondition.Completed => "to complete",
+            DependencyCondition.CompletedSuccessfully => "to complete",
             _ => "to start",
         };
         return plan is null
@@ -108,7 +110,7 @@ internal static class Planner
         foreach (var network in desired.Networks.Values)
         {
             if (!observed.Networks.TryGetValue(network.Name, out var found))
-                yield return new Step.CreateNetwork(network, $"network {network.Name} does not exist");
+                yield return new Step.CreateNetwork(network, Again(network.Name), Gone($"network {network.Name}", network.Name));
             else if (found.ConfigHash != network.ConfigHash)
                 yield return new Step.ReplaceNetwork(
                     network,
@@ -120,18 +122,21 @@ internal static class Planner
         }
 
         foreach (var volume in desired.Volumes.Values.Where(v => !observed.Volumes.Contains(v.Name)))
-            yield return new Step.CreateVolume(volume, $"volume {volume.Name} does not exist");
+            yield return new Step.CreateVolume(volume, Again(volume.Name), Gone($"volume {volume.Name}", volume.Name));
 
         foreach (var image in desired.Images.Values)
         {
             if (observed.IdOf(image) is not { } id)
             {
                 if (image.Archive is not null)
-                    yield return new Step.LoadImage(image, $"the engine does not hold image {image.Reference}");
+                    yield return new Step.LoadImage(image, Again(image.Reference), Gone($"image {image.Reference}", image.Reference));
             }
             else if (observed.ImageIds.GetValueOrDefault(image.Reference) != id)
                 yield return new Step.TagImage(image, id, $"image {image.Reference} had lost its tag");
         }
+
+        bool Again(string name) => inputs.Seen.Contains(name);
+        string Gone(string subject, string name) => Again(name) ? $"{subject} was gone" : $"{subject} does not exist yet";
     }
 
     private static IEnumerable<Step> Orphans(PlanningInputs inputs)

@@ -3,20 +3,24 @@ using Appliance.Agent.Storage;
 namespace Appliance.Agent.Supervision;
 
 /// <summary>Everything a plan depends on. The same inputs give the same plan.</summary>
+/// <param name="RestartOf">What is remembered of a slot's tries.</param>
+/// <param name="CompletionOf">How a one-shot slot ended, remembered beyond its container.</param>
 /// <param name="Verdicts">By container id.</param>
 /// <param name="AskedRestarts">Who asked for a restart of a slot, with the reason.</param>
 /// <param name="InFlight">Steps under way when the observation began, by lane.</param>
 /// <param name="Failures">By lane.</param>
+/// <param name="Seen">Names of what has been observed before: its absence is drift.</param>
 internal sealed record PlanningInputs(
     DesiredState Desired,
     ObservedState Observed,
     IReadOnlyDictionary<string, StopWish> Stopped,
-    IReadOnlyDictionary<string, RestartRecord> Restarts,
-    IReadOnlyDictionary<string, Completion> Completions,
+    Func<string, RestartRecord?> RestartOf,
+    Func<string, Completion?> CompletionOf,
     IReadOnlyDictionary<string, HealthVerdict> Verdicts,
     IReadOnlyDictionary<Slot, string> AskedRestarts,
     IReadOnlyDictionary<string, Step> InFlight,
     IReadOnlyDictionary<string, StepFailure> Failures,
+    IReadOnlySet<string> Seen,
     Backoff Backoff,
     DateTimeOffset Now
 );

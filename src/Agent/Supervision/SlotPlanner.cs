@@ -8,7 +8,7 @@ internal sealed class SlotPlanner(DesiredService service, Slot slot, string? obs
 {
     private readonly string name = slot.ContainerName(inputs.Desired.Project);
     private readonly List<ObservedContainer> held = [.. inputs.Observed.Containers.Where(c => c.Slot == slot)];
-    private readonly RestartRecord? record = inputs.Restarts.GetValueOrDefault(slot.ToString());
+    private readonly RestartRecord? record = inputs.RestartOf(slot.ToString());
     private readonly StepFailure? failure = inputs.Failures.GetValueOrDefault(slot.ToString());
 
     public SlotPlan Decide()
@@ -53,7 +53,7 @@ internal sealed class SlotPlanner(DesiredService service, Slot slot, string? obs
 
     private SlotPlan Absent()
     {
-        if (inputs.Completions.GetValueOrDefault(slot.ToString()) is { } done && done.ConfigHash == service.ConfigHash)
+        if (inputs.CompletionOf(slot.ToString()) is { } done && done.ConfigHash == service.ConfigHash)
             return State(ServiceState.Completed, $"Completed at {Words.At(done.At)} with exit code {done.ExitCode}.");
         if (obstacle is not null)
             return State(ServiceState.Waiting, $"Waiting for {obstacle}.");
@@ -73,10 +73,12 @@ internal sealed class SlotPlanner(DesiredService service, Slot slot, string? obs
         }
 
         var image = inputs.Observed.IdOf(inputs.Desired.Images[service.Image])!;
+        var again = held.Count == 0 && inputs.Seen.Contains(name);
+        var why = held.Count > 0 ? $"{name} has to be replaced" : again ? $"{name} was gone" : $"{name} does not exist yet";
         return State(
             ServiceState.Starting,
             "Its container is being made.",
-            new Step.Create(service, name, image, held.Count > 0 ? $"{name} has to be replaced" : $"{name} does not exist")
+            new Step.Create(service, name, image, again, why)
         );
     }
 
@@ -273,7 +275,7 @@ internal sealed class SlotPlanner(DesiredService service, Slot slot, string? obs
     {
         if (!container.IsUp)
             return (HealthState.None, "");
-        var probed = !service.HasProbes ? (State: HealthState.None, Output: "")
+        var probed = service.Probes.Count == 0 ? (State: HealthState.None, Output: "")
             : inputs.Verdicts.GetValueOrDefault(container.Id) is { } v && v.RunStartedAt == container.StartedAt
                 ? (v.State, v.Output)
             : (HealthState.Starting, "");

@@ -2,7 +2,8 @@ namespace Appliance.Agent.Supervision;
 
 /// <summary>
 /// One thing to do, with what was found that makes it necessary. Steps of one <see cref="Lane"/> run one after
-/// the other and never beside each other; lanes run side by side.
+/// the other and never beside each other; lanes run side by side. <c>Again</c> marks what has been there before: its
+/// being needed is drift, not a beginning.
 /// </summary>
 internal abstract record Step(string Found)
 {
@@ -15,9 +16,9 @@ internal abstract record Step(string Found)
     public abstract string Subject { get; }
 
     /// <summary>Whether it is a try that counts against the slot before it is made.</summary>
-    public virtual bool IsRepair => false;
+    public virtual bool CountsAgainst => false;
 
-    internal sealed record CreateNetwork(DesiredNetwork Network, string Found) : Step(Found)
+    internal sealed record CreateNetwork(DesiredNetwork Network, bool Again, string Found) : Step(Found)
     {
         public override string Subject => $"network {Network.Name}";
     }
@@ -33,12 +34,12 @@ internal abstract record Step(string Found)
         public override string Subject => $"network {Name}";
     }
 
-    internal sealed record CreateVolume(DesiredVolume Volume, string Found) : Step(Found)
+    internal sealed record CreateVolume(DesiredVolume Volume, bool Again, string Found) : Step(Found)
     {
         public override string Subject => $"volume {Volume.Name}";
     }
 
-    internal sealed record LoadImage(DesiredImage Image, string Found) : Step(Found)
+    internal sealed record LoadImage(DesiredImage Image, bool Again, string Found) : Step(Found)
     {
         public override string Subject => $"image {Image.Reference}";
     }
@@ -48,16 +49,15 @@ internal abstract record Step(string Found)
         public override string Subject => $"image {Image.Reference}";
     }
 
-    internal sealed record Create(DesiredService Service, string Name, string ImageId, string Found) : Step(Found)
+    internal sealed record Create(DesiredService Service, string Name, string ImageId, bool Again, string Found) : Step(Found)
     {
         public override string Subject => Name;
     }
 
-    /// <param name="Again">Whether it ran before: then starting it is a repair.</param>
     internal sealed record Start(string Id, string Name, bool Again, string Found) : Step(Found)
     {
         public override string Subject => Name;
-        public override bool IsRepair => Again;
+        public override bool CountsAgainst => Again;
     }
 
     /// <summary>In place: the container stays the same, its process does not.</summary>
@@ -65,7 +65,7 @@ internal abstract record Step(string Found)
     internal sealed record Restart(string Id, string Name, TimeSpan Grace, bool Asked, string Found) : Step(Found)
     {
         public override string Subject => Name;
-        public override bool IsRepair => !Asked;
+        public override bool CountsAgainst => !Asked;
     }
 
     internal sealed record Stop(string Id, string Name, TimeSpan Grace, string Found) : Step(Found)

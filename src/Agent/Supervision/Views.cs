@@ -1,10 +1,30 @@
+using Appliance.Bundles.Compose;
+
 namespace Appliance.Agent.Supervision;
 
 /// <summary>What the supervisor knows, as one immutable value: the last pass's findings. Read by Health and Control.</summary>
 internal sealed record SupervisionView(EngineView Engine, ReleaseView? Release, IReadOnlyList<ServiceView> Services)
 {
+    /// <summary>Why there is no release to run, or why the last one given was refused; null when all is well.</summary>
+    public string? ReleaseProblem { get; init; }
+
+    /// <summary>The running containers that the release wants probed.</summary>
+    public IReadOnlyList<ProbeTarget> Targets { get; init; } = [];
+
     public ServiceView? Service(string name) => Services.FirstOrDefault(s => s.Name == name);
 }
+
+/// <summary>One run of a container, and how to find out whether it is well.</summary>
+/// <param name="RunStartedAt">A later start is another run, and starts unproven.</param>
+/// <param name="Address">Where the host reaches it; null when it is on no network.</param>
+internal sealed record ProbeTarget(
+    string Service,
+    string ContainerId,
+    string Container,
+    DateTimeOffset RunStartedAt,
+    string? Address,
+    IReadOnlyList<Probe> Probes
+);
 
 /// <param name="Since">Since when the engine is reachable, or not.</param>
 /// <param name="Error">Why it is not reachable; null while it is.</param>

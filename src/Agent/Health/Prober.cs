@@ -1,0 +1,82 @@
+using Appliance.Agent.Supervision;
+using Appliance.Bundles.Compose;
+using Appliance.Docker;
+
+namespace Appliance.Agent.Health;
+
+/// <summary>Keeps a watch on each running container that the release wants probed, and reports to supervision.</summary>
+internal sealed class Prober(Supervisor supervisor, DockerEngine engine, TimeProvider clock) : BackgroundService, IProbeBook
+{
+    private readonly HttpClient http = HttpCheck.CreateClient();
+    private readonly Lock gate = new();
+    private readonly Dictionary<(string Container, DateTimeOffset Run), ContainerWatch> watches = [];
+
+    public IReadOnlyList<ProbeView> Of(string service)
+    {
+        lock (gate)
+            return [.. watches.Values.SelectMany(w => w.Views).Where(v => v.Service == service)];
+    }
+
+    public override void Dispose()
+    {
+        http.Dispose();
+        base.Dispose();
+    }
+
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        try
+        {
+            while (true)
+            {
+                var view = supervisor.View;
+                await MatchAsync(view.Targets, stoppingToken);
+                // A watch that faults is a bug, and must not stay a silent end of probing.
+                var changed = supervisor.WaitForChangeAsync(view, stoppingToken);
+                await await Task.WhenAny([changed, .. watches.Values.Select(w => w.Run)]);
+            }
+        }
+        catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
+        {
+            await MatchAsync([], CancellationToken.None);
+        }
+    }
+
+    private async Task MatchAsync(IReadOnlyList<ProbeTarget> targets, CancellationToken ct)
+    {
+        var wanted = targets.ToDictionary(t => (t.ContainerId, t.RunStartedAt));
+        List<ContainerWatch> over;
+        lock (gate)
+        {
+            over = [.. watches.Where(w => !wanted.ContainsKey(w.Key)).Select(w => w.Value)];
+            foreach (var key in watches.Keys.Where(k => !wanted.ContainsKey(k)).ToList())
+                watches.Remove(key);
+            foreach (var (key, target) in wanted.Where(w => !watches.ContainsKey(w.Key)))
+                watches[key] = new ContainerWatch(target, p => Make(p, target), clock, supervisor.Report, ct);
+        }
+
+        foreach (var watch in over)
+            await watch.DisposeAsync();
+    }
+
+    private IProbe Make(Probe probe, ProbeTarget target) =>
+        probe switch
+        {
+            ExecProbe exec => new ExecCheck(exec, target.ContainerId, engine, clock),
+            _ when target.Address is not { } => new NoAddressCheck(probe),
+            HttpProbe httpProbe => new HttpCheck(httpProbe, target.Address, http, clock),
+            TcpProbe tcp => new TcpCheck(tcp, target.Address, clock),
+            _ => throw new InvalidOperationException($"no check for {probe.GetType().Name}"),
+        };
+}
+
+/// <summary>A container that is on no network cannot be asked over one; saying so beats an address that is not there.</summary>
+internal sealed class NoAddressCheck(Probe probe) : IProbe
+{
+    public string Kind => probe is HttpProbe ? "http" : "tcp";
+
+    public string Target => "no address";
+
+    public Task<ProbeResult> CheckAsync(CancellationToken ct) =>
+        Task.FromResult(ProbeResult.Failed("the container has no address on any network"));
+}

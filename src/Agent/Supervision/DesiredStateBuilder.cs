@@ -1,0 +1,201 @@
+using System.Security.Cryptography;
+using System.Text;
+using Appliance.Agent.Sources;
+using Appliance.Bundles.Compose;
+using Appliance.Docker;
+
+namespace Appliance.Agent.Supervision;
+
+/// <summary>Translates a release into the engine's terms. The same release gives the same specs and hashes.</summary>
+internal static class DesiredStateBuilder
+{
+    /// <param name="fileOf">Where on the host a secret or config stands with the owner and mode that a service wants.</param>
+    public static DesiredState Build(Release release, Func<ComposeFile, FileMount, string> fileOf)
+    {
+        var model = release.Model;
+        var enabled = model.EnabledServices([]).ToList();
+        var completedFor = enabled
+            .SelectMany(s => s.DependsOn)
+            .Where(d => d.Condition is DependencyCondition.CompletedSuccessfully)
+            .Select(d => d.Service)
+            .ToHashSet();
+
+        var containers = new ContainerRecipe(model, fileOf);
+        return new DesiredState(
+            model.Name,
+            enabled
+                .SelectMany(s => s.Networks)
+                .Select(n => model.Networks[n.Network])
+                .Distinct()
+                .Select(n => NetworkOf(model.Name, n))
+                .ToDictionary(n => n.Name),
+            enabled
+                .SelectMany(s => s.Mounts)
+                .OfType<VolumeMount>()
+                .Select(m => model.Volumes[m.Volume])
+                .Distinct()
+                .Select(v => VolumeOf(model.Name, v))
+                .ToDictionary(v => v.Name),
+            enabled
+                .Select(s => s.Image.ToString())
+                .Distinct()
+                .ToDictionary(
+                    reference => reference,
+                    reference =>
+                        release.Images.GetValueOrDefault(reference) is { } image
+                            ? new DesiredImage(reference, image.Id, image.Archive)
+                            : new DesiredImage(reference, null, null)
+                ),
+            [.. InDependencyOrder(enabled).Select(s => ServiceOf(s, containers, completedFor.Contains(s.Name)))]
+        );
+    }
+
+    public static string HashOf(params IEnumerable<string> parts)
+    {
+        using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+        foreach (var part in parts)
+        {
+            var bytes = Encoding.UTF8.GetBytes(part);
+            // The length keeps two different splits of the same text apart.
+            hash.AppendData(BitConverter.GetBytes(bytes.Length));
+            hash.AppendData(bytes);
+        }
+
+        return Convert.ToHexStringLower(hash.GetHashAndReset());
+    }
+
+    private static DesiredService ServiceOf(ComposeService service, ContainerRecipe containers, bool isWaitedFor)
+    {
+        var spec = containers.For(service);
+        var attachments = containers.AttachmentsOf(service);
+        var hash = HashOf([
+            spec.ToJson(),
+            .. attachments.Select(a => $"{a.Network} {a.Ipv4Address} {a.Ipv6Address} {string.Join(' ', a.Aliases)}"),
+        ]);
+        return new DesiredService(
+            service.Name,
+            service.Image.ToString(),
+            service.Deploy.Replicas,
+            RuleOf(service.Restart, isWaitedFor),
+            InComposeWords(service.Restart),
+            service.Restart.MaxRetries,
+            service.Probes,
+            service.StopGracePeriod,
+            hash,
+            [.. service.DependsOn.Select(d => new DesiredDependency(d.Service, d.Condition))],
+            attachments,
+            [.. service.Mounts.OfType<VolumeMount>().Select(m => containers.VolumeName(m.Volume)).Distinct()],
+            spec
+        );
+    }
+
+    /// <summary>
+    /// A file that says nothing about restarts means a service that is to run; only one that others wait for the end of
+    /// is meant to end.
+    /// </summary>
+    private static RestartRule RuleOf(Bundles.Compose.RestartPolicy policy, bool isWaitedFor) =>
+        policy switch
+        {
+            { Declared: false } => isWaitedFor ? RestartRule.OnFailure : RestartRule.Always,
+            { Kind: RestartKind.No } => RestartRule.Never,
+            { Kind: RestartKind.OnFailure } => RestartRule.OnFailure,
+            _ => RestartRule.Always,
+        };
+
+    private static string InComposeWords(Bundles.Compose.RestartPolicy policy) =>
+        policy switch
+        {
+            { Declared: false } => "not declared",
+            { Kind: RestartKind.No } => "no",
+            { Kind: RestartKind.Always } => "always",
+            { Kind: RestartKind.UnlessStopped } => "unless-stopped",
+            { MaxRetries: { } n } => $"on-failure:{n}",
+            _ => "on-failure",
+        };
+
+    private static List<ComposeService> InDependencyOrder(List<ComposeService> services)
+    {
+        var (ordered, seen) = (new List<ComposeService>(), new HashSet<string>());
+        foreach (var service in services)
+            Visit(service);
+        return ordered;
+
+        // Cycles were refused when the file was read.
+        void Visit(ComposeService service)
+        {
+            if (!seen.Add(service.Name))
+                return;
+            foreach (var dependency in service.DependsOn)
+            {
+                if (services.Find(s => s.Name == dependency.Service) is { } needed)
+                    Visit(needed);
+            }
+
+            ordered.Add(service);
+        }
+    }
+
+    private static DesiredNetwork NetworkOf(string project, ComposeNetwork network)
+    {
+        var name = ContainerRecipe.NetworkName(project, network.Name);
+        var spec = new NetworkSpec
+        {
+            Name = name,
+            Internal = network.Internal,
+            Attachable = network.Attachable,
+            EnableIPv6 = network.EnableIpv6,
+            Addresses =
+                network.Pools.Count == 0
+                    ? null
+                    : new NetworkAddresses
+                    {
+                        Config =
+                        [
+                            .. network.Pools.Select(p => new Subnet
+                            {
+                                Range = p.Subnet,
+                                HandedOut = p.Range,
+                                Gateway = p.Gateway,
+                                AuxiliaryAddresses = p.AuxiliaryAddresses,
+                            }),
+                        ],
+                    },
+            Options = network.DriverOptions,
+            Labels = network.Labels,
+        };
+        var hash = HashOf(spec.ToJson());
+        return new DesiredNetwork(
+            name,
+            hash,
+            spec with
+            {
+                Labels = With(spec.Labels, (Labels.Project, project), (Labels.ConfigHash, hash)),
+            }
+        );
+    }
+
+    private static DesiredVolume VolumeOf(string project, ComposeVolume volume)
+    {
+        var name = ContainerRecipe.VolumeName(project, volume.Name);
+        return new DesiredVolume(
+            name,
+            new VolumeSpec
+            {
+                Name = name,
+                DriverOpts = volume.DriverOptions,
+                Labels = With(volume.Labels, (Labels.Project, project)),
+            }
+        );
+    }
+
+    public static Dictionary<string, string> With(
+        IReadOnlyDictionary<string, string>? labels,
+        params IEnumerable<(string Name, string Value)> more
+    )
+    {
+        var all = new Dictionary<string, string>(labels ?? new Dictionary<string, string>());
+        foreach (var (name, value) in more)
+            all[name] = value;
+        return all;
+    }
+}

@@ -1,0 +1,111 @@
+using Appliance.Docker;
+using Polly;
+using Polly.Retry;
+
+namespace Appliance.Agent.Supervision;
+
+/// <summary>
+/// Keeps a connection to the engine's events, and knows whether the engine is there. It never gives up: it asks again
+/// at a growing pace, up to a few seconds, until the engine answers.
+/// </summary>
+internal sealed class EngineWatch
+{
+    private readonly DockerEngine engine;
+    private readonly TimeProvider clock;
+    private readonly ResiliencePipeline untilThere;
+    private CancellationTokenSource? session;
+
+    public EngineWatch(DockerEngine engine, string endpoint, TimeProvider clock)
+    {
+        (this.engine, this.clock) = (engine, clock);
+        View = new EngineView(false, endpoint, "", "", false, clock.GetUtcNow(), "not asked yet");
+        untilThere = new ResiliencePipelineBuilder { TimeProvider = clock }
+            .AddRetry(
+                new RetryStrategyOptions
+                {
+                    ShouldHandle = new PredicateBuilder()
+                        .Handle<EngineUnavailableException>()
+                        .Handle<DockerEngineException>(),
+                    MaxRetryAttempts = int.MaxValue,
+                    BackoffType = DelayBackoffType.Exponential,
+                    UseJitter = true,
+                    Delay = TimeSpan.FromMilliseconds(100),
+                    MaxDelay = TimeSpan.FromSeconds(3),
+                    OnRetry = arguments =>
+                    {
+                        Lose(arguments.Outcome.Exception!.Message);
+                        return default;
+                    },
+                }
+            )
+            .Build();
+    }
+
+    /// <summary>The engine, as last seen.</summary>
+    public EngineView View { get; private set; }
+
+    /// <summary>Called when it comes, and when it goes, with the view of it.</summary>
+    public Action<EngineView> Changed { get; set; } = _ => { };
+
+    public Action<EngineEvent> Happened { get; set; } = _ => { };
+
+    /// <summary>Somebody else's call found the engine gone or silent: the connection is begun anew.</summary>
+    public void Doubt(string error)
+    {
+        Lose(error);
+        session?.Cancel();
+    }
+
+    public async Task RunAsync(CancellationToken ct)
+    {
+        while (true)
+        {
+            ct.ThrowIfCancellationRequested();
+            using var current = CancellationTokenSource.CreateLinkedTokenSource(ct);
+            session = current;
+            try
+            {
+                await untilThere.ExecuteAsync(FindAsync, current.Token);
+                // Two seconds back: what happened while we asked must not fall between the answers and the stream.
+                var since = clock.GetUtcNow() - TimeSpan.FromSeconds(2);
+                await foreach (var e in engine.Events.WatchAsync(new EventQuery { Since = since }, current.Token))
+                    Happened(e);
+                Lose("the engine closed its stream of events");
+            }
+            catch (Exception e) when (e is EngineUnavailableException or DockerEngineException)
+            {
+                Lose(e.Message);
+            }
+            catch (OperationCanceledException) when (!ct.IsCancellationRequested) { }
+            finally
+            {
+                session = null;
+            }
+        }
+    }
+
+    private async ValueTask FindAsync(CancellationToken ct)
+    {
+        var version = await engine.System.VersionAsync(ct);
+        var info = await engine.System.InfoAsync(ct);
+        var since = View.Reachable ? View.Since : clock.GetUtcNow();
+        View = View with
+        {
+            Reachable = true,
+            Version = version.Version,
+            ApiVersion = engine.ApiVersion,
+            LiveRestore = info.LiveRestoreEnabled,
+            Since = since,
+            Error = null,
+        };
+        Changed(View);
+    }
+
+    private void Lose(string error)
+    {
+        if (!View.Reachable && View.Error == error)
+            return;
+        View = View with { Reachable = false, Since = View.Reachable ? clock.GetUtcNow() : View.Since, Error = error };
+        Changed(View);
+    }
+}

@@ -1,0 +1,10 @@
+namespace Appliance.Agent.Supervision;
+
+/// <summary>The labels by which the agent knows what it made, whatever else runs on the engine.</summary>
+internal static class Labels
+{
+    public const string Project = "appliance.project";
+    public const string Service = "appliance.service";
+    public const string Replica = "appliance.replica";
+    public const string ConfigHash = "appliance.config-hash";
+}

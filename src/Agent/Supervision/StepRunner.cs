@@ -1,0 +1,113 @@
+using System.Globalization;
+using Appliance.Docker;
+
+namespace Appliance.Agent.Supervision;
+
+/// <summary>Takes one step. Each may be repeated, and may find that somebody has been quicker.</summary>
+internal sealed class StepRunner(DockerEngine engine)
+{
+    /// <exception cref="EngineUnavailableException">The engine is gone; whether the step took effect is seen on the next pass.</exception>
+    /// <exception cref="DockerEngineException">The engine refused, with its reason.</exception>
+    /// <exception cref="IOException">An image archive cannot be read.</exception>
+    public Task RunAsync(Step step, CancellationToken ct) =>
+        step switch
+        {
+            Step.CreateNetwork s => engine.Networks.CreateAsync(s.Network.Spec, ct),
+            Step.ReplaceNetwork s => ReplaceNetworkAsync(s, ct),
+            Step.RemoveNetwork s => IgnoreMissing(engine.Networks.RemoveAsync(s.Id, ct)),
+            Step.CreateVolume s => engine.Volumes.CreateAsync(s.Volume.Spec, ct),
+            Step.LoadImage s => LoadAsync(s, ct),
+            Step.TagImage s => engine.Images.TagAsync(s.Id, s.Image.Reference, ct),
+            Step.Create s => CreateAsync(s, ct),
+            Step.Start s => engine.Containers.StartAsync(s.Id, ct),
+            Step.Restart s => engine.Containers.RestartAsync(s.Id, s.Grace, ct),
+            Step.Stop s => engine.Containers.StopAsync(s.Id, s.Grace, ct),
+            Step.Unpause s => engine.Containers.UnpauseAsync(s.Id, ct),
+            Step.Switch s => SwitchAsync(s, ct),
+            Step.Remove s => RemoveAsync(s, ct),
+            Step.Rename s => engine.Containers.RenameAsync(s.Id, s.To, ct),
+            Step.Connect s => ConnectAsync(s, ct),
+            Step.TakeOverRestarts s => engine.Containers.UpdateAsync(
+                s.Id,
+                new ContainerUpdate { RestartPolicy = RestartPolicy.No },
+                ct
+            ),
+            _ => throw new InvalidOperationException($"no way to take {step.GetType().Name}"),
+        };
+
+    private async Task CreateAsync(Step.Create step, CancellationToken ct)
+    {
+        var slot = step.Slot!.Value;
+        var spec = step.Service.Spec with
+        {
+            // By id: a tag that moves between the plan and now must not decide what runs.
+            Image = step.ImageId,
+            Labels = DesiredStateBuilder.With(
+                step.Service.Spec.Labels,
+                (Labels.Replica, slot.Replica.ToString(CultureInfo.InvariantCulture)),
+                (Labels.ConfigHash, step.Service.ConfigHash)
+            ),
+        };
+        var id = await engine.Containers.CreateAsync(step.Name, spec, ct);
+        foreach (var attachment in step.Service.Attachments.Skip(1))
+            await engine.Networks.ConnectAsync(attachment.Network, id, ContainerRecipe.EndpointOf(attachment), ct);
+    }
+
+    private async Task LoadAsync(Step.LoadImage step, CancellationToken ct)
+    {
+        await using var archive = File.OpenRead(step.Image.Archive!);
+        await foreach (var _ in engine.Images.LoadAsync(archive, ct)) { }
+    }
+
+    private async Task SwitchAsync(Step.Switch step, CancellationToken ct)
+    {
+        await engine.Containers.StopAsync(step.OldId, step.Grace, ct);
+        try
+        {
+            await engine.Containers.StartAsync(step.NewId, ct);
+        }
+        catch (DockerEngineException)
+        {
+            // What served before serves again; the reason travels on to whoever explains it.
+            await engine.Containers.StartAsync(step.OldId, ct);
+            throw;
+        }
+    }
+
+    private async Task RemoveAsync(Step.Remove step, CancellationToken ct)
+    {
+        await IgnoreMissing(engine.Containers.StopAsync(step.Id, step.Grace, ct));
+        await IgnoreMissing(engine.Containers.RemoveAsync(step.Id, force: true, removeVolumes: false, ct));
+    }
+
+    private async Task ConnectAsync(Step.Connect step, CancellationToken ct)
+    {
+        if (step.StaleNetworkId is { Length: > 0 } stale)
+            await IgnoreMissing(engine.Networks.DisconnectAsync(stale, step.Id, force: true, ct));
+        await engine.Networks.ConnectAsync(
+            step.Attachment.Network,
+            step.Id,
+            ContainerRecipe.EndpointOf(step.Attachment),
+            ct
+        );
+    }
+
+    private async Task ReplaceNetworkAsync(Step.ReplaceNetwork step, CancellationToken ct)
+    {
+        var network = await engine.Networks.InspectAsync(step.ObservedId, ct);
+        foreach (var container in network.Containers.Keys)
+            await IgnoreMissing(engine.Networks.DisconnectAsync(step.ObservedId, container, force: true, ct));
+        await IgnoreMissing(engine.Networks.RemoveAsync(step.ObservedId, ct));
+        await engine.Networks.CreateAsync(step.Network.Spec, ct);
+    }
+
+    // Gone already is what was wanted.
+    private static async Task IgnoreMissing(Task call)
+    {
+        try
+        {
+            await call;
+        }
+        catch (EngineNotFoundException) { }
+    }
+}
