@@ -1,5 +1,4 @@
 using Appliance.Agent.Storage;
-using Microsoft.Data.Sqlite;
 
 namespace Appliance.Agent.Tests.Storage;
 

@@ -1,5 +1,4 @@
 using Appliance.Agent.Storage;
-using Microsoft.Data.Sqlite;
 
 namespace Appliance.Agent.Tests.Storage;
 
@@ -73,7 +72,7 @@ public sealed class StorageTests
     {
         using var scratch = new ScratchState();
         using var first = scratch.Open();
-        Assert.Throws<StorageInUseException>(scratch.Open);
+        Assert.Throws<StorageInUseException>(() => scratch.Open());
         Assert.Equal(1, first.Events.Append(Samples.Event("still here")));
     }
 
@@ -88,7 +87,7 @@ public sealed class StorageTests
         using var state = scratch.Open();
         var alarm = Assert.Single(state.Events.After(0, 10, null));
         Assert.Equal(("storage.replaced", EventSeverity.Error), (alarm.Kind, alarm.Severity));
-        var aside = Assert.Single(Directory.GetFiles(scratch.Folder, "agent.db.damaged-*"));
+        var aside = Assert.Single(Directory.GetFiles(scratch.Folder, "agent.db.damaged-*Z"));
         Assert.Equal(content, File.ReadAllText(aside));
         Assert.Contains(aside, alarm.Done, StringComparison.Ordinal);
         Assert.True(state.Audit.Verify().Intact);
