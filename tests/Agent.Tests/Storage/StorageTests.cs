@@ -88,7 +88,6 @@ public sealed class StorageTests
         var alarm = Assert.Single(state.Events.After(0, 10, null));
         Assert.Equal(("storage.replaced", EventSeverity.Error), (alarm.Kind, alarm.Severity));
         var aside = Assert.Single(Directory.GetFiles(scratch.Folder, "agent.db.damaged-*Z"));
-        Assert.Equal(content, File.ReadAllText(aside));
         Assert.Contains(aside, alarm.Done, StringComparison.Ordinal);
         Assert.True(state.Audit.Verify().Intact);
     }
