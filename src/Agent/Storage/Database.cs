@@ -27,6 +27,8 @@ internal sealed class Database : IDisposable
     private const int CannotOpen = 14;
     private const int NotADatabase = 26;
 
+    private const int HeaderLength = 100;
+
     private readonly Lock gate = new();
     private readonly string path;
     private readonly TimeProvider clock;
@@ -45,6 +47,10 @@ internal sealed class Database : IDisposable
         {
             PrepareFolder(options.Value.DataDirectory);
             connection = OpenOrReplace();
+        }
+        catch (SqliteException e) when (e.SqliteErrorCode == Busy)
+        {
+            throw new StorageInUseException(path, e);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException || IsUnwritable(e))
         {
@@ -77,10 +83,7 @@ internal sealed class Database : IDisposable
         {
             try
             {
-                using var transaction = connection.BeginTransaction();
-                var result = change(connection);
-                transaction.Commit();
-                return result;
+                return connection.InTransaction(change);
             }
             catch (SqliteException e) when (e.SqliteErrorCode == Full)
             {
@@ -144,6 +147,10 @@ internal sealed class Database : IDisposable
         if (File.GetUnixFileMode(path) != ownerOnly)
             File.SetUnixFileMode(path, ownerOnly);
 
+        // SQLite would take a stump for a new file; an empty one is ours, from a start that got no further.
+        if (new FileInfo(path).Length is > 0 and < HeaderLength)
+            throw new DamagedException("it was cut off");
+
         var opened = Connect(path);
         try
         {
@@ -153,11 +160,6 @@ internal sealed class Database : IDisposable
                 throw new DamagedException(string.Join("; ", findings));
             Schema.Migrate(opened);
             return opened;
-        }
-        catch (SqliteException e) when (e.SqliteErrorCode == Busy)
-        {
-            opened.Dispose();
-            throw new StorageInUseException(path, e);
         }
         catch
         {

@@ -64,10 +64,7 @@ internal static class Schema
     {
         for (var step = VersionOf(connection); step < Steps.Length; step++)
         {
-            using var transaction = connection.BeginTransaction();
-            connection.Execute(Steps[step]);
-            connection.Execute($"PRAGMA user_version = {step + 1}");
-            transaction.Commit();
+            connection.InTransaction(c => c.Execute(Steps[step]) + c.Execute($"PRAGMA user_version = {step + 1}"));
         }
     }
 

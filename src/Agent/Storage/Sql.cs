@@ -1,4 +1,5 @@
 using Microsoft.Data.Sqlite;
+using SQLitePCL;
 
 namespace Appliance.Agent.Storage;
 
@@ -31,6 +32,24 @@ internal static class Sql
         while (reader.Read())
             rows.Add(row(reader));
         return rows;
+    }
+
+    // Not SqliteTransaction: on a full disk SQLite rolls back by itself, and disposing that one then throws.
+    public static T InTransaction<T>(this SqliteConnection connection, Func<SqliteConnection, T> change)
+    {
+        connection.Execute("BEGIN IMMEDIATE");
+        try
+        {
+            var result = change(connection);
+            connection.Execute("COMMIT");
+            return result;
+        }
+        catch
+        {
+            if (raw.sqlite3_get_autocommit(connection.Handle) == 0)
+                connection.Execute("ROLLBACK");
+            throw;
+        }
     }
 
     public static string? Text(this SqliteDataReader reader, int column) =>

@@ -1,0 +1,82 @@
+using System.Globalization;
+using System.Runtime.InteropServices;
+
+namespace Appliance.Agent.Host;
+
+/// <summary>The agent as a <c>Type=notify-reload</c> service: ready, reloads on SIGHUP, watchdog, stopping.</summary>
+internal sealed class SystemdService(
+    SystemdNotifier systemd,
+    Settings settings,
+    Liveness liveness,
+    IHostApplicationLifetime lifetime,
+    TimeProvider clock,
+    ILogger<SystemdService> log
+) : BackgroundService
+{
+    private readonly SemaphoreSlim reloads = new(0);
+
+    public override async Task StartAsync(CancellationToken cancellationToken)
+    {
+        lifetime.ApplicationStarted.Register(systemd.Ready);
+        lifetime.ApplicationStopping.Register(systemd.Stopping);
+        await base.StartAsync(cancellationToken);
+    }
+
+    public override void Dispose()
+    {
+        reloads.Dispose();
+        base.Dispose();
+    }
+
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        // Without a handler SIGHUP would end the process.
+        using var hangup = PosixSignalRegistration.Create(
+            PosixSignal.SIGHUP,
+            signal =>
+            {
+                signal.Cancel = true;
+                reloads.Release();
+            }
+        );
+        await Task.WhenAll(ReloadAsync(stoppingToken), WatchdogAsync(stoppingToken))
+            .ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+    }
+
+    private async Task ReloadAsync(CancellationToken ct)
+    {
+        while (true)
+        {
+            await reloads.WaitAsync(ct);
+            systemd.Reloading();
+            settings.Reload();
+            systemd.Ready();
+        }
+    }
+
+    private async Task WatchdogAsync(CancellationToken ct)
+    {
+        if (WatchdogPeriod() is not { } period)
+            return;
+        // Half, as sd_watchdog_enabled(3) asks for.
+        using var timer = new PeriodicTimer(period / 2, clock);
+        do
+        {
+            if (liveness.Alive)
+                systemd.WatchdogAlive();
+            else
+                log.Stuck(period);
+        } while (await timer.WaitForNextTickAsync(ct));
+    }
+
+    private static TimeSpan? WatchdogPeriod()
+    {
+        var pid = Environment.GetEnvironmentVariable("WATCHDOG_PID");
+        if (!string.IsNullOrEmpty(pid) && pid != Environment.ProcessId.ToString())
+            return null;
+        var set = Environment.GetEnvironmentVariable("WATCHDOG_USEC");
+        return long.TryParse(set, NumberStyles.None, CultureInfo.InvariantCulture, out var period) && period > 0
+            ? TimeSpan.FromMicroseconds(period)
+            : null;
+    }
+}

@@ -1,0 +1,108 @@
+using System.Diagnostics;
+using Appliance.Agent.Storage;
+
+namespace Appliance.Agent.Tests.Storage;
+
+/// <summary>On a file system of 512 KiB of its own.</summary>
+public sealed class FullDiskTests : IDisposable
+{
+    private readonly string mount = Directory.CreateTempSubdirectory("agent-full-").FullName;
+
+    public FullDiskTests() => Run("mount", "-t", "tmpfs", "-o", "size=512k", "tmpfs", mount);
+
+    public void Dispose()
+    {
+        Run("umount", mount);
+        Directory.Delete(mount);
+    }
+
+    [Fact]
+    public void On_a_full_disk_promises_are_refused_and_the_rest_goes_on_until_there_is_space()
+    {
+        var scratch = new ScratchState(Path.Combine(mount, "state"));
+        using var state = scratch.Open();
+        var now = scratch.Clock.GetUtcNow();
+        state.Wishes.Stop("web", "uid:0 (root)", "before");
+        var last = state.Events.Append(Samples.Event("before"));
+        FillDisk();
+
+        // SQLite may still have room in its preallocated pages.
+        while (state.Events.Append(Samples.Event(new string('x', 2000))) is var id and not 0)
+            last = id;
+        Assert.Throws<StorageFullException>(() => state.Wishes.Stop("db", "uid:0 (root)", new string('x', 9000)));
+        Assert.Null(state.Wishes.Of("db"));
+        Assert.NotNull(state.Wishes.Of("web"));
+        Assert.Throws<StorageFullException>(() => state.Audit.Append(Samples.Audit(new string('x', 9000))));
+        state.Restarts.Put(new RestartRecord("web/1", 7, 7, now, now, new string('x', 9000)));
+        Assert.Equal(7, state.Restarts.Of("web/1")?.Count);
+        Assert.Equal(last, state.Events.LastId);
+
+        File.Delete(Path.Combine(mount, "filler"));
+        var first = state.Events.Append(Samples.Event("after"));
+        Assert.Equal(
+            ["storage.recovered", "container.restarted"],
+            state.Events.After(last, 10, null).Select(e => e.Kind)
+        );
+        Assert.Equal(first, state.Events.LastId);
+        state.Wishes.Stop("db", "uid:0 (root)", "after");
+        state.Restarts.Put(new RestartRecord("db/1", 1, 1, now, now, ""));
+        state.Audit.Append(Samples.Audit());
+        state.Dispose();
+
+        using var again = scratch.Open();
+        Assert.Equal(7, again.Restarts.Of("web/1")?.Count);
+        Assert.True(again.Audit.Verify().Intact);
+        Assert.NotNull(again.Wishes.Of("db"));
+    }
+
+    [Fact]
+    public void An_agent_that_starts_on_a_full_disk_still_knows_what_people_wished()
+    {
+        var scratch = new ScratchState(Path.Combine(mount, "state"));
+        using (var before = scratch.Open())
+            before.Wishes.Stop("web", "uid:0 (root)", "maintenance");
+        FillDisk();
+
+        using var state = scratch.Open();
+        Assert.Null(state.Database.NotDurableBecause);
+        Assert.Equal("maintenance", state.Wishes.Of("web")?.Reason);
+        while (state.Events.Append(Samples.Event(new string('x', 2000))) != 0) { }
+    }
+
+    [Fact]
+    public void An_agent_whose_first_start_meets_a_full_disk_starts()
+    {
+        FillDisk();
+        using var state = new ScratchState(Path.Combine(mount, "state")).Open();
+        Assert.NotNull(state.Database.NotDurableBecause);
+        Assert.Equal(1, state.Events.Append(Samples.Event("kept in memory")));
+    }
+
+    private void FillDisk()
+    {
+        using var filler = new FileStream(
+            Path.Combine(mount, "filler"),
+            FileMode.Create,
+            FileAccess.Write,
+            FileShare.Read,
+            1
+        );
+        try
+        {
+            while (true)
+                filler.Write(new byte[1024]);
+        }
+        catch (IOException)
+        {
+            // Full, as wanted.
+        }
+    }
+
+    private static void Run(string program, params string[] arguments)
+    {
+        using var process = Process.Start(new ProcessStartInfo(program, arguments) { RedirectStandardError = true })!;
+        var error = process.StandardError.ReadToEnd();
+        process.WaitForExit();
+        Assert.True(process.ExitCode == 0, $"{program} failed (this test needs root): {error}");
+    }
+}
