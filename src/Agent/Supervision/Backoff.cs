@@ -28,8 +28,8 @@ internal sealed record Backoff(TimeSpan First, TimeSpan Ceiling, TimeSpan Stable
     }
 
     /// <summary>The record to keep before the try.</summary>
-    public RestartRecord Next(RestartRecord? record, string slot, int streak, bool counts, DateTimeOffset now, string reason) =>
-        new(slot, (record?.Count ?? 0) + (counts ? 1 : 0), streak + 1, now, now + DelayAfter(streak + 1, slot), reason);
+    public RestartRecord Next(RestartRecord? record, string slot, int streak, DateTimeOffset now, string reason) =>
+        new(slot, (record?.Count ?? 0) + 1, streak + 1, now, now + DelayAfter(streak + 1, slot), reason);
 
     // string.GetHashCode differs from process to process; a wait must not change with a restart of the agent.
     private static uint StableHash(string text) => text.Aggregate(2166136261u, (hash, c) => (hash ^ c) * 16777619u);

@@ -45,18 +45,18 @@ internal sealed class EngineObserver(DockerEngine engine)
         {
             switch (e.Type)
             {
-                case "container":
+                case EventType.Container:
                     staleContainers.Add(e.ActorId);
                     break;
-                case "network":
+                case EventType.Network:
                     networksStale = true;
                     if (e.Attributes.GetValueOrDefault("container") is { } container)
                         staleContainers.Add(container);
                     break;
-                case "volume":
+                case EventType.Volume:
                     volumesStale = true;
                     break;
-                case "image":
+                case EventType.Image:
                     imagesStale = true;
                     break;
             }
@@ -143,7 +143,7 @@ internal sealed class EngineObserver(DockerEngine engine)
         IReadOnlyList<string> names
     ) =>
         labels.GetValueOrDefault(Labels.Project) == desired.Project
-        || names.Any(n => n.StartsWith(desired.Project + "-", StringComparison.Ordinal));
+        || names.Any(n => n.TrimStart('/').StartsWith(desired.Project + "-", StringComparison.Ordinal));
 
     private async Task LookAtNetworksAsync(string project, CancellationToken ct) =>
         networks = (await engine.Networks.ListAsync(new NetworkQuery(), ct))

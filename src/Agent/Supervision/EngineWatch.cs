@@ -10,6 +10,36 @@ namespace Appliance.Agent.Supervision;
 /// </summary>
 internal sealed class EngineWatch
 {
+    private static readonly EventType[] Watched =
+    [
+        EventType.Container,
+        EventType.Network,
+        EventType.Volume,
+        EventType.Image,
+    ];
+
+    // Without the exec events of every health check, which would wake the agent many times a minute for nothing.
+    private static readonly string[] Heard =
+    [
+        EventActions.Create,
+        EventActions.Start,
+        EventActions.Die,
+        EventActions.OutOfMemory,
+        EventActions.Pause,
+        EventActions.Unpause,
+        EventActions.Rename,
+        EventActions.Update,
+        EventActions.Destroy,
+        EventActions.HealthStatus,
+        EventActions.Connect,
+        EventActions.Disconnect,
+        EventActions.Remove,
+        EventActions.Untag,
+        EventActions.Delete,
+        "tag",
+        "load",
+    ];
+
     private readonly DockerEngine engine;
     private readonly TimeProvider clock;
     private readonly ResiliencePipeline untilThere;
@@ -68,7 +98,7 @@ internal sealed class EngineWatch
                 await untilThere.ExecuteAsync(FindAsync, current.Token);
                 // Two seconds back: what happened while we asked must not fall between the answers and the stream.
                 var since = clock.GetUtcNow() - TimeSpan.FromSeconds(2);
-                await foreach (var e in engine.Events.WatchAsync(new EventQuery { Since = since }, current.Token))
+                await foreach (var e in engine.Events.WatchAsync(new EventQuery { Since = since, Types = Watched, Actions = Heard }, current.Token))
                     Happened(e);
                 Lose("the engine closed its stream of events");
             }
@@ -93,7 +123,7 @@ internal sealed class EngineWatch
         {
             Reachable = true,
             Version = version.Version,
-            ApiVersion = engine.ApiVersion,
+            ApiVersion = version.ApiVersion,
             LiveRestore = info.LiveRestoreEnabled,
             Since = since,
             Error = null,

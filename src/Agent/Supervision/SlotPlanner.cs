@@ -160,7 +160,7 @@ internal sealed class SlotPlanner(DesiredService service, Slot slot, string? obs
             return State(
                 ServiceState.Starting,
                 $"It is being restarted: {asked}.",
-                new Step.Restart(current.Id, name, service.StopGrace, Asked: true, asked)
+                new Step.Restart(current.Id, name, service.StopGrace, Asked: true, 0, asked)
             );
         if (current.State is RunState.Paused)
             return State(
@@ -213,7 +213,7 @@ internal sealed class SlotPlanner(DesiredService service, Slot slot, string? obs
         return State(
             ServiceState.Unhealthy,
             $"Unhealthy{said}. It is being restarted.",
-            new Step.Restart(current.Id, name, service.StopGrace, Asked: false, $"{name} was unhealthy{said}")
+            new Step.Restart(current.Id, name, service.StopGrace, Asked: false, streak, $"{name} was unhealthy{said}")
         );
     }
 
@@ -221,7 +221,7 @@ internal sealed class SlotPlanner(DesiredService service, Slot slot, string? obs
     {
         var ended = $"{name} {Words.End(current)}";
         if (inputs.AskedRestarts.GetValueOrDefault(slot) is { } asked)
-            return Start(current, asked, again: false);
+            return Start(current, asked);
 
         if (current.State is RunState.Exited && current.EverStarted && service.Restart is not RestartRule.Always)
         {
@@ -249,21 +249,22 @@ internal sealed class SlotPlanner(DesiredService service, Slot slot, string? obs
         if (failure is { } f && f.RetryAt > inputs.Now)
             return Later(f.RetryAt, $"It could not be started: {f.Error}.");
         if (!current.EverStarted)
-            return Start(current, $"{name} was made, but not started", again: false);
+            return Start(current, $"{name} was made, but not started");
 
         var streak = inputs.Backoff.StreakAfter(record, current.RanFor);
         if (DueAt(streak) is { } due && due > inputs.Now)
             return Later(due, $"{Capital(Words.End(current))}, {Words.Times(streak + 1)} in a row.");
-        return Start(current, ended, again: true);
+        return Start(current, ended, streak);
     }
 
-    private SlotPlan Start(ObservedContainer current, string found, bool again)
+    /// <param name="streak">For a start that repairs, the tries in a row before it; null for one that is wanted.</param>
+    private SlotPlan Start(ObservedContainer current, string found, int? streak = null)
     {
         // The one it replaces keeps its ports until this instant.
         Step step = Others(current).FirstOrDefault(c => c.IsUp) is { } old
             ? new Step.Switch(old.Id, current.Id, name, service.StopGrace, found)
-            : new Step.Start(current.Id, name, again, found);
-        return State(ServiceState.Starting, again ? $"It is being started again: {found}." : "It is being started.", step);
+            : new Step.Start(current.Id, name, streak is not null, streak ?? 0, found);
+        return State(ServiceState.Starting, streak is not null ? $"It is being started again: {found}." : "It is being started.", step);
     }
 
     private DateTimeOffset? DueAt(int streak) =>

@@ -15,8 +15,13 @@ internal abstract record Step(string Found)
     /// <summary>What it acts on, as the engine names it.</summary>
     public abstract string Subject { get; }
 
-    /// <summary>Whether it is a try that counts against the slot before it is made.</summary>
-    public virtual bool CountsAgainst => false;
+    /// <summary>The container it changes; null where it changes something else, or makes one.</summary>
+    public virtual string? ContainerId => null;
+
+    /// <summary>
+    /// For a try that is remembered before it is made, how many tries in a row it follows; null for any other step.
+    /// </summary>
+    public virtual int? Streak => null;
 
     internal sealed record CreateNetwork(DesiredNetwork Network, bool Again, string Found) : Step(Found)
     {
@@ -54,28 +59,32 @@ internal abstract record Step(string Found)
         public override string Subject => Name;
     }
 
-    internal sealed record Start(string Id, string Name, bool Again, string Found) : Step(Found)
+    internal sealed record Start(string Id, string Name, bool Again, int TriesBefore, string Found) : Step(Found)
     {
         public override string Subject => Name;
-        public override bool CountsAgainst => Again;
+        public override string? ContainerId => Id;
+        public override int? Streak => Again ? TriesBefore : null;
     }
 
     /// <summary>In place: the container stays the same, its process does not.</summary>
     /// <param name="Asked">A person asked for it; it does not count against the slot.</param>
-    internal sealed record Restart(string Id, string Name, TimeSpan Grace, bool Asked, string Found) : Step(Found)
+    internal sealed record Restart(string Id, string Name, TimeSpan Grace, bool Asked, int TriesBefore, string Found) : Step(Found)
     {
         public override string Subject => Name;
-        public override bool CountsAgainst => !Asked;
+        public override string? ContainerId => Id;
+        public override int? Streak => Asked ? null : TriesBefore;
     }
 
     internal sealed record Stop(string Id, string Name, TimeSpan Grace, string Found) : Step(Found)
     {
         public override string Subject => Name;
+        public override string? ContainerId => Id;
     }
 
     internal sealed record Unpause(string Id, string Name, string Found) : Step(Found)
     {
         public override string Subject => Name;
+        public override string? ContainerId => Id;
     }
 
     /// <summary>Stop the old, start the new; if the new does not start, the old runs again.</summary>
@@ -87,12 +96,14 @@ internal abstract record Step(string Found)
     internal sealed record Remove(string Id, string Name, TimeSpan Grace, string Found) : Step(Found)
     {
         public override string Subject => Name;
+        public override string? ContainerId => Id;
     }
 
     /// <summary>A container holds a name that another needs, or lost its own.</summary>
     internal sealed record Rename(string Id, string From, string To, string Found) : Step(Found)
     {
         public override string Subject => From;
+        public override string? ContainerId => Id;
     }
 
     /// <param name="StaleNetworkId">A network of the same name that is gone, but that the container still names.</param>
@@ -100,12 +111,14 @@ internal abstract record Step(string Found)
         : Step(Found)
     {
         public override string Subject => Name;
+        public override string? ContainerId => Id;
     }
 
     /// <summary>The engine's restart policy would be a second actor: it is set to <c>no</c>.</summary>
     internal sealed record TakeOverRestarts(string Id, string Name, string Found) : Step(Found)
     {
         public override string Subject => Name;
+        public override string? ContainerId => Id;
     }
 }
 

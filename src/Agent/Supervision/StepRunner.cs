@@ -17,11 +17,11 @@ internal sealed class StepRunner(DockerEngine engine)
             Step.RemoveNetwork s => IgnoreMissing(engine.Networks.RemoveAsync(s.Id, ct)),
             Step.CreateVolume s => engine.Volumes.CreateAsync(s.Volume.Spec, ct),
             Step.LoadImage s => LoadAsync(s, ct),
-            Step.TagImage s => engine.Images.TagAsync(s.Id, s.Image.Reference, ct),
+            Step.TagImage s => TagAsync(s, ct),
             Step.Create s => CreateAsync(s, ct),
             Step.Start s => engine.Containers.StartAsync(s.Id, ct),
             Step.Restart s => engine.Containers.RestartAsync(s.Id, s.Grace, ct),
-            Step.Stop s => engine.Containers.StopAsync(s.Id, s.Grace, ct),
+            Step.Stop s => engine.Containers.StopAsync(s.Id, s.Grace, signal: null, ct),
             Step.Unpause s => engine.Containers.UnpauseAsync(s.Id, ct),
             Step.Switch s => SwitchAsync(s, ct),
             Step.Remove s => RemoveAsync(s, ct),
@@ -48,20 +48,27 @@ internal sealed class StepRunner(DockerEngine engine)
                 (Labels.ConfigHash, step.Service.ConfigHash)
             ),
         };
-        var id = await engine.Containers.CreateAsync(step.Name, spec, ct);
+        var created = await engine.Containers.CreateAsync(step.Name, spec, ct);
         foreach (var attachment in step.Service.Attachments.Skip(1))
-            await engine.Networks.ConnectAsync(attachment.Network, id, ContainerRecipe.EndpointOf(attachment), ct);
+            await engine.Networks.ConnectAsync(attachment.Network, created.Id, ContainerRecipe.EndpointOf(attachment), ct);
     }
 
     private async Task LoadAsync(Step.LoadImage step, CancellationToken ct)
     {
         await using var archive = File.OpenRead(step.Image.Archive!);
-        await foreach (var _ in engine.Images.LoadAsync(archive, ct)) { }
+        await engine.Images.LoadAsync(archive, progress: null, ct);
+    }
+
+    private Task TagAsync(Step.TagImage step, CancellationToken ct)
+    {
+        var reference = step.Image.Reference;
+        var colon = reference.LastIndexOf(':');
+        return engine.Images.TagAsync(step.Id, reference[..colon], reference[(colon + 1)..], ct);
     }
 
     private async Task SwitchAsync(Step.Switch step, CancellationToken ct)
     {
-        await engine.Containers.StopAsync(step.OldId, step.Grace, ct);
+        await engine.Containers.StopAsync(step.OldId, step.Grace, signal: null, ct);
         try
         {
             await engine.Containers.StartAsync(step.NewId, ct);
@@ -76,8 +83,8 @@ internal sealed class StepRunner(DockerEngine engine)
 
     private async Task RemoveAsync(Step.Remove step, CancellationToken ct)
     {
-        await IgnoreMissing(engine.Containers.StopAsync(step.Id, step.Grace, ct));
-        await IgnoreMissing(engine.Containers.RemoveAsync(step.Id, force: true, removeVolumes: false, ct));
+        await IgnoreMissing(engine.Containers.StopAsync(step.Id, step.Grace, signal: null, ct));
+        await IgnoreMissing(engine.Containers.RemoveAsync(step.Id, force: true, removeAnonymousVolumes: false, ct));
     }
 
     private async Task ConnectAsync(Step.Connect step, CancellationToken ct)

@@ -16,6 +16,9 @@ internal sealed class Supervisor : BackgroundService, ISupervisor
     // How long steps under way may take to end when the agent is told to stop.
     private static readonly TimeSpan StepsMayEnd = TimeSpan.FromSeconds(8);
 
+    // An idle loop is heard of well within what the watchdog allows; such a pass asks the engine nothing.
+    private static readonly TimeSpan SignOfLife = Liveness.Usual / 2;
+
     private readonly EngineObserver observer;
     private readonly EngineWatch watch;
     private readonly StepRunner runner;
@@ -38,6 +41,7 @@ internal sealed class Supervisor : BackgroundService, ISupervisor
     private readonly CancellationTokenSource steps = new();
     private DesiredState? desired;
     private bool adopted;
+    private long lastResync;
     private SupervisionView view;
     private TaskCompletionSource changed = NewSignal();
 
@@ -163,8 +167,8 @@ internal sealed class Supervisor : BackgroundService, ISupervisor
         while (true)
         {
             await wakeups.WaitAsync(wait, ct);
-            using (liveness.Working())
-                wait = await ReconcileOnceAsync(ct);
+            liveness.Beat();
+            wait = await ReconcileOnceAsync(ct);
         }
     }
 
@@ -172,11 +176,17 @@ internal sealed class Supervisor : BackgroundService, ISupervisor
     /// <returns>How long until the next pass is due if nothing wakes it.</returns>
     internal async Task<TimeSpan> ReconcileOnceAsync(CancellationToken ct)
     {
-        var resync = options.CurrentValue.Resync;
         if (desired is not { } wanted || !watch.View.Reachable)
         {
             PublishWithoutEngine();
-            return resync;
+            return SignOfLife;
+        }
+
+        // Events tell of changes as they happen; this is for the one that was lost.
+        if (clock.GetElapsedTime(lastResync) >= options.CurrentValue.Resync)
+        {
+            observer.Invalidate();
+            lastResync = clock.GetTimestamp();
         }
 
         // Before the look: a step that ends while we look is still taken as under way, and wakes us again.
@@ -193,7 +203,7 @@ internal sealed class Supervisor : BackgroundService, ISupervisor
         {
             log.PassAbandoned(e.Message);
             watch.Doubt(e.Message);
-            return resync;
+            return SignOfLife;
         }
 
         var now = clock.GetUtcNow();
@@ -205,7 +215,7 @@ internal sealed class Supervisor : BackgroundService, ISupervisor
             Launch(step);
         Publish(plan, now);
         Remember(observed);
-        return plan.WakeAt is { } at && at - now < resync ? at - now : resync;
+        return plan.WakeAt is { } at && at - now < SignOfLife ? at - now : SignOfLife;
     }
 
     private PlanningInputs InputsOf(
@@ -292,12 +302,15 @@ internal sealed class Supervisor : BackgroundService, ISupervisor
     /// <summary>A promise before the effect: a container that takes the agent down with it still backs off.</summary>
     private void CountAgainst(Step step)
     {
-        if (!step.CountsAgainst || step.Slot is not { } slot)
+        if (step.Streak is not { } streak || step.Slot is not { } slot)
             return;
-        var backoff = options.CurrentValue.Backoff;
-        var before = storage.Restarts.Of(slot.ToString());
-        var streak = step is Step.Start or Step.Restart ? StreakBefore(slot, before, backoff) : 0;
-        var record = backoff.Next(before, slot.ToString(), streak, counts: true, clock.GetUtcNow(), step.Found);
+        var record = options.CurrentValue.Backoff.Next(
+            storage.Restarts.Of(slot.ToString()),
+            slot.ToString(),
+            streak,
+            clock.GetUtcNow(),
+            step.Found
+        );
         storage.Restarts.Put(record);
         if (record.Streak == Backoff.AlarmAt)
             storage.Events.Append(
@@ -310,21 +323,6 @@ internal sealed class Supervisor : BackgroundService, ISupervisor
                     "keeps trying at a growing pace; a person should look at its log"
                 )
             );
-    }
-
-    private int StreakBefore(Slot slot, Storage.RestartRecord? record, Backoff backoff)
-    {
-        if (record is null)
-            return 0;
-        var container = View.Service(slot.Service)?.Containers.FirstOrDefault(c => c.Replica == slot.Replica);
-        var now = clock.GetUtcNow();
-        var ranFor = container switch
-        {
-            { State: "running", StartedAt: { } start } => (now - start) / 10,
-            { StartedAt: { } start, FinishedAt: { } end } when end > start => end - start,
-            _ => TimeSpan.Zero,
-        };
-        return backoff.StreakAfter(record, ranFor);
     }
 
     private void Fail(Step step, string error)
@@ -363,36 +361,10 @@ internal sealed class Supervisor : BackgroundService, ISupervisor
 
     private void Invalidate(Step step)
     {
-        switch (step)
-        {
-            case Step.Start s:
-                observer.InvalidateContainer(s.Id);
-                break;
-            case Step.Restart s:
-                observer.InvalidateContainer(s.Id);
-                break;
-            case Step.Stop s:
-                observer.InvalidateContainer(s.Id);
-                break;
-            case Step.Unpause s:
-                observer.InvalidateContainer(s.Id);
-                break;
-            case Step.Remove s:
-                observer.InvalidateContainer(s.Id);
-                break;
-            case Step.Rename s:
-                observer.InvalidateContainer(s.Id);
-                break;
-            case Step.Connect s:
-                observer.InvalidateContainer(s.Id);
-                break;
-            case Step.TakeOverRestarts s:
-                observer.InvalidateContainer(s.Id);
-                break;
-            default:
-                observer.Invalidate();
-                break;
-        }
+        if (step.ContainerId is { } id)
+            observer.InvalidateContainer(id);
+        else
+            observer.Invalidate();
     }
 
     private async Task ReadReleaseAsync(CancellationToken ct)

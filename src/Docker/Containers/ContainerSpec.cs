@@ -1,3 +1,4 @@
+using System.Text.Json;
 using System.Text.Json.Serialization;
 
 namespace Appliance.Docker;
@@ -71,6 +72,9 @@ public sealed record ContainerSpec : ContainerConfig
     /// <see cref="HostConfig.NetworkMode"/> names; the others are connected before the start.
     /// </summary>
     public NetworkingConfig? NetworkingConfig { get; init; }
+
+    /// <summary>The body of the request to create it: the same spec always gives the same text.</summary>
+    public string ToJson() => JsonSerializer.Serialize(this, ApiJson.Default.ContainerSpec);
 }
 
 /// <summary>The engine's own health check.</summary>

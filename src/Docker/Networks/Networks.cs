@@ -1,3 +1,4 @@
+using System.Text.Json;
 using System.Text.Json.Serialization;
 
 namespace Appliance.Docker;
@@ -33,6 +34,9 @@ public sealed record NetworkSpec
     // Engines before API 1.44 make a second network of the same name unless they are asked to look.
     [JsonInclude]
     internal bool CheckDuplicate { get; } = true;
+
+    /// <summary>The body of the request to create it: the same spec always gives the same text.</summary>
+    public string ToJson() => JsonSerializer.Serialize(this, ApiJson.Default.NetworkSpec);
 }
 
 /// <summary>A network's addresses.</summary>

@@ -1,0 +1,13 @@
+namespace Appliance.Agent.Supervision;
+
+internal static partial class SupervisionLog
+{
+    [LoggerMessage(6001, LogLevel.Information, "Release of {Product} {Version} read: {Services} services")]
+    public static partial void ReleaseRead(this ILogger log, string product, string version, int services);
+
+    [LoggerMessage(6002, LogLevel.Warning, "Pass abandoned: {Reason}")]
+    public static partial void PassAbandoned(this ILogger log, string reason);
+
+    [LoggerMessage(6003, LogLevel.Warning, "Step on {Subject} interrupted, to be looked at again: {Reason}")]
+    public static partial void StepInterrupted(this ILogger log, string subject, string reason);
+}

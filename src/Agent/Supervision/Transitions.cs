@@ -1,0 +1,25 @@
+using Appliance.Agent.Storage;
+
+namespace Appliance.Agent.Supervision;
+
+/// <summary>Which changes of a service's state are news of their own: no step tells them.</summary>
+internal static class Transitions
+{
+    public static NewEvent? Between(ServiceView? before, ServiceView after)
+    {
+        if (before is null || before.State == after.State)
+            return null;
+        return after.State switch
+        {
+            ServiceState.Unhealthy => Tell(EventSeverity.Warning, "service.unhealthy", "watches it"),
+            ServiceState.Failed => Tell(EventSeverity.Error, "service.failed", "leaves it; a person has to decide"),
+            ServiceState.Completed => Tell(EventSeverity.Info, "service.completed", "lets what waits for it start"),
+            ServiceState.Running when before.State is ServiceState.Unhealthy or ServiceState.BackingOff or ServiceState.Failed =>
+                Tell(EventSeverity.Info, "service.recovered", "nothing more is needed"),
+            _ => null,
+        };
+
+        NewEvent Tell(EventSeverity severity, string kind, string done) =>
+            new(severity, kind, after.Name, null, after.Explanation.TrimEnd('.'), done);
+    }
+}

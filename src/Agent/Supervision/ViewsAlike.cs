@@ -1,0 +1,33 @@
+namespace Appliance.Agent.Supervision;
+
+/// <summary>Whether two views say the same, so that nobody is woken for nothing. Records compare their lists by reference.</summary>
+internal static class ViewsAlike
+{
+    public static bool Are(SupervisionView a, SupervisionView b) =>
+        a.Engine == b.Engine
+        && a.Release == b.Release
+        && a.ReleaseProblem == b.ReleaseProblem
+        && Same(a.Services, b.Services, Alike)
+        && Same(a.Targets, b.Targets, Alike);
+
+    private static bool Alike(ServiceView a, ServiceView b) =>
+        a.Name == b.Name
+        && a.State == b.State
+        && a.Explanation == b.Explanation
+        && a.Since == b.Since
+        && a.Image == b.Image
+        && (a.Replicas, a.Ready, a.Restarts, a.RestartPolicy) == (b.Replicas, b.Ready, b.Restarts, b.RestartPolicy)
+        && a.Ports.SequenceEqual(b.Ports)
+        && a.DependsOn.SequenceEqual(b.DependsOn)
+        && Same(a.Containers, b.Containers, Alike);
+
+    private static bool Alike(ContainerView a, ContainerView b) =>
+        a with { Networks = [] } == b with { Networks = [] } && a.Networks.SequenceEqual(b.Networks);
+
+    private static bool Alike(ProbeTarget a, ProbeTarget b) =>
+        (a.ContainerId, a.RunStartedAt, a.Address, a.Container) == (b.ContainerId, b.RunStartedAt, b.Address, b.Container)
+        && ReferenceEquals(a.Probes, b.Probes);
+
+    private static bool Same<T>(IReadOnlyList<T> a, IReadOnlyList<T> b, Func<T, T, bool> alike) =>
+        ReferenceEquals(a, b) || (a.Count == b.Count && a.Zip(b).All(p => alike(p.First, p.Second)));
+}
