@@ -1,4 +1,3 @@
-using System.Net;
 using System.Net.Security;
 using System.Text;
 using Appliance.Bundles.Compose;
@@ -26,10 +25,12 @@ internal sealed class HttpCheck(HttpProbe probe, string address, HttpClient http
                 PooledConnectionLifetime = TimeSpan.Zero,
                 MaxResponseHeadersLength = 32,
                 // The container's own certificate proves nothing about a peer on this machine's bridge.
+#pragma warning disable CA5359
                 SslOptions = new SslClientAuthenticationOptions
                 {
                     RemoteCertificateValidationCallback = static (_, _, _, _) => true,
                 },
+#pragma warning restore CA5359
             }
         )
         {

@@ -1,3 +1,4 @@
+using System.ComponentModel.DataAnnotations;
 using Microsoft.Extensions.Options;
 
 namespace Appliance.Agent.Sources;
@@ -7,6 +8,7 @@ internal sealed class SourcesOptions
     public const string Section = "sources";
 
     /// <summary>The folder of the release to run; null: none is installed.</summary>
+    [MinLength(1)]
     public string? Release { get; set; }
 }
 

@@ -38,7 +38,7 @@ internal sealed class ContainerRecipe(ComposeModel model, Func<ComposeFile, File
     public ContainerSpec For(ComposeService service)
     {
         // Before API 1.44 the engine joins one network at creation; the reconciler connects the others.
-        var first = AttachmentsOf(service).FirstOrDefault();
+        var first = AttachmentsOf(service) is [var a, ..] ? a : null;
         return new ContainerSpec
         {
             Image = service.Image.ToString(),

@@ -186,7 +186,7 @@ internal sealed class EngineObserver(DockerEngine engine)
             c.ImageId,
             StateOf(c.State),
             HealthOf(c.State.Health),
-            c.State.Health?.Log.LastOrDefault()?.Output.Trim() ?? "",
+            c.State.Health?.Log is [.., var last] ? last.Output.Trim() : "",
             c.State.ExitCode,
             c.State.OutOfMemory,
             c.State.Error,

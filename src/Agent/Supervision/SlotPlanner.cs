@@ -276,10 +276,9 @@ internal sealed class SlotPlanner(DesiredService service, Slot slot, string? obs
     {
         if (!container.IsUp)
             return (HealthState.None, "");
-        var probed = service.Probes.Count == 0 ? (State: HealthState.None, Output: "")
-            : inputs.Verdicts.GetValueOrDefault(container.Id) is { } v && v.RunStartedAt == container.StartedAt
-                ? (v.State, v.Output)
-            : (HealthState.Starting, "");
+        var probed = inputs.Verdicts.GetValueOrDefault(container.Id) is { } v && v.RunStartedAt == container.StartedAt
+            ? (v.State, v.Output)
+            : (State: service.Probes.Count > 0 ? HealthState.Starting : HealthState.None, Output: "");
         var checkedByEngine = (State: container.Health, Output: container.HealthOutput);
         foreach (var state in (HealthState[])[HealthState.Unhealthy, HealthState.Starting, HealthState.Healthy])
         {

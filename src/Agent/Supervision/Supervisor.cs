@@ -434,7 +434,7 @@ internal sealed class Supervisor : BackgroundService, ISupervisor
         if (adopted)
             return;
         adopted = true;
-        var running = plan.Services.SelectMany(s => s.Slots).Count(s => s.Container is { IsUp: true });
+        var up = plan.Services.SelectMany(s => s.Slots).Count(s => s.Container is { IsUp: true });
         var wanted = plan.Services.Sum(s => s.Service.Replicas);
         storage.Events.Append(
             new(
@@ -442,8 +442,8 @@ internal sealed class Supervisor : BackgroundService, ISupervisor
                 "agent.started",
                 null,
                 null,
-                $"{running} of {wanted} containers were running",
-                running > 0 ? "adopted them as they are" : "starts what is missing"
+                $"{up} of {wanted} containers were running",
+                up > 0 ? "adopted them as they are" : "starts what is missing"
             )
         );
     }
