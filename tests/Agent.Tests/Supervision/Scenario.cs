@@ -1,0 +1,133 @@
+using Appliance.Agent.Storage;
+using Appliance.Agent.Supervision;
+using Appliance.Bundles.Compose;
+using Appliance.Docker;
+
+namespace Appliance.Agent.Tests.Supervision;
+
+/// <summary>A release, an engine and a past, as a planner case states them.</summary>
+internal sealed class Scenario
+{
+    public static readonly DateTimeOffset Now = new(2026, 1, 15, 12, 0, 0, TimeSpan.Zero);
+
+    private readonly List<DesiredService> services = [];
+    private readonly List<ObservedContainer> containers = [];
+    private readonly HashSet<string> seen = [];
+
+    public Dictionary<string, StopWish> Stopped { get; } = [];
+    public Dictionary<string, RestartRecord> Restarts { get; } = [];
+    public Dictionary<string, Completion> Completions { get; } = [];
+    public Dictionary<string, HealthVerdict> Verdicts { get; } = [];
+    public Dictionary<Slot, string> Asked { get; } = [];
+    public Dictionary<string, Step> InFlight { get; } = [];
+    public Dictionary<string, StepFailure> Failures { get; } = [];
+    public Dictionary<string, ObservedNetwork> Networks { get; } =
+        new() { ["app_default"] = new ObservedNetwork("net1", "app_default", "nethash", true) };
+    public HashSet<string> Images { get; } = ["sha256:image"];
+    public Dictionary<string, string> Tags { get; } = new() { ["image:1"] = "sha256:image" };
+
+    public static Backoff Backoff { get; } =
+        new(TimeSpan.FromSeconds(1), TimeSpan.FromSeconds(60), TimeSpan.FromSeconds(60));
+
+    public Scenario Service(
+        string name,
+        RestartRule restart = RestartRule.Always,
+        int replicas = 1,
+        bool probed = false,
+        string hash = "hash",
+        params (string Service, DependencyCondition Condition)[] needs
+    )
+    {
+        services.Add(
+            new DesiredService(
+                name,
+                "image:1",
+                replicas,
+                restart,
+                "as declared",
+                null,
+                probed ? [new TcpProbe(80, ProbeTiming.Default)] : [],
+                TimeSpan.FromSeconds(10),
+                hash,
+                [.. needs.Select(n => new DesiredDependency(n.Service, n.Condition))],
+                [new Attachment("app_default", [name], null, null)],
+                [],
+                new ContainerSpec()
+            )
+        );
+        return this;
+    }
+
+    public Scenario Container(string service, Func<ObservedContainer, ObservedContainer>? change = null, int replica = 1)
+    {
+        var name = $"app-{service}-{replica}";
+        var container = new ObservedContainer(
+            $"{service}{replica}-id-0123456789",
+            name,
+            new Slot(service, replica),
+            Ours: true,
+            "hash",
+            "sha256:image",
+            RunState.Running,
+            HealthState.None,
+            "",
+            ExitCode: 0,
+            OomKilled: false,
+            Error: "",
+            Now.AddMinutes(-10),
+            Now.AddMinutes(-10),
+            FinishedAt: null,
+            "no",
+            new Dictionary<string, string> { ["app_default"] = "net1" },
+            new Dictionary<string, string> { ["app_default"] = "10.0.0.2" },
+            []
+        );
+        containers.Add(change is null ? container : change(container));
+        return this;
+    }
+
+    public Scenario Seen(params string[] names)
+    {
+        seen.UnionWith(names);
+        return this;
+    }
+
+    public static ObservedContainer Exited(ObservedContainer c, int code, TimeSpan ranFor, TimeSpan ago) =>
+        c with
+        {
+            State = RunState.Exited,
+            ExitCode = code,
+            StartedAt = Now - ago - ranFor,
+            FinishedAt = Now - ago,
+        };
+
+    public Plan Plan()
+    {
+        var desired = new DesiredState(
+            "app",
+            new Dictionary<string, DesiredNetwork>
+            {
+                ["app_default"] = new("app_default", "nethash", new NetworkSpec { Name = "app_default" }),
+            },
+            new Dictionary<string, DesiredVolume>(),
+            new Dictionary<string, DesiredImage> { ["image:1"] = new("image:1", "sha256:image", "/images/image.tar") },
+            services
+        );
+        return Planner.Make(
+            new PlanningInputs(
+                desired,
+                new ObservedState(containers, Networks, new HashSet<string>(), Tags, Images),
+                Stopped,
+                Restarts.GetValueOrDefault,
+                Completions.GetValueOrDefault,
+                Verdicts,
+                Asked,
+                InFlight,
+                Failures,
+                seen,
+                Backoff,
+                Now
+            )
+        );
+    }
+}
