@@ -1,0 +1,255 @@
+using System.Diagnostics;
+using System.Net.Sockets;
+using System.Text;
+using Appliance.Docker;
+using Appliance.Testing;
+using Appliance.V1;
+using Grpc.Core;
+using Grpc.Net.Client;
+
+namespace Appliance.Agent.Tests.Running;
+
+/// <summary>
+/// The agent as a process of its own on a real engine, with a project name nobody else has. Disposing ends it, removes
+/// what it made, and fails the test if the agent logged an error that nobody expected.
+/// </summary>
+internal sealed class RealAgent : IAsyncDisposable
+{
+    private static readonly BusyboxImage Busybox = BusyboxImage.Build(
+        new ImageRecipe { Reference = "appliance-test/busybox:1", Cmd = ["sleep", "1000000"] }
+    );
+
+    private readonly ScratchFolder folder = new();
+    private readonly string endpoint;
+    private readonly StringBuilder output = new();
+    private Process? process;
+    private GrpcChannel? channel;
+
+    private RealAgent(DockerEngine engine, string endpoint, string compose)
+    {
+        (Engine, this.endpoint) = (engine, endpoint);
+        Directory.CreateDirectory(folder["release/images"]);
+        File.WriteAllBytes(folder["release/images/busybox.tar"], Busybox.Archive.ToArray());
+        WriteCompose(compose);
+    }
+
+    /// <summary>The name of the product under test, and so of its containers.</summary>
+    public string Project { get; } = $"t{Guid.NewGuid():N}"[..9];
+
+    public DockerEngine Engine { get; }
+
+    /// <summary>The image every service of a test may use; it sleeps unless told otherwise.</summary>
+    public const string Image = "appliance-test/busybox:1";
+
+    public static string ImageId => Busybox.Id;
+
+    public string Socket => folder["agent.sock"];
+
+    public string Release => folder["release"];
+
+    public bool ExpectsErrors { get; set; }
+
+    public StatusService.StatusServiceClient Status => new(Channel);
+    public ServicesService.ServicesServiceClient Services => new(Channel);
+    public EventsService.EventsServiceClient Events => new(Channel);
+    public AuditService.AuditServiceClient Audit => new(Channel);
+    public Grpc.Health.V1.Health.HealthClient Health => new(Channel);
+
+    public string Log
+    {
+        get
+        {
+            lock (output)
+                return output.ToString();
+        }
+    }
+
+    private GrpcChannel Channel => channel ?? throw new InvalidOperationException("the agent does not run");
+
+    private static CancellationToken Ct => TestContext.Current.CancellationToken;
+
+    /// <summary>Starts an agent on a release; the Compose text needs no name, and services no image.</summary>
+    public static async Task<RealAgent> StartAsync(PrivateEngine engine, string compose)
+    {
+        var agent = new RealAgent(engine.Client, engine.Endpoint, compose);
+        await agent.StartAsync();
+        return agent;
+    }
+
+    public void WriteCompose(string compose) =>
+        File.WriteAllText(folder["release/compose.yaml"], $"name: {Project}\nx-appliance: {{version: \"1.0.0\"}}\n{compose}\n");
+
+    public async Task StartAsync()
+    {
+        var start = new ProcessStartInfo(Path.Combine(AppContext.BaseDirectory, "appliance-agent"))
+        {
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+            ArgumentList =
+            {
+                "--release",
+                Release,
+                "--data",
+                folder["data"],
+                "--socket",
+                Socket,
+                "--docker",
+                endpoint,
+                "--config",
+                folder["agent.yaml"],
+            },
+        };
+        // A test must not wait a minute to see what a minute's pace does.
+        if (!File.Exists(folder["agent.yaml"]))
+            await File.WriteAllTextAsync(
+                folder["agent.yaml"],
+                "supervision:\n  backoff-first: 200ms\n  backoff-ceiling: 2s\n  stable-after: 5s\n",
+                Ct
+            );
+        process = Process.Start(start)!;
+        process.OutputDataReceived += (_, e) => Keep(e.Data);
+        process.ErrorDataReceived += (_, e) => Keep(e.Data);
+        process.BeginOutputReadLine();
+        process.BeginErrorReadLine();
+        channel = Dial();
+        await Eventually.TrueAsync(
+            "the agent answers",
+            async ct =>
+            {
+                if (process.HasExited)
+                    throw new InvalidOperationException($"the agent ended with {process.ExitCode}:\n{Log}");
+                try
+                {
+                    await Status.GetStatusAsync(new GetStatusRequest(), cancellationToken: ct);
+                    return true;
+                }
+                catch (RpcException)
+                {
+                    return false;
+                }
+            },
+            Ct
+        );
+    }
+
+    /// <summary>SIGKILL: what a crash or the OOM killer does.</summary>
+    public async Task KillAsync()
+    {
+        Posix.Kill(process!.Id, Posix.SigKill);
+        await process.WaitForExitAsync(Ct);
+        channel!.Dispose();
+    }
+
+    /// <summary>SIGTERM, as systemd sends it.</summary>
+    public async Task<int> StopAsync()
+    {
+        Posix.Kill(process!.Id, Posix.SigTerm);
+        await process.WaitForExitAsync(Ct);
+        channel!.Dispose();
+        return process.ExitCode;
+    }
+
+    public async Task<ServiceDetail> ServiceAsync(string name) =>
+        await Services.GetServiceAsync(new GetServiceRequest { Name = name }, cancellationToken: Ct);
+
+    /// <summary>Waits until a service is in a state.</summary>
+    public Task<ServiceDetail> BecomesAsync(string service, ServiceState state) =>
+        BecomesAsync(service, state.ToString(), d => d.Summary.State == state);
+
+    public Task<ServiceDetail> BecomesAsync(string service, string what, Func<ServiceDetail, bool> condition) =>
+        Eventually.GetAsync(
+            $"{service} becomes {what}",
+            async _ => await ServiceAsync(service) is var detail && condition(detail) ? detail : null,
+            Ct,
+            TimeSpan.FromSeconds(40)
+        )!;
+
+    /// <summary>The container of a service as the engine sees it now.</summary>
+    public Task<ContainerInspection> ContainerAsync(string service, int replica = 1) =>
+        Engine.Containers.InspectAsync($"{Project}-{service}-{replica}", Ct);
+
+    /// <summary>Waits for an event of a kind that happened after <paramref name="after"/>.</summary>
+    public async Task<Event> EventAsync(string kind, long after = 0, string? service = null)
+    {
+        using var deadline = CancellationTokenSource.CreateLinkedTokenSource(Ct);
+        deadline.CancelAfter(TimeSpan.FromSeconds(40));
+        var seen = new List<string>();
+        try
+        {
+            using var call = Events.StreamEvents(
+                new StreamEventsRequest { Follow = true, AfterId = after },
+                cancellationToken: deadline.Token
+            );
+            while (await call.ResponseStream.MoveNext(deadline.Token))
+            {
+                var e = call.ResponseStream.Current;
+                seen.Add($"{e.Kind} {e.Service}: {e.Found} -> {e.Done}");
+                if (e.Kind == kind && (service is null || e.Service == service))
+                    return e;
+            }
+        }
+        catch (Exception e) when (e is OperationCanceledException or RpcException && !Ct.IsCancellationRequested) { }
+        throw new TimeoutException($"no {kind} event; there were:\n{string.Join('\n', seen)}\nlog:\n{Log}");
+    }
+
+    public async Task<long> LastEventAsync()
+    {
+        using var call = Events.StreamEvents(new StreamEventsRequest { Tail = 1 }, cancellationToken: Ct);
+        return await call.ResponseStream.MoveNext(Ct) ? call.ResponseStream.Current.Id : 0;
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        if (process is { HasExited: false })
+        {
+            Posix.Kill(process.Id, Posix.SigKill);
+            await process.WaitForExitAsync(CancellationToken.None);
+        }
+
+        channel?.Dispose();
+        process?.Dispose();
+        await RemoveAllAsync();
+        folder.Dispose();
+        if (!ExpectsErrors)
+            Assert.DoesNotContain(Log.Split('\n'), l => l.Contains(" fail: ", StringComparison.Ordinal) || l.Contains(" crit: ", StringComparison.Ordinal));
+    }
+
+    private async Task RemoveAllAsync()
+    {
+        try
+        {
+            var containers = await Engine.Containers.ListAsync(new ContainerQuery { All = true }, default);
+            foreach (var c in containers.Where(c => c.Names.Any(n => n.TrimStart('/').StartsWith(Project, StringComparison.Ordinal))))
+                await Engine.Containers.RemoveAsync(c.Id, force: true, removeAnonymousVolumes: true, default);
+            foreach (var n in await Engine.Networks.ListAsync(new NetworkQuery { Labels = [$"appliance.project={Project}"] }, default))
+                await Engine.Networks.RemoveAsync(n.Id, default);
+            foreach (var v in await Engine.Volumes.ListAsync(new VolumeQuery { Labels = [$"appliance.project={Project}"] }, default))
+                await Engine.Volumes.RemoveAsync(v.Name, force: true, default);
+        }
+        // A test that killed its engine leaves nothing to remove: the engine's own folder goes with it.
+        catch (EngineUnavailableException) { }
+    }
+
+    private void Keep(string? line)
+    {
+        lock (output)
+            output.AppendLine(line);
+    }
+
+    private GrpcChannel Dial() =>
+        GrpcChannel.ForAddress(
+            "http://localhost",
+            new GrpcChannelOptions
+            {
+                HttpHandler = new SocketsHttpHandler
+                {
+                    ConnectCallback = async (_, ct) =>
+                    {
+                        var socket = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
+                        await socket.ConnectAsync(new UnixDomainSocketEndPoint(Socket), ct);
+                        return new NetworkStream(socket, ownsSocket: true);
+                    },
+                },
+            }
+        );
+}
