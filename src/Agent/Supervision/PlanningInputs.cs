@@ -45,11 +45,12 @@ internal sealed record ServicePlan(
     public int Ready => Slots.Count(s => s.State is ServiceState.Running);
 }
 
-/// <param name="Container">The container that stands for the slot; null when there is none.</param>
-/// <param name="Health">Docker's check and the release's probes taken together.</param>
 internal sealed record SlotPlan(Slot Slot, ServiceState State, string Explanation)
 {
+    /// <summary>The container that stands for the slot; null when there is none.</summary>
     public ObservedContainer? Container { get; init; }
+
+    /// <summary>Docker's check and the release's probes taken together.</summary>
     public HealthState Health { get; init; }
     public DateTimeOffset? NextAttempt { get; init; }
     public Completion? Completed { get; init; }

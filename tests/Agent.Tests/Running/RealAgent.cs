@@ -69,9 +69,15 @@ internal sealed class RealAgent : IAsyncDisposable
     private static CancellationToken Ct => TestContext.Current.CancellationToken;
 
     /// <summary>Starts an agent on a release; the Compose text needs no name, and services no image.</summary>
-    public static async Task<RealAgent> StartAsync(PrivateEngine engine, string compose)
+    public static async Task<RealAgent> StartAsync(
+        PrivateEngine engine,
+        string compose,
+        params (string Name, string Content)[] files
+    )
     {
         var agent = new RealAgent(engine.Client, engine.Endpoint, compose);
+        foreach (var (name, content) in files)
+            await File.WriteAllTextAsync(Path.Combine(agent.Release, name), content, Ct);
         await agent.StartAsync();
         return agent;
     }
