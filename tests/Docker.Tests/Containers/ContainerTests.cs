@@ -79,7 +79,9 @@ public sealed class ContainerTests(SharedEngine shared) : EngineTest(shared)
 
         await Assert.ThrowsAsync<EngineConflictException>(() => Client.Containers.KillAsync(id, "KILL", Ct));
 
-        var program = await Assert.ThrowsAnyAsync<DockerEngineException>(() => StartAsync(Box("/no/such"), "-bad"));
+        var program = await Assert.ThrowsAnyAsync<DockerEngineException>(() =>
+            StartAsync(Box("/no/such") with { HostConfig = new() { NetworkMode = "none" } }, "-bad")
+        );
         Assert.Contains("/no/such", program.Message, StringComparison.Ordinal);
 
         var bad = await Assert.ThrowsAsync<DockerEngineException>(() =>
@@ -100,6 +102,8 @@ public sealed class ContainerTests(SharedEngine shared) : EngineTest(shared)
     {
         using var folder = new ScratchFolder();
         await File.WriteAllTextAsync(folder["hello"], "hi", Ct);
+        // The container's user is to look inside.
+        File.SetUnixFileMode(folder.Path, File.GetUnixFileMode(folder.Path) | UnixFileMode.OtherExecute);
         await Client.Volumes.CreateAsync(new() { Name = Run, Labels = Labels }, Ct);
         var spec = new ContainerSpec
         {
