@@ -43,6 +43,7 @@ internal static class HostServices
         return services
             .AddLogging(AddConsole)
             .AddSingleton<Settings>()
+            .AddSingleton(SystemdEnvironment.Of(Environment.GetEnvironmentVariable, Environment.ProcessId))
             .AddSingleton<SystemdNotifier>()
             .AddSingleton<Liveness>()
             .AddHostedService<SystemdService>();

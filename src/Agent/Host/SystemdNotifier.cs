@@ -4,12 +4,10 @@ using System.Net.Sockets;
 namespace Appliance.Agent.Host;
 
 /// <summary>Tells systemd how the agent is: sd_notify(3) as datagrams to <c>$NOTIFY_SOCKET</c>; nothing without it.</summary>
-internal sealed class SystemdNotifier(ILogger<SystemdNotifier> log)
+internal sealed class SystemdNotifier(SystemdEnvironment environment, ILogger<SystemdNotifier> log)
 {
     // systemd's own buffer is large; waiting longer would mean that it hangs, and it must not take the agent along.
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(2);
-
-    private readonly string? address = Environment.GetEnvironmentVariable("NOTIFY_SOCKET");
 
     public void Ready() => Send("READY=1");
 
@@ -26,7 +24,7 @@ internal sealed class SystemdNotifier(ILogger<SystemdNotifier> log)
 
     private void Send(string message)
     {
-        if (string.IsNullOrEmpty(address))
+        if (environment.NotifySocket is not { Length: > 0 } address)
             return;
         try
         {

@@ -1,10 +1,10 @@
-using System.Globalization;
 using System.Runtime.InteropServices;
 
 namespace Appliance.Agent.Host;
 
 /// <summary>The agent as a <c>Type=notify-reload</c> service: ready, reloads on SIGHUP, watchdog, stopping.</summary>
 internal sealed class SystemdService(
+    SystemdEnvironment environment,
     SystemdNotifier systemd,
     Settings settings,
     Liveness liveness,
@@ -56,7 +56,7 @@ internal sealed class SystemdService(
 
     private async Task WatchdogAsync(CancellationToken ct)
     {
-        if (WatchdogPeriod() is not { } period)
+        if (environment.Watchdog is not { } period)
             return;
         // Half, as sd_watchdog_enabled(3) asks for.
         using var timer = new PeriodicTimer(period / 2, clock);
@@ -67,16 +67,5 @@ internal sealed class SystemdService(
             else
                 log.Stuck(period);
         } while (await timer.WaitForNextTickAsync(ct));
-    }
-
-    private static TimeSpan? WatchdogPeriod()
-    {
-        var pid = Environment.GetEnvironmentVariable("WATCHDOG_PID");
-        if (!string.IsNullOrEmpty(pid) && pid != Environment.ProcessId.ToString())
-            return null;
-        var set = Environment.GetEnvironmentVariable("WATCHDOG_USEC");
-        return long.TryParse(set, NumberStyles.None, CultureInfo.InvariantCulture, out var period) && period > 0
-            ? TimeSpan.FromMicroseconds(period)
-            : null;
     }
 }

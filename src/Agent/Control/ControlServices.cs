@@ -1,0 +1,69 @@
+using Grpc.HealthCheck;
+using Microsoft.AspNetCore.Server.Kestrel.Core;
+using Microsoft.AspNetCore.Server.Kestrel.Transport.Sockets;
+using Microsoft.Extensions.Options;
+
+namespace Appliance.Agent.Control;
+
+internal static class ControlServices
+{
+    /// <summary>No request of today's calls comes near; long uploads are streams of messages.</summary>
+    private const int MaxMessage = 1024 * 1024;
+
+    public static IServiceCollection AddControl(this IServiceCollection services)
+    {
+        services
+            .AddOptionsWithValidateOnStart<ControlOptions, ControlOptionsValidator>()
+            .BindConfiguration(ControlOptions.Section);
+        services.AddGrpc(o =>
+        {
+            o.MaxReceiveMessageSize = MaxMessage;
+            o.Interceptors.Add<AuthorizationInterceptor>();
+        });
+        services.AddOptions<KestrelServerOptions>().Configure<IServiceProvider>(Listen);
+        services.Configure<SocketTransportOptions>(o =>
+            o.CreateBoundListenSocket = endpoint => ControlSocket.Bind(endpoint.ToString()!)
+        );
+        return services
+            .AddSingleton(RoleGroups.Default)
+            .AddSingleton<Callers>()
+            .AddSingleton<DenialBudget>()
+            .AddSingleton<PeerConnections>()
+            .AddSingleton<AuthorizationInterceptor>()
+            .AddSingleton<ContainerLogs>()
+            .AddSingleton<StatusService>()
+            .AddSingleton<ServicesService>()
+            .AddSingleton<EventsService>()
+            .AddSingleton<AuditService>()
+            .AddSingleton<HealthServiceImpl>()
+            .AddHostedService<HealthReporter>();
+    }
+
+    public static void MapControl(this IEndpointRouteBuilder endpoints)
+    {
+        endpoints.MapGrpcService<StatusService>();
+        endpoints.MapGrpcService<ServicesService>();
+        endpoints.MapGrpcService<EventsService>();
+        endpoints.MapGrpcService<AuditService>();
+        endpoints.MapGrpcService<HealthServiceImpl>();
+    }
+
+    private static void Listen(KestrelServerOptions kestrel, IServiceProvider services)
+    {
+        var socket = services.GetRequiredService<IOptions<ControlOptions>>().Value.Socket;
+        var peers = services.GetRequiredService<PeerConnections>();
+        kestrel.AddServerHeader = false;
+        kestrel.Limits.MaxConcurrentConnections = 1024;
+        // A follower that reads slowly, or not at all for a while, is no attack: it holds back only itself.
+        kestrel.Limits.MinRequestBodyDataRate = null;
+        kestrel.Limits.MinResponseDataRate = null;
+        kestrel.ListenUnixSocket(
+            socket,
+            listen =>
+            {
+                listen.Protocols = HttpProtocols.Http2;
+                listen.Use(next => connection => peers.RunAsync(connection, next));
+            }
+        );
+    }
+}

@@ -1,0 +1,61 @@
+using System.Globalization;
+using Appliance.Agent.Supervision;
+
+namespace Appliance.Agent.Control;
+
+internal enum Overall
+{
+    Ok,
+    Degraded,
+    Failed,
+}
+
+/// <summary>What an administrator reads first.</summary>
+/// <param name="Problems">One sentence for each thing that keeps it from OK.</param>
+internal sealed record OverallStatus(Overall Health, IReadOnlyList<string> Problems)
+{
+    /// <param name="view">What supervision knows.</param>
+    /// <param name="stateProblem">Why the agent's own state is not durable; null when it is.</param>
+    public static OverallStatus Of(SupervisionView view, string? stateProblem)
+    {
+        var findings = Findings(view, stateProblem).ToList();
+        return new(
+            findings.Count == 0 ? Overall.Ok : findings.Max(f => f.Health),
+            [.. findings.Select(f => f.Problem)]
+        );
+    }
+
+    private static IEnumerable<(Overall Health, string Problem)> Findings(SupervisionView view, string? stateProblem)
+    {
+        if (!view.Engine.Reachable)
+        {
+            var since = view.Engine.Since.UtcDateTime.ToString("yyyy-MM-dd HH:mm:ss", CultureInfo.InvariantCulture);
+            // With live-restore the containers go on without it; else they went with it.
+            yield return (
+                view.Engine.LiveRestore ? Overall.Degraded : Overall.Failed,
+                $"The engine at {view.Engine.Endpoint} is not reachable since {since} UTC: {view.Engine.Error}"
+            );
+        }
+        if (view.Release is null)
+            yield return (Overall.Failed, "No release is installed.");
+        if (stateProblem is not null)
+            yield return (Overall.Degraded, $"The agent's state is kept in memory only: {stateProblem}");
+        foreach (var service in view.Services)
+        {
+            if (HealthOf(service) is var health and not Overall.Ok)
+                yield return (health, $"{service.Name}: {service.Explanation}");
+        }
+    }
+
+    private static Overall HealthOf(ServiceView service) =>
+        service.State switch
+        {
+            ServiceState.Running when service.Ready >= service.Replicas => Overall.Ok,
+            ServiceState.Completed => Overall.Ok,
+            // A person asked for it.
+            ServiceState.Stopped or ServiceState.Stopping => Overall.Ok,
+            ServiceState.Unhealthy or ServiceState.BackingOff or ServiceState.Failed when service.Ready == 0 =>
+                Overall.Failed,
+            _ => Overall.Degraded,
+        };
+}

@@ -1,0 +1,36 @@
+namespace Appliance.Agent.Control;
+
+/// <param name="Minimum">The least role that may call it.</param>
+/// <param name="IsChange">Whether each call leaves an audit record.</param>
+internal sealed record Permission(Role Minimum, bool IsChange);
+
+/// <summary>Who may call what: the one table. A method that is not in it is denied to everyone.</summary>
+internal static class Permissions
+{
+    private static readonly Permission Anyone = new(Role.None, IsChange: false);
+    private static readonly Permission View = new(Role.Viewer, IsChange: false);
+    private static readonly Permission Operate = new(Role.Operator, IsChange: true);
+    private static readonly Permission Inspect = new(Role.Admin, IsChange: false);
+
+    private static readonly Dictionary<string, Permission> ByMethod = new()
+    {
+        ["/appliance.v1.StatusService/GetStatus"] = View,
+        ["/appliance.v1.ServicesService/ListServices"] = View,
+        ["/appliance.v1.ServicesService/GetService"] = View,
+        ["/appliance.v1.ServicesService/StreamLogs"] = View,
+        ["/appliance.v1.ServicesService/StartService"] = Operate,
+        ["/appliance.v1.ServicesService/StopService"] = Operate,
+        ["/appliance.v1.ServicesService/RestartService"] = Operate,
+        ["/appliance.v1.EventsService/StreamEvents"] = View,
+        ["/appliance.v1.AuditService/ListAudit"] = Inspect,
+        ["/appliance.v1.AuditService/VerifyAudit"] = Inspect,
+        // It says no more than whether the appliance serves, to load balancers and monitors that have no role.
+        ["/grpc.health.v1.Health/Check"] = Anyone,
+        ["/grpc.health.v1.Health/Watch"] = Anyone,
+        ["/grpc.reflection.v1.ServerReflection/ServerReflectionInfo"] = View,
+        ["/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo"] = View,
+    };
+
+    /// <param name="method">Full name, <c>/package.Service/Method</c>.</param>
+    public static Permission? Of(string method) => ByMethod.GetValueOrDefault(method);
+}

@@ -1,0 +1,36 @@
+using Appliance.Agent.Host;
+using Appliance.Agent.Storage;
+using Appliance.Agent.Supervision;
+using Google.Protobuf.WellKnownTypes;
+using Grpc.Core;
+using V1 = Appliance.V1;
+
+namespace Appliance.Agent.Control;
+
+internal sealed class StatusService(ISupervisor supervisor, Database database, TimeProvider clock)
+    : V1.StatusService.StatusServiceBase
+{
+    private readonly DateTimeOffset startedAt = clock.GetUtcNow();
+
+    public override Task<V1.Status> GetStatus(V1.GetStatusRequest request, ServerCallContext context)
+    {
+        var view = supervisor.View;
+        var overall = OverallStatus.Of(view, database.NotDurableBecause);
+        return Task.FromResult(
+            new V1.Status
+            {
+                Health = overall.Health.ToMessage(),
+                Problems = { overall.Problems },
+                Agent = new V1.AgentStatus
+                {
+                    Version = CommandLine.Version,
+                    StartedAt = startedAt.ToTimestamp(),
+                    Host = Environment.MachineName,
+                },
+                Engine = view.Engine.ToMessage(),
+                Release = view.Release?.ToMessage() ?? new V1.ReleaseStatus(),
+                Services = { view.Services.Select(s => s.ToSummary()) },
+            }
+        );
+    }
+}
