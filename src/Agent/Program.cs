@@ -1,3 +1,32 @@
-var builder = WebApplication.CreateSlimBuilder(args);
+using Appliance.Agent.Control;
+using Appliance.Agent.Host;
+using Appliance.Agent.Storage;
+
+if (!CommandLine.TryParse(args, out var commandLine, out var ending))
+    return ending.Say();
+
+// Empty: nothing listens and no setting counts but what is said here.
+var builder = WebApplication.CreateEmptyBuilder(new());
+builder.WebHost.UseKestrelCore();
+try
+{
+    builder.AddSettings(
+        commandLine,
+        [
+            SettingsSection.Of<StorageOptions>(StorageOptions.Section, countsAtStart: true),
+            SettingsSection.Of<EngineOptions>(EngineOptions.Section, countsAtStart: true),
+            SettingsSection.Of<LoggingOptions>(LoggingOptions.Section),
+            SettingsSection.Of<ControlOptions>(ControlOptions.Section, countsAtStart: true),
+        ]
+    );
+}
+catch (SettingsException e)
+{
+    return new Ending($"appliance-agent: {e.Message}", ExitCode.Configuration).Say();
+}
+
+builder.Services.AddSingleton(TimeProvider.System).AddStorage().AddHost().AddDockerEngine().AddControl();
+
 var app = builder.Build();
-await app.RunAsync();
+app.MapControl();
+return await app.RunAgentAsync();

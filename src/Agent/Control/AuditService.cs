@@ -1,6 +1,5 @@
 using Appliance.Agent.Storage;
 using Grpc.Core;
-using V1 = Appliance.V1;
 
 namespace Appliance.Agent.Control;
 
@@ -23,10 +22,7 @@ internal sealed class AuditService(AuditTrail audit, IHostApplicationLifetime li
             await responseStream.WriteAsync(entry.ToMessage(), ending.Token);
     }
 
-    public override Task<V1.VerifyAuditResponse> VerifyAudit(
-        V1.VerifyAuditRequest request,
-        ServerCallContext context
-    )
+    public override Task<V1.VerifyAuditResponse> VerifyAudit(V1.VerifyAuditRequest request, ServerCallContext context)
     {
         var verdict = audit.Verify();
         return Task.FromResult(

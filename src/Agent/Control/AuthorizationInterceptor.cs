@@ -147,7 +147,15 @@ internal sealed class AuthorizationInterceptor(
         }
         catch (StorageException e)
         {
-            log.AuditNotStored(entry.Actor, entry.Role, entry.Method, entry.Request, entry.Outcome, entry.Detail, e.Message);
+            log.AuditNotStored(
+                entry.Actor,
+                entry.Role,
+                entry.Method,
+                entry.Request,
+                entry.Outcome,
+                entry.Detail,
+                e.Message
+            );
         }
     }
 

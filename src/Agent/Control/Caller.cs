@@ -27,7 +27,10 @@ internal sealed class Callers(RoleGroups groups, TimeProvider clock)
         if (peer.IsForeign)
             return new(peer.Uid, actor, Role.None, "the caller is in another PID namespace, or has ended");
         var role = RoleOf(peer);
-        var why = role == Role.None ? $"only root and members of {groups.Viewer}, {groups.Operator} and {groups.Admin} may" : null;
+        var why =
+            role == Role.None
+                ? $"only root and members of {groups.Viewer}, {groups.Operator} and {groups.Admin} may"
+                : null;
         return new(peer.Uid, actor, role, why);
     }
 
@@ -51,7 +54,11 @@ internal sealed class Callers(RoleGroups groups, TimeProvider clock)
         {
             if (askedAt is not { } asked || clock.GetElapsedTime(asked) > Remembered)
             {
-                ids = (Accounts.GroupId(groups.Viewer), Accounts.GroupId(groups.Operator), Accounts.GroupId(groups.Admin));
+                ids = (
+                    Accounts.GroupId(groups.Viewer),
+                    Accounts.GroupId(groups.Operator),
+                    Accounts.GroupId(groups.Admin)
+                );
                 askedAt = clock.GetTimestamp();
             }
             return ids;

@@ -3,7 +3,6 @@ using System.Threading.Channels;
 using Appliance.Agent.Supervision;
 using Appliance.Docker;
 using Google.Protobuf.WellKnownTypes;
-using V1 = Appliance.V1;
 
 namespace Appliance.Agent.Control;
 
@@ -168,10 +167,7 @@ internal sealed class ContainerLogs(DockerEngine engine, ISupervisor supervisor,
                         running.Remove(gone);
                 }
                 var changed = supervisor.WaitForChangeAsync(view, ending.Token);
-                var first = await Task.WhenAny([
-                    changed,
-                    .. running.Values.Where(r => !r.IsCompletedSuccessfully),
-                ]);
+                var first = await Task.WhenAny([changed, .. running.Values.Where(r => !r.IsCompletedSuccessfully)]);
                 await first;
                 view = supervisor.View;
             }
@@ -247,7 +243,8 @@ internal sealed class ContainerLogs(DockerEngine engine, ISupervisor supervisor,
             Service = source.Service,
             Container = source.Name,
             Time = line.Timestamp.ToTimestamp(),
-            Stream = line.Stream == OutputSource.Stderr ? V1.LogLine.Types.Stream.Stderr : V1.LogLine.Types.Stream.Stdout,
+            Stream =
+                line.Stream == OutputSource.Stderr ? V1.LogLine.Types.Stream.Stderr : V1.LogLine.Types.Stream.Stdout,
             Text = line.Text,
         };
 

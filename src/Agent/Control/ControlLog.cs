@@ -21,7 +21,11 @@ internal static partial class ControlLog
         string reason
     );
 
-    [LoggerMessage(13003, LogLevel.Warning, "A connection was closed: the kernel does not tell who it is from ({Reason})")]
+    [LoggerMessage(
+        13003,
+        LogLevel.Warning,
+        "A connection was closed: the kernel does not tell who it is from ({Reason})"
+    )]
     public static partial void PeerUnknown(this ILogger log, string reason);
 
     [LoggerMessage(13004, LogLevel.Warning, "A connection of uid {Uid} was closed: it has {Limit} already")]

@@ -15,6 +15,7 @@ internal static class ControlServices
         services
             .AddOptionsWithValidateOnStart<ControlOptions, ControlOptionsValidator>()
             .BindConfiguration(ControlOptions.Section);
+        services.AddRoutingCore();
         services.AddGrpc(o =>
         {
             o.MaxReceiveMessageSize = MaxMessage;

@@ -1,6 +1,5 @@
 using Appliance.Agent.Storage;
 using Grpc.Core;
-using V1 = Appliance.V1;
 
 namespace Appliance.Agent.Control;
 

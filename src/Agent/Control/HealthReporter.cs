@@ -30,7 +30,9 @@ internal sealed class HealthReporter(
             Report("application", overall.Health != Overall.Failed);
             Report("", application);
             systemd.Status(Sentence(view, overall));
-            await supervisor.WaitForChangeAsync(view, stoppingToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            await supervisor
+                .WaitForChangeAsync(view, stoppingToken)
+                .ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
         foreach (var name in (ReadOnlySpan<string>)["", "application", "engine", "agent"])
             Report(name, serving: false);

@@ -2,7 +2,6 @@ using Appliance.Agent.Health;
 using Appliance.Agent.Storage;
 using Appliance.Agent.Supervision;
 using Google.Protobuf.WellKnownTypes;
-using V1 = Appliance.V1;
 
 namespace Appliance.Agent.Control;
 

@@ -2,7 +2,6 @@ using Appliance.Agent.Health;
 using Appliance.Agent.Storage;
 using Appliance.Agent.Supervision;
 using Grpc.Core;
-using V1 = Appliance.V1;
 
 namespace Appliance.Agent.Control;
 
@@ -33,10 +32,7 @@ internal sealed class ServicesService(
 
     public override Task<V1.ServiceDetail> StopService(V1.StopServiceRequest request, ServerCallContext context) =>
         Task.FromResult(
-            Changed(
-                request.Name,
-                supervisor.Stop(request.Name, context.GetCaller().Actor, Checked(request.Reason))
-            )
+            Changed(request.Name, supervisor.Stop(request.Name, context.GetCaller().Actor, Checked(request.Reason)))
         );
 
     public override async Task<V1.ServiceDetail> RestartService(
@@ -86,8 +82,7 @@ internal sealed class ServicesService(
 
     private ServiceView Existing(string name) => supervisor.View.Service(name) ?? throw NoSuch(name);
 
-    private RpcException NoSuch(string name) =>
-        Rpc.NoSuchService(name, supervisor.View.Services.Select(s => s.Name));
+    private RpcException NoSuch(string name) => Rpc.NoSuchService(name, supervisor.View.Services.Select(s => s.Name));
 
     private static string Checked(string reason) =>
         reason.Length <= MaxReason

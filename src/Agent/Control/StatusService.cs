@@ -3,7 +3,6 @@ using Appliance.Agent.Storage;
 using Appliance.Agent.Supervision;
 using Google.Protobuf.WellKnownTypes;
 using Grpc.Core;
-using V1 = Appliance.V1;
 
 namespace Appliance.Agent.Control;
 

@@ -1,4 +1,5 @@
 using Appliance.Agent.Storage;
+using Appliance.Docker;
 using Microsoft.Extensions.Logging.Console;
 using Microsoft.Extensions.Options;
 
@@ -48,6 +49,15 @@ internal static class HostServices
             .AddSingleton<Liveness>()
             .AddHostedService<SystemdService>();
     }
+
+    /// <summary>The client of the one engine that is supervised.</summary>
+    public static IServiceCollection AddDockerEngine(this IServiceCollection services) =>
+        services.AddSingleton(s =>
+            DockerEngine.Connect(
+                s.GetRequiredService<IOptions<EngineOptions>>().Value.Endpoint,
+                s.GetRequiredService<TimeProvider>()
+            )
+        );
 
     /// <summary>Runs the agent to its end.</summary>
     /// <returns>The exit code. A part that failed makes it 1: the framework alone would end with 0.</returns>

@@ -35,8 +35,8 @@ internal static class SettingsFile
         }
         catch (YamlException e)
         {
-            // The parser's message repeats its position in front of what it says.
-            reading.Error(e.Start, e.InnerException?.Message ?? e.Message);
+            // Its start is that of the structure that was being read; the mistake is where reading ended.
+            reading.Error(e.End, e.Message);
         }
         return reading.Errors.Count == 0 ? reading.Values : throw new SettingsException(reading.Errors);
     }

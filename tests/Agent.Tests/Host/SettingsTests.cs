@@ -1,6 +1,7 @@
 using Appliance.Agent.Host;
 using Appliance.Agent.Storage;
 using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Hosting;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Options;
 
@@ -109,6 +110,7 @@ public sealed class SettingsTests : IDisposable
         var given = arguments.ToDictionary(a => a.Path, string? (a) => a.Value);
         given.TryAdd("storage:DataDirectory", Path.Combine(folder, "state"));
         var builder = WebApplication.CreateEmptyBuilder(new());
+        builder.WebHost.UseKestrelCore();
         builder.AddSettings(
             new CommandLine(File, given),
             [
