@@ -27,10 +27,15 @@ internal static class HostPaths
     ];
 
     /// <summary>
-    /// Resolves <c>.</c>, <c>..</c> and repeated slashes of an absolute path, as the kernel would without symbolic
-    /// links, and <c>/var/run</c>, which is one on every Linux host (to <c>/run</c>), as is <c>/var/lock</c>.
+    /// A path of the host as the kernel would resolve it without symbolic links, except those that every Linux host
+    /// has: <c>/var/run</c> and <c>/var/lock</c>.
     /// </summary>
-    public static string Normalise(string path)
+    public static string Normalise(string path) => Resolve(path, onHost: true);
+
+    /// <summary>A path inside a container: only <c>.</c>, <c>..</c> and repeated slashes are resolved.</summary>
+    public static string NormaliseInContainer(string path) => Resolve(path, onHost: false);
+
+    private static string Resolve(string path, bool onHost)
     {
         var parts = new List<string>();
         foreach (var part in path.Split('/', StringSplitOptions.RemoveEmptyEntries))
@@ -39,9 +44,11 @@ internal static class HostPaths
                 parts.RemoveRange(Math.Max(0, parts.Count - 1), Math.Min(1, parts.Count));
             else if (part != ".")
                 parts.Add(part);
-            if (parts is ["var", "run"])
+
+            // At once, since a ".." that follows leaves the link's target and not the link.
+            if (onHost && parts is ["var", "run"])
                 parts = ["run"];
-            else if (parts is ["var", "lock"])
+            else if (onHost && parts is ["var", "lock"])
                 parts = ["run", "lock"];
         }
 

@@ -31,7 +31,7 @@ internal static class EnvironmentReader
                     result[name] = passed;
                 else
                     at.ErrorAtKey(
-                        $"{name} has no value, and no variable of that name is set; write {name}: \"\" for an empty one"
+                        $"{name} has no value, and no variable of that name is set; give it one, or an empty one"
                     );
             }
         }
@@ -40,13 +40,15 @@ internal static class EnvironmentReader
     }
 
     /// <summary>Labels, sysctls and the like: a mapping, or a list of <c>key=value</c>.</summary>
-    public static IReadOnlyDictionary<string, string> Mapping(Field? field)
+    /// <param name="check">Is shown each name and where it stands.</param>
+    public static IReadOnlyDictionary<string, string> Mapping(Field? field, Action<string, Field>? check = null)
     {
         var result = new OrderedDictionary<string, string>();
         foreach (var (key, value, at) in field is null ? [] : Pairs(field))
         {
             if (key.Length == 0)
                 at.ErrorAtKey("must not have an empty name");
+            check?.Invoke(key, at);
             result[key] = value ?? "";
         }
 

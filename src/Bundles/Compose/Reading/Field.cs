@@ -19,7 +19,11 @@ internal sealed partial class Field(YamlNode node, Position keyAt, string path, 
 
     public static string Join(string path, string key) => path.Length == 0 ? key : $"{path}.{key}";
 
-    public void Error(string message) => log.Error(At, Path, message);
+    public void Error(string message)
+    {
+        if (Node is not ScalarNode { Kind: ScalarKind.Faulty })
+            log.Error(At, Path, message);
+    }
 
     public void ErrorAtKey(string message) => log.Error(KeyAt, Path, message);
 

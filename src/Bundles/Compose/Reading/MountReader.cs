@@ -62,7 +62,7 @@ internal sealed class MountReader(string service, ReadContext context)
     {
         if (!text.StartsWith('/'))
             field.Error($"\"{Field.Shorten(text)}\" is not an absolute path inside the container");
-        else if (HostPaths.Normalise(text) is var path && path == "/")
+        else if (HostPaths.NormaliseInContainer(text) is var path && path == "/")
             field.Error("nothing can be mounted over the container's root");
         else
             return path;

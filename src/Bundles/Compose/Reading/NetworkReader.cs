@@ -200,10 +200,14 @@ internal static class NetworkReader
     {
         if (field?.Name() is not { } text)
             return null;
-        if (IPNetwork.TryParse(text, out var network))
+        var slash = text.IndexOf('/', StringComparison.Ordinal);
+        if (
+            slash > 0
+            && IPNetwork.TryParse(text, out var network)
+            && IPAddress.Parse(text[..slash]).Equals(network.BaseAddress)
+        )
             return network;
 
-        var slash = text.IndexOf('/', StringComparison.Ordinal);
         var hint =
             slash > 0
             && IPAddress.TryParse(text[..slash], out var address)

@@ -58,20 +58,17 @@ internal sealed class SecurityReader(string service, Allowances allowances)
         return options;
     }
 
-    public static IReadOnlyDictionary<string, string> Sysctls(Field? field)
-    {
-        var sysctls = EnvironmentReader.Mapping(field);
-        foreach (var name in sysctls.Keys)
-        {
-            var own = name == "kernel.sem" || s_sysctls.Any(p => name.StartsWith(p, StringComparison.Ordinal));
-            if (!own)
-                field!.Error(
-                    $"{Field.Shorten(name)} is the host's, not the container's; what a container may set are net.*, fs.mqueue.*, kernel.msg*, kernel.shm* and kernel.sem"
-                );
-        }
-
-        return sysctls;
-    }
+    public static IReadOnlyDictionary<string, string> Sysctls(Field? field) =>
+        EnvironmentReader.Mapping(
+            field,
+            (name, at) =>
+            {
+                if (name != "kernel.sem" && !s_sysctls.Any(p => name.StartsWith(p, StringComparison.Ordinal)))
+                    at.ErrorAtKey(
+                        $"{Field.Shorten(name)} is the host's, not the container's; a container may set net.*, fs.mqueue.*, kernel.msg*, kernel.shm* and kernel.sem"
+                    );
+            }
+        );
 
     private string? Option(Field item, string text)
     {

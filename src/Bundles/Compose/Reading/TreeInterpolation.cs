@@ -30,7 +30,11 @@ internal sealed class TreeInterpolation(SourceText source, Variables variables, 
         foreach (var fault in faults)
             log.Error(Locate(scalar, fault.Index), path, fault.Message);
 
-        return ReferenceEquals(text, scalar.Text) ? scalar : scalar.WithText(text);
+        if (faults.Count > 0)
+            return scalar.With("", ScalarKind.Faulty);
+
+        // What a variable filled in is text, even if it looks like a number.
+        return ReferenceEquals(text, scalar.Text) ? scalar : scalar.With(text, ScalarKind.Text);
     }
 
     // The n-th dollar sign of the value is the n-th of its source, whatever quotes, folding or indentation did to the rest.

@@ -75,7 +75,14 @@ internal static class YamlText
 
     private static void NewLine(StringBuilder text, int indent) => text.Append('\n').Append(' ', indent);
 
-    private static string Scalar(string text) => IsSafePlain(text) ? text : Quote(text);
+    private static string Scalar(string text) => IsSafePlain(text) || IsAmount(text) ? text : Quote(text);
+
+    // A duration or size: digits first, but no reader's number, date or time of day.
+    private static bool IsAmount(string text) =>
+        text.Length > 1
+        && char.IsAsciiDigit(text[0])
+        && "smhkg".Contains(text[^1], StringComparison.Ordinal)
+        && text.All(c => char.IsAsciiDigit(c) || c is 'u' or 's' or 'm' or 'h' or 'k' or 'g');
 
     // Stricter than YAML is, and so independent of which of its readers comes along (1.1 takes "no" and "1:30" for others).
     private static bool IsSafePlain(string text) =>

@@ -24,6 +24,9 @@ internal enum ScalarKind
     Null,
     Boolean,
     Number,
+
+    /// <summary>Its interpolation failed, which has been reported: whatever it was to be, nothing more is said of it.</summary>
+    Faulty,
 }
 
 /// <param name="start">Index of its first character in the source, quotes and block indicators included.</param>
@@ -35,8 +38,8 @@ internal sealed class ScalarNode(Position at, string text, ScalarKind kind, int 
     public int Start { get; } = start;
     public int End { get; } = end;
 
-    /// <summary>The same place with another text, which is then no number or boolean literal any more.</summary>
-    public ScalarNode WithText(string text) => new(At, text, ScalarKind.Text, Start, End);
+    /// <summary>The same place with another value.</summary>
+    public ScalarNode With(string text, ScalarKind kind) => new(At, text, kind, Start, End);
 
     public override string Describe() =>
         Kind switch

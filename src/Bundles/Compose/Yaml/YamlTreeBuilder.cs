@@ -102,6 +102,9 @@ internal sealed class YamlTreeBuilder
     private ScalarNode ScalarOf(Scalar scalar)
     {
         var at = PositionOf(scalar.Start);
+        if (!IsText(scalar.Value))
+            throw new Refusal(at, "holds a NUL character or half a surrogate pair, which no text has");
+
         var plain = scalar.Style == ScalarStyle.Plain;
         var kind = TagOf(scalar) switch
         {
@@ -155,6 +158,17 @@ internal sealed class YamlTreeBuilder
         node.Tag.IsEmpty ? ""
         : node.Tag.IsNonSpecific ? "!"
         : node.Tag.Value;
+
+    private static bool IsText(string value)
+    {
+        for (var i = 0; i < value.Length; i++)
+        {
+            if (value[i] == '\0' || (char.IsSurrogate(value[i]) && !char.IsSurrogatePair(value, i++)))
+                return false;
+        }
+
+        return true;
+    }
 
     private ScalarKind ReportTag(Position at, string tag)
     {
