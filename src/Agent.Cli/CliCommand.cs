@@ -1,14 +1,15 @@
 using System.CommandLine;
-using Appliance.Cli.Output;
 
 namespace Appliance.Cli;
 
-/// <summary>A command with examples for its help page.</summary>
+/// <summary>A command with examples on its help page.</summary>
 internal class CliCommand(string name, string description) : Command(name, description)
 {
-    /// <summary>Command lines without the program's name, each with what it is for.</summary>
-    public IReadOnlyList<(string Line, string Purpose)> Examples { get; init; } = [];
+    public IReadOnlyList<Example> Examples { get; init; } = [];
 }
+
+/// <summary>A command line without the program's name, and what it is for.</summary>
+internal sealed record Example(string Line, string Purpose);
 
 /// <summary>A command that does something: parse, call, print. What it throws becomes a message and an exit code.</summary>
 internal abstract class RunnableCommand : CliCommand

@@ -41,19 +41,19 @@ internal sealed class Help : SynchronousCommandLineAction
         Heading(page, "Usage");
         page.WriteLine($"  {UsageLine(command)}");
 
-        Section(page, "Arguments", command.Arguments.Select(a => (a.HelpName ?? a.Name, a.Description)));
-        Section(page, "Commands", command.Subcommands.Select(c => (c.Name, c.Description)));
+        Section(page, "Arguments", command.Arguments.Select(a => new Row(a.HelpName ?? a.Name, a.Description)));
+        Section(page, "Commands", command.Subcommands.Select(c => new Row(c.Name, c.Description)));
         var own = command.Options.Where(o => !o.Recursive);
-        Section(page, "Options", own.Select(o => (Label(o), o.Description)));
-        Section(page, "Options of every command", Inherited(command).Select(o => (Label(o), o.Description)));
+        Section(page, "Options", own.Select(o => new Row(Label(o), o.Description)));
+        Section(page, "Options of every command", Inherited(command).Select(o => new Row(Label(o), o.Description)));
 
         if (command is CliCommand { Examples.Count: > 0 } withExamples)
         {
             Heading(page, "Examples");
-            foreach (var (line, purpose) in withExamples.Examples)
+            foreach (var example in withExamples.Examples)
             {
-                page.WriteLine(page.Paint($"  # {purpose}", Style.Dim));
-                page.WriteLine($"  {Program} {line}");
+                page.WriteLine(page.Paint($"  # {example.Purpose}", Style.Dim));
+                page.WriteLine($"  {Program} {example.Line}");
             }
         }
         if (command is RootCommand)
@@ -84,11 +84,8 @@ internal sealed class Help : SynchronousCommandLineAction
 
     private static string Label(Option option)
     {
-        // Short names first, as everywhere: -f, --follow.
-        var names = string.Join(
-            ", ",
-            option.Aliases.Append(option.Name).Where(n => n[0] == '-').OrderBy(n => n.Length)
-        );
+        // Short names first, as everywhere; names with a slash are for another system.
+        var names = string.Join(", ", option.Aliases.Where(a => a[0] == '-').Append(option.Name));
         return option.HelpName is { } value ? $"{names} {value}" : names;
     }
 
@@ -96,12 +93,12 @@ internal sealed class Help : SynchronousCommandLineAction
     {
         for (var at = command; at is not null; at = at.Parents.FirstOrDefault() as Command)
         {
-            foreach (var option in at.Options.Where(o => o.Recursive || (o is VersionOption && at == command)))
+            foreach (var option in at.Options.Where(o => o.Recursive))
                 yield return option;
         }
     }
 
-    private static void Section(Screen page, string title, IEnumerable<(string Label, string? Description)> rows)
+    private static void Section(Screen page, string title, IEnumerable<Row> rows)
     {
         var lines = rows.ToList();
         if (lines.Count == 0)
@@ -111,6 +108,9 @@ internal sealed class Help : SynchronousCommandLineAction
         foreach (var (label, description) in lines)
             page.WriteLine($"  {label.PadRight(width)}   {description}".TrimEnd());
     }
+
+    // A class: what is generic over a value type of the runtime's, as a tuple is, would be compiled while starting up.
+    private sealed record Row(string Label, string? Description);
 
     private static void Heading(Screen page, string title)
     {

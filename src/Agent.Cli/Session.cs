@@ -1,7 +1,5 @@
 using System.CommandLine;
-using System.Text;
 using Appliance.Cli.Output;
-using Appliance.V1;
 using Google.Protobuf;
 using Grpc.Core;
 

@@ -24,8 +24,8 @@ internal sealed class AuditListCommand : RunnableCommand
     {
         Examples =
         [
-            ("audit list -n 20", "the last changes"),
-            ("audit list -o json > audit.jsonl", "all of it, to keep"),
+            new("audit list -n 20", "the last changes"),
+            new("audit list -o json > audit.jsonl", "all of it, to keep"),
         ];
         Add(tail);
     }
@@ -51,7 +51,7 @@ internal sealed class AuditVerifyCommand : RunnableCommand
 {
     public AuditVerifyCommand()
         : base("verify", "Recomputes the chain of hashes: whether any record was changed or taken out.") =>
-        Examples = [("audit verify", "exit 1 when the chain is broken")];
+        Examples = [new("audit verify", "exit 1 when the chain is broken")];
 
     protected override async Task<ExitCode> RunAsync(
         ParseResult parse,

@@ -32,9 +32,9 @@ internal sealed class EventsCommand : RunnableCommand
     {
         Examples =
         [
-            ("events -n 20", "the last twenty"),
-            ("events -f --service web", "watch one service"),
-            ("events -o json --after 4711", "go on where a script left off"),
+            new("events -n 20", "the last twenty"),
+            new("events -f --service web", "watch one service"),
+            new("events -o json --after 4711", "go on where a script left off"),
         ];
         Add(follow);
         Add(tail);

@@ -20,7 +20,7 @@ internal sealed class ServicesCommand : CliCommand
                 (client, name, _, options) => client.StartServiceAsync(new() { Name = name }, options)
             )
             {
-                Examples = [("services start web", "bring a stopped service back")],
+                Examples = [new("services start web", "bring a stopped service back")],
             }
         );
         Add(
@@ -34,8 +34,8 @@ internal sealed class ServicesCommand : CliCommand
             {
                 Examples =
                 [
-                    ("services stop web worker", "two at once"),
-                    ("services stop db --reason 'disk swap, ticket 4711'", "and say why, for the audit record"),
+                    new("services stop web worker", "two at once"),
+                    new("services stop db --reason 'disk swap, ticket 4711'", "and say why, for the audit record"),
                 ],
             }
         );
@@ -48,7 +48,7 @@ internal sealed class ServicesCommand : CliCommand
                     client.RestartServiceAsync(new() { Name = name, Reason = reason }, options)
             )
             {
-                Examples = [("services restart web --reason 'new certificate'", "restart, and say why")],
+                Examples = [new("services restart web --reason 'new certificate'", "restart, and say why")],
             }
         );
         Add(new ServicesLogsCommand());
@@ -60,8 +60,8 @@ internal sealed class ServicesListCommand : RunnableCommand
     public ServicesListCommand()
         : base("list", "All services, a line each.") =>
         Examples = [
-            ("services list", "state, replicas, restarts, ports"),
-            (
+            new("services list", "state, replicas, restarts, ports"),
+            new(
                 "services list -o json | jq -r '.services[] | select(.state != \"SERVICE_STATE_RUNNING\") | .name'",
                 "names"
             ),
@@ -86,7 +86,7 @@ internal sealed class ServicesShowCommand : RunnableCommand
     public ServicesShowCommand()
         : base("show", "One service: its state and why, containers, dependencies, probes, recent events.")
     {
-        Examples = [("services show web", "why is it not running?")];
+        Examples = [new("services show web", "why is it not running?")];
         Add(name);
     }
 

@@ -38,9 +38,9 @@ internal sealed class ServicesLogsCommand : RunnableCommand
     {
         Examples =
         [
-            ("services logs -f", "watch everything"),
-            ("services logs web db --since 10m -t", "two services, the last ten minutes, with times"),
-            ("services logs web -n 100 --no-prefix", "the last lines as they are"),
+            new("services logs -f", "watch everything"),
+            new("services logs web db --since 10m -t", "two services, the last ten minutes, with times"),
+            new("services logs web -n 100 --no-prefix", "the last lines as they are"),
         ];
         Add(names);
         Add(follow);

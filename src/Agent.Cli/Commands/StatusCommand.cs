@@ -7,7 +7,7 @@ internal sealed class StatusCommand : RunnableCommand
 {
     public StatusCommand()
         : base("status", "How the appliance is, and what keeps it from being well.") =>
-        Examples = [("status", "the whole picture"), ("status -o json | jq .problems", "for a script")];
+        Examples = [new("status", "the whole picture"), new("status -o json | jq .problems", "for a script")];
 
     protected override async Task<ExitCode> RunAsync(
         ParseResult parse,
