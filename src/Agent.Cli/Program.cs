@@ -9,6 +9,7 @@ var root = new RootCommand("Watch and run the appliance on this machine.")
     new ServicesCommand(),
     new EventsCommand(),
     new AuditCommand(),
+    new BundleCommand(),
 };
 GlobalOptions.AddTo(root);
 Help.Replace(root);

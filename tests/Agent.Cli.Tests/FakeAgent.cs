@@ -15,6 +15,7 @@ namespace Agent.Cli.Tests;
 internal sealed class FakeAgent : IAsyncDisposable
 {
     private readonly DirectoryInfo folder = Directory.CreateTempSubdirectory("actl-");
+    private readonly Channel<string> calls = Channel.CreateUnbounded<string>();
     private WebApplication? server;
 
     public string Socket => Path.Combine(folder.FullName, "agent.sock");
@@ -29,6 +30,9 @@ internal sealed class FakeAgent : IAsyncDisposable
 
     /// <summary>What every call fails with, when set.</summary>
     public RpcException? Failure { get; set; }
+
+    /// <summary>Whether stopping a service takes for ever.</summary>
+    public bool Stuck { get; set; }
 
     /// <summary>Durable, as the agent's are: they outlive <see cref="StopAsync"/>.</summary>
     public Feed<Event> Events { get; } = new();
@@ -79,10 +83,23 @@ internal sealed class FakeAgent : IAsyncDisposable
         folder.Delete(recursive: true);
     }
 
+    /// <summary>Waits until a method was called so often.</summary>
+    public async Task Called(string method, int times)
+    {
+        using var deadline = new CancellationTokenSource(TimeSpan.FromSeconds(30));
+        var seen = 0;
+        while (seen < times)
+        {
+            if (await calls.Reader.ReadAsync(deadline.Token) == method)
+                seen++;
+        }
+    }
+
     private void Take(string method, Google.Protobuf.IMessage request)
     {
         lock (Calls)
             Calls.Add($"{method} {Google.Protobuf.JsonFormatter.Default.Format(request)}");
+        calls.Writer.TryWrite(method);
         if (Failure is { } failure)
             throw failure;
     }
@@ -156,10 +173,12 @@ internal sealed class FakeAgent : IAsyncDisposable
             return Named(request.Name);
         }
 
-        public override Task<ServiceDetail> StopService(StopServiceRequest request, ServerCallContext context)
+        public override async Task<ServiceDetail> StopService(StopServiceRequest request, ServerCallContext context)
         {
             agent.Take("StopService", request);
-            return Named(request.Name);
+            if (agent.Stuck)
+                await Task.Delay(Timeout.InfiniteTimeSpan, TimeProvider.System, context.CancellationToken);
+            return await Named(request.Name);
         }
 
         public override Task<ServiceDetail> RestartService(RestartServiceRequest request, ServerCallContext context)

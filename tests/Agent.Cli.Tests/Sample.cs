@@ -54,7 +54,12 @@ internal static class Sample
             },
             DependsOn =
             {
-                new Dependency { Service = "db", Condition = "service_healthy", Satisfied = true },
+                new Dependency
+                {
+                    Service = "db",
+                    Condition = "service_healthy",
+                    Satisfied = true,
+                },
                 new Dependency { Service = "setup", Condition = "service_completed_successfully" },
             },
             Probes =
