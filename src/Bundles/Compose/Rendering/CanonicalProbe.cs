@@ -1,0 +1,36 @@
+using Appliance.Bundles.Compose.Reading;
+
+namespace Appliance.Bundles.Compose.Rendering;
+
+internal static class CanonicalProbe
+{
+    public static CanonicalNode Of(Probe probe)
+    {
+        var map = probe switch
+        {
+            HttpProbe http => new CanonicalMap().Add("http", Http(http)),
+            TcpProbe tcp => new CanonicalMap().Add("tcp", new CanonicalMap().Add("port", tcp.Port).ToNode()),
+            ExecProbe exec => new CanonicalMap().Add(
+                "exec",
+                new CanonicalMap().AddList("command", exec.Command).ToNode()
+            ),
+            _ => throw new InvalidOperationException($"{probe.GetType()} is no probe"),
+        };
+        return map.Add("interval", Durations.Format(probe.Timing.Interval))
+            .Add("timeout", Durations.Format(probe.Timing.Timeout))
+            .Add("start-period", Durations.Format(probe.Timing.StartPeriod))
+            .Add("healthy-after", probe.Timing.HealthyAfter)
+            .Add("unhealthy-after", probe.Timing.UnhealthyAfter)
+            .ToNode();
+    }
+
+    private static CanonicalNode Http(HttpProbe http) =>
+        new CanonicalMap()
+            .Add("port", http.Port)
+            .Add("path", http.Path)
+            .Add("scheme", http.Scheme)
+            .Add("status", string.Join(',', http.Statuses))
+            .Add("contains", http.Contains)
+            .AddNonEmpty("headers", http.Headers)
+            .ToNode();
+}
