@@ -188,12 +188,22 @@ public sealed class AnswersTests
         await using var agent = await FakeAgent.StartAsync();
         agent.Events.Add(Sample.Event(10), Sample.Event(11));
 
-        var run = await Appliancectl.RunAsync(agent.Socket, "events", "--after", "10", "--service", "web", "-o", "json");
+        var run = await Appliancectl.RunAsync(
+            agent.Socket,
+            "events",
+            "--after",
+            "10",
+            "--service",
+            "web",
+            "-o",
+            "json"
+        );
 
         Assert.Equal(
-            """{ "id": "11", "time": "2026-01-15T12:00:11Z", "severity": "SEVERITY_WARNING", "kind": "container.restarted", """
-                + """"service": "web", "container": "web-1", "found": "web-1 had exited with 1", "done": "started it again" }"""
-                + "\n",
+            """
+            { "id": "11", "time": "2026-01-15T12:00:11Z", "severity": "SEVERITY_WARNING", "kind": "container.restarted", "service": "web", "container": "web-1", "found": "web-1 had exited with 1", "done": "started it again" }
+
+            """,
             run.Stdout
         );
         Assert.Equal(["""StreamEvents { "afterId": "10", "service": "web" }"""], agent.Calls);
@@ -230,7 +240,11 @@ public sealed class AnswersTests
 
     [Theory]
     [InlineData(true, 0, "intact: 9 records, each with the hash of the one before\n")]
-    [InlineData(false, 1, "broken: record 4 of 9 does not match its hash; it, or one before it, was changed or taken out\n")]
+    [InlineData(
+        false,
+        1,
+        "broken: record 4 of 9 does not match its hash; it, or one before it, was changed or taken out\n"
+    )]
     public async Task An_audit_trail_that_was_changed_is_a_failure(bool intact, int exitCode, string verdict)
     {
         await using var agent = await FakeAgent.StartAsync();

@@ -79,10 +79,10 @@ internal sealed class Appliancectl : IAsyncDisposable
     public string Stderr => stderr.Text;
 
     /// <summary>As Ctrl-C does.</summary>
-    public Task<Outcome> InterruptAsync()
+    public async Task<Outcome> InterruptAsync()
     {
         using var kill = Process.Start("kill", ["-INT", $"{process.Id}"]);
-        return EndAsync();
+        return await EndAsync();
     }
 
     /// <summary>As when `head` has had its lines.</summary>
@@ -111,6 +111,7 @@ internal sealed class Appliancectl : IAsyncDisposable
     {
         var start = new ProcessStartInfo(program, arguments)
         {
+            UseShellExecute = false,
             RedirectStandardInput = true,
             RedirectStandardOutput = true,
             RedirectStandardError = true,

@@ -3,6 +3,7 @@ using Grpc.Core;
 namespace Agent.Cli.Tests;
 
 /// <summary>Exit codes, and what standard error says beside them.</summary>
+[System.Runtime.Versioning.SupportedOSPlatform("linux")]
 public sealed class FailuresTests
 {
     [Theory]

@@ -116,7 +116,8 @@ internal sealed class FakeAgent : IAsyncDisposable
             {
                 items.AddRange(more);
                 foreach (var reader in readers)
-                    more.All(reader.TryWrite);
+                foreach (var item in more)
+                    reader.TryWrite(item);
             }
         }
 

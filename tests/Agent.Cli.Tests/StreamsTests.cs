@@ -54,7 +54,8 @@ public sealed class StreamsTests
         await agent.ListenAsync();
         await follower.StdoutShows(text => Ids(text).Length > 0);
 
-        Assert.Equal([3], Ids((await follower.InterruptAsync()).Stdout));
+        var end = await follower.InterruptAsync();
+        Assert.Equal([3], Ids(end.Stdout));
     }
 
     [Fact]

@@ -1,6 +1,7 @@
 using System.CommandLine;
 using Appliance.Cli.Output;
 using Appliance.V1;
+using Grpc.Core;
 
 namespace Appliance.Cli.Commands;
 
@@ -57,6 +58,9 @@ internal sealed class EventsCommand : RunnableCommand
         if (parse.GetValue(tail) is { } n)
             request.Tail = n;
 
+        if (request is { Follow: true, HasTail: true, Tail: 0 })
+            await StartAtLastAsync(session, request, cancellationToken);
+
         await Streaming.RunAsync(
             session,
             request.Follow,
@@ -71,5 +75,21 @@ internal sealed class EventsCommand : RunnableCommand
             cancellationToken
         );
         return ExitCode.Done;
+    }
+
+    /// <summary>From now on means after the last event, which must be known to go on after a lost connection.</summary>
+    private static async Task StartAtLastAsync(
+        Session session,
+        StreamEventsRequest request,
+        CancellationToken cancellationToken
+    )
+    {
+        var last = request.Clone();
+        last.Follow = false;
+        last.Tail = 1;
+        using var call = session.Agent.Events.StreamEvents(last, session.Promptly(cancellationToken));
+        await foreach (var item in call.ResponseStream.ReadAllAsync(cancellationToken))
+            request.AfterId = item.Id;
+        request.ClearTail();
     }
 }
