@@ -23,8 +23,8 @@ public sealed class AnswersTests
 
             ! db is backing off: shop-db-1 exited with 1
 
-            SERVICE   STATE         READY   RESTARTS   SINCE     PORTS                   WHY
-            web       running       2/2     3          3 h ago   127.0.0.1:8080->80/tcp
+            SERVICE   STATE         READY   RESTARTS   SINCE        PORTS                    WHY
+            web       running       2/2     3          3 h ago      127.0.0.1:8080->80/tcp
             db        backing off   0/1     0          70 min ago                            shop-db-1 exited with 1
 
             """,
@@ -99,9 +99,9 @@ public sealed class AnswersTests
             Ports      127.0.0.1:8080->80/tcp
 
             Containers
-              NAME         ID             STATE                                      RESTARTS   NETWORKS      IMAGE ID
-              shop-web-1   0123456789ab   running (healthy), started 3 h ago         3          front, back   fedcba987654
-              shop-web-2   aaaaaaaaaaaa   exited with 137 (out of memory) 2 h ago    0                        fedcba987654
+              NAME         ID             STATE                                     RESTARTS   NETWORKS      IMAGE ID
+              shop-web-1   0123456789ab   running (healthy), started 3 h ago        3          front, back   fedcba987654
+              shop-web-2   aaaaaaaaaaaa   exited with 137 (out of memory) 2 h ago   0                        fedcba987654
 
             Depends on
               db      must be healthy       yes

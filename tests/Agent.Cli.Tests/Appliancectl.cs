@@ -34,6 +34,10 @@ internal sealed class Appliancectl : IAsyncDisposable
     public static Appliancectl Start(string socket, params string[] arguments) =>
         new(Command(Binary, arguments, ("APPLIANCE_SOCKET", socket)));
 
+    /// <summary>In a shell, with its output going into another command.</summary>
+    public static Appliancectl StartPipeline(string socket, string arguments, string reader) =>
+        new(Command("sh", ["-c", $"{Binary} {arguments} | {reader}"], ("APPLIANCE_SOCKET", socket)));
+
     /// <summary>With variables set, or unset where the value is null.</summary>
     public static Task<Outcome> RunWithAsync((string Name, string? Value)[] environment, params string[] arguments) =>
         new Appliancectl(Command(Binary, arguments, environment)).EndAsync();
@@ -84,9 +88,6 @@ internal sealed class Appliancectl : IAsyncDisposable
         using var kill = Process.Start("kill", ["-INT", $"{process.Id}"]);
         return await EndAsync();
     }
-
-    /// <summary>As when `head` has had its lines.</summary>
-    public void StopReading() => process.StandardOutput.BaseStream.Dispose();
 
     public async Task<Outcome> EndAsync()
     {

@@ -12,7 +12,7 @@ public sealed class LintTests : IDisposable
     [Fact]
     public async Task A_valid_file_is_printed_as_it_is_understood()
     {
-        var file = Given("compose.yaml", "services:\n  web:\n    image: demo/web:${TAG:-1}\n");
+        var file = Given("compose.yaml", "name: shop\nservices:\n  web:\n    image: demo/web:${TAG:-1}\n");
 
         var run = await Lint(file);
 
@@ -25,7 +25,7 @@ public sealed class LintTests : IDisposable
     {
         var file = Given(
             "compose.yaml",
-            "services:\n  web:\n    image: demo/web:1\n    prots: [80]\n    privileged: true\n"
+            "name: shop\nservices:\n  web:\n    image: demo/web:1\n    prots: [80]\n    privileged: true\n"
         );
 
         var run = await Lint(file);
@@ -33,15 +33,15 @@ public sealed class LintTests : IDisposable
         Assert.Equal((2, ""), (run.ExitCode, run.Stdout));
         var lines = run.Stderr.Split('\n', StringSplitOptions.RemoveEmptyEntries);
         Assert.Equal(2, lines.Length);
-        Assert.StartsWith($"{file}:4:5: error: services.web.prots: ", lines[0], StringComparison.Ordinal);
-        Assert.StartsWith($"{file}:5:", lines[1], StringComparison.Ordinal);
+        Assert.StartsWith($"{file}:5:5: error: services.web.prots: ", lines[0], StringComparison.Ordinal);
+        Assert.StartsWith($"{file}:6:", lines[1], StringComparison.Ordinal);
         Assert.Contains("error: services.web.privileged: ", lines[1], StringComparison.Ordinal);
     }
 
     [Fact]
     public async Task Json_has_the_errors_and_no_model_when_there_are_any()
     {
-        var file = Given("compose.yaml", "services:\n  web:\n    image: demo/web:1\n    prots: [80]\n");
+        var file = Given("compose.yaml", "name: shop\nservices:\n  web:\n    image: demo/web:1\n    prots: [80]\n");
 
         var run = await Lint(file, "-o", "json");
 
@@ -52,7 +52,7 @@ public sealed class LintTests : IDisposable
         Assert.Empty(json.RootElement.GetProperty("warnings").EnumerateArray());
         var error = Assert.Single(json.RootElement.GetProperty("errors").EnumerateArray().ToList());
         Assert.Equal(file, error.GetProperty("file").GetString());
-        Assert.Equal((4, 5), (error.GetProperty("line").GetInt32(), error.GetProperty("column").GetInt32()));
+        Assert.Equal((5, 5), (error.GetProperty("line").GetInt32(), error.GetProperty("column").GetInt32()));
         Assert.Equal("services.web.prots", error.GetProperty("path").GetString());
         Assert.NotEqual("", error.GetProperty("message").GetString());
     }
@@ -60,7 +60,7 @@ public sealed class LintTests : IDisposable
     [Fact]
     public async Task Json_has_the_model_of_a_valid_file()
     {
-        var file = Given("compose.yaml", "services:\n  web:\n    image: demo/web:1\n");
+        var file = Given("compose.yaml", "name: shop\nservices:\n  web:\n    image: demo/web:1\n");
 
         var run = await Lint(file, "-o", "json");
 
@@ -73,7 +73,7 @@ public sealed class LintTests : IDisposable
     [Fact]
     public async Task Variables_come_from_files_and_the_command_line_wins()
     {
-        var file = Given("compose.yaml", "services:\n  web:\n    image: ${NAME}:${TAG}${SUFFIX}\n");
+        var file = Given("compose.yaml", "name: shop\nservices:\n  web:\n    image: ${NAME}:${TAG}${SUFFIX}\n");
         Given(".env", "NAME=beside\nTAG=beside\nSUFFIX=-beside\n");
         var variables = Given("release.env", "TAG=file\nNAME=file\n");
 
@@ -85,7 +85,7 @@ public sealed class LintTests : IDisposable
     [Fact]
     public async Task A_file_of_variables_that_makes_no_sense_is_an_error_with_its_place()
     {
-        var file = Given("compose.yaml", "services:\n  web:\n    image: demo/web:1\n");
+        var file = Given("compose.yaml", "name: shop\nservices:\n  web:\n    image: demo/web:1\n");
         var variables = Given("release.env", "GOOD=1\n1BAD=2\n");
 
         var run = await Lint(file, "--env-file", variables);

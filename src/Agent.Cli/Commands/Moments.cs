@@ -21,6 +21,9 @@ internal static class Moments
             : null;
     }
 
+    // Three thousand years: more than anyone means, and less than a TimeSpan holds.
+    private const double Longest = 1e11;
+
     private static TimeSpan? Span(string text)
     {
         var seconds = 0.0;
@@ -47,6 +50,6 @@ internal static class Moments
             seconds += number * unit;
             number = digits = 0;
         }
-        return text.Length > 0 && digits == 0 ? TimeSpan.FromSeconds(seconds) : null;
+        return text.Length > 0 && digits == 0 ? TimeSpan.FromSeconds(Math.Min(seconds, Longest)) : null;
     }
 }

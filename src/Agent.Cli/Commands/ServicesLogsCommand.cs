@@ -7,11 +7,10 @@ namespace Appliance.Cli.Commands;
 
 internal sealed class ServicesLogsCommand : RunnableCommand
 {
-    private readonly Argument<string[]> names = new("NAME")
-    {
-        Description = "The services; all when absent",
-        Arity = ArgumentArity.ZeroOrMore,
-    };
+    private readonly Argument<string[]> names = CommonOptions.Services(
+        "The services; all when absent",
+        ArgumentArity.ZeroOrMore
+    );
 
     private readonly Option<bool> follow = CommonOptions.Follow("Go on with new lines as they come, until Ctrl-C");
     private readonly Option<int?> tail = CommonOptions.Tail("The last N lines of each container; all when absent");

@@ -1,5 +1,6 @@
 using System.Buffers;
 using System.Text;
+using System.Text.Encodings.Web;
 using System.Text.Json;
 using Appliance.Bundles.Compose;
 
@@ -25,10 +26,18 @@ internal static class LintView
             session.Out.Write(ComposeText.ToYaml(model));
     }
 
+    // The relaxed encoder still escapes control characters; what it does not is dangerous only inside a web page.
+    private static readonly JsonWriterOptions Readable = new()
+    {
+        Indented = true,
+        NewLine = "\n",
+        Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
+    };
+
     private static string AsJson(ComposeResult result)
     {
         var buffer = new ArrayBufferWriter<byte>();
-        using (var json = new Utf8JsonWriter(buffer, new() { Indented = true, NewLine = "\n" }))
+        using (var json = new Utf8JsonWriter(buffer, Readable))
         {
             json.WriteStartObject();
             json.WriteBoolean("valid", result.Model is not null);

@@ -9,10 +9,15 @@ internal sealed class Screen(TextWriter writer, bool color, int? width)
     public int? Width => width;
 
     public static Screen Stdout(bool color) =>
-        Of(Console.OpenStandardOutput(), color, isTerminal: !Console.IsOutputRedirected, autoFlush: false);
+        Of(
+            Console.OpenStandardOutput(),
+            color,
+            Console.IsOutputRedirected ? null : TerminalWidth.Of(1),
+            autoFlush: false
+        );
 
     public static Screen Stderr(bool color) =>
-        Of(Console.OpenStandardError(), color, isTerminal: !Console.IsErrorRedirected, autoFlush: true);
+        Of(Console.OpenStandardError(), color, Console.IsErrorRedirected ? null : TerminalWidth.Of(2), autoFlush: true);
 
     /// <summary>In colour where that is understood and wanted, else as it is.</summary>
     public string Paint(string text, Style style) =>
@@ -24,15 +29,15 @@ internal sealed class Screen(TextWriter writer, bool color, int? width)
 
     public void Flush() => writer.Flush();
 
-    // Console.Out would set the terminal up for reading keys, which takes milliseconds and is never needed.
-    private static Screen Of(Stream stream, bool color, bool isTerminal, bool autoFlush) =>
+    // Console.Out and Console.WindowWidth would set the terminal up for reading keys, and print what that takes.
+    private static Screen Of(Stream stream, bool color, TerminalWidth? terminal, bool autoFlush) =>
         new(
             new StreamWriter(stream, new UTF8Encoding(encoderShouldEmitUTF8Identifier: false), 4096)
             {
                 AutoFlush = autoFlush,
                 NewLine = "\n",
             },
-            color && isTerminal,
-            isTerminal && Console.WindowWidth is > 0 and var columns ? columns : null
+            color && terminal is not null,
+            terminal?.Columns
         );
 }
