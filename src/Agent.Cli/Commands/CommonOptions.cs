@@ -1,0 +1,35 @@
+using System.CommandLine;
+
+namespace Appliance.Cli.Commands;
+
+/// <summary>Options and arguments that mean the same on several commands.</summary>
+internal static class CommonOptions
+{
+    public static Option<int?> Tail(string description) =>
+        new("--tail", "-n")
+        {
+            Description = description,
+            HelpName = "N",
+            CustomParser = result =>
+            {
+                if (int.TryParse(result.Tokens[0].Value, out var n) && n >= 0)
+                    return n;
+                result.AddError($"--tail is a number of lines, not '{result.Tokens[0].Value}'.");
+                return null;
+            },
+        };
+
+    public static Argument<string[]> Services(string description, ArgumentArity arity)
+    {
+        var names = new Argument<string[]>("NAME") { Description = description, Arity = arity };
+        names.Validators.Add(result =>
+        {
+            // No service is called so: it is an option that this command does not have.
+            foreach (var token in result.Tokens.Where(t => t.Value.StartsWith('-')))
+                result.AddError($"There is no option {token.Value} here.");
+        });
+        return names;
+    }
+
+    public static Option<bool> Follow(string description) => new("--follow", "-f") { Description = description };
+}

@@ -1,0 +1,135 @@
+using System.Runtime.InteropServices;
+using Grpc.Core;
+
+namespace Appliance.Cli;
+
+/// <summary>Prints what the agent streams; one that follows outlives the agent's restarts.</summary>
+internal static class Streaming
+{
+    private static readonly TimeSpan FirstDelay = TimeSpan.FromMilliseconds(100);
+    private static readonly TimeSpan LongestDelay = TimeSpan.FromSeconds(3);
+
+    /// <summary>
+    /// Returns when the stream has ended, or when whoever reads it has seen enough (Ctrl-C, a closed pipe). A stream
+    /// that follows has no end of its own: once an agent was reached, its absence is waited out, and
+    /// <paramref name="open"/> is called again, to ask for what <paramref name="print"/> has not had.
+    /// </summary>
+    /// <exception cref="RpcException">The agent declined, was never reached, or failed in a stream that does not follow.</exception>
+    public static async Task RunAsync<T>(
+        Session session,
+        bool follow,
+        Func<AgentConnection, CallOptions, AsyncServerStreamingCall<T>> open,
+        Action<T> print,
+        CancellationToken cancellationToken
+    )
+    {
+        using var enough = new Enough(follow, cancellationToken);
+        var delay = FirstDelay;
+        var lost = false;
+        while (true)
+        {
+            try
+            {
+                using var call = open(session.Agent, new(cancellationToken: enough.Token));
+                await call.ResponseHeadersAsync;
+                if (lost)
+                    session.Error.WriteLine("appliancectl: the agent is back");
+                lost = false;
+
+                await foreach (var item in FlushedWhenIdle(session, call.ResponseStream, enough.Token))
+                {
+                    print(item);
+                    delay = FirstDelay;
+                }
+                if (!follow)
+                    return;
+            }
+            catch (Exception e)
+                when (e is RpcException or OperationCanceledException && enough.Token.IsCancellationRequested)
+            {
+                return;
+            }
+            catch (RpcException e) when (follow && session.Agent.EverConnected && MayComeBack(e.StatusCode)) { }
+
+            if (!lost)
+                session.Error.WriteLine("appliancectl: the agent went away; waiting for it, Ctrl-C to stop");
+            lost = true;
+            if (!await enough.WaitedOut(delay * (0.8 + (Random.Shared.NextDouble() * 0.4)), session.Clock))
+                return;
+            delay = delay * 2 < LongestDelay ? delay * 2 : LongestDelay;
+        }
+    }
+
+    /// <summary>
+    /// An agent that stops resets its streams, or closes the socket in the middle of one: runtimes call the first
+    /// "cancelled" and the second "unavailable", "internal" or "unknown". Anything else is the agent's answer.
+    /// </summary>
+    private static bool MayComeBack(StatusCode status) =>
+        status is StatusCode.Unavailable or StatusCode.Cancelled or StatusCode.Internal or StatusCode.Unknown;
+
+    /// <summary>A line is on the screen before the next is waited for, and a flood goes out in large writes.</summary>
+    private static async IAsyncEnumerable<T> FlushedWhenIdle<T>(
+        Session session,
+        IAsyncStreamReader<T> stream,
+        [System.Runtime.CompilerServices.EnumeratorCancellation] CancellationToken cancellationToken
+    )
+    {
+        while (true)
+        {
+            var next = stream.MoveNext(cancellationToken);
+            if (!next.IsCompleted)
+                session.Out.Flush();
+            if (!await next)
+                yield break;
+            yield return stream.Current;
+        }
+    }
+
+    /// <summary>Whether the reader has seen enough.</summary>
+    private sealed class Enough : IDisposable
+    {
+        // .NET ignores it, and its console then drops what is written: `events -f | head` would never end.
+        private const PosixSignal BrokenPipe = (PosixSignal)13;
+
+        private readonly CancellationTokenSource source;
+        private readonly PosixSignalRegistration pipe;
+        private readonly PosixSignalRegistration? interrupt;
+
+        public Enough(bool follow, CancellationToken cancellationToken)
+        {
+            source = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+            pipe = PosixSignalRegistration.Create(BrokenPipe, Cancel);
+            // To cut short what would have ended by itself is not the same: there the default stays, and 130.
+            interrupt = follow ? PosixSignalRegistration.Create(PosixSignal.SIGINT, Cancel) : null;
+        }
+
+        public CancellationToken Token => source.Token;
+
+        /// <summary>Waits; false when that was cut short.</summary>
+        public async Task<bool> WaitedOut(TimeSpan delay, TimeProvider clock)
+        {
+            try
+            {
+                await Task.Delay(delay, clock, Token);
+                return true;
+            }
+            catch (OperationCanceledException)
+            {
+                return false;
+            }
+        }
+
+        public void Dispose()
+        {
+            interrupt?.Dispose();
+            pipe.Dispose();
+            source.Dispose();
+        }
+
+        private void Cancel(PosixSignalContext context)
+        {
+            context.Cancel = true;
+            source.Cancel();
+        }
+    }
+}

@@ -1,0 +1,155 @@
+using Appliance.V1;
+using Google.Protobuf.WellKnownTypes;
+
+namespace Agent.Cli.Tests;
+
+/// <summary>An application of two services, at moments that keep their words however slow a test runs.</summary>
+internal static class Sample
+{
+    public static Timestamp Noon { get; } = new DateTimeOffset(2026, 1, 15, 12, 0, 0, TimeSpan.Zero).ToTimestamp();
+
+    public static Timestamp Ago(TimeSpan span) => (TimeProvider.System.GetUtcNow() - span).ToTimestamp();
+
+    public static Timestamp HoursAgo(int hours) => Ago(TimeSpan.FromHours(hours) + TimeSpan.FromMinutes(10));
+
+    public static ServiceDetail Web() =>
+        new()
+        {
+            Summary = new()
+            {
+                Name = "web",
+                State = ServiceState.Running,
+                Explanation = "every container runs and is healthy",
+                Image = "demo/web:1.2",
+                Replicas = 2,
+                ReplicasReady = 2,
+                Restarts = 3,
+                Since = HoursAgo(3),
+                Ports = { "127.0.0.1:8080->80/tcp" },
+            },
+            RestartPolicy = "unless-stopped",
+            Containers =
+            {
+                new ContainerDetail
+                {
+                    Id = "0123456789abcdef0123456789abcdef",
+                    Name = "shop-web-1",
+                    State = "running",
+                    Health = "healthy",
+                    StartedAt = HoursAgo(3),
+                    Restarts = 3,
+                    ImageId = "sha256:fedcba9876543210",
+                    Networks = { "front", "back" },
+                },
+                new ContainerDetail
+                {
+                    Id = "aaaaaaaaaaaabbbbbbbbbbbb",
+                    Name = "shop-web-2",
+                    State = "exited",
+                    ExitCode = 137,
+                    OomKilled = true,
+                    FinishedAt = HoursAgo(2),
+                    ImageId = "sha256:fedcba9876543210",
+                },
+            },
+            DependsOn =
+            {
+                new Dependency
+                {
+                    Service = "db",
+                    Condition = "service_healthy",
+                    Satisfied = true,
+                },
+                new Dependency { Service = "setup", Condition = "service_completed_successfully" },
+            },
+            Probes =
+            {
+                new ProbeDetail
+                {
+                    Kind = "http",
+                    Target = "GET http://:80/healthz",
+                    Container = "shop-web-1",
+                    Healthy = true,
+                    LastOutput = "200 OK",
+                    LastCheckedAt = HoursAgo(2),
+                },
+                new ProbeDetail
+                {
+                    Kind = "tcp",
+                    Target = "tcp :80",
+                    Container = "shop-web-2",
+                    ConsecutiveFailures = 4,
+                    LastOutput = "connection refused\n",
+                    LastCheckedAt = HoursAgo(2),
+                },
+            },
+            RecentEvents = { "12:00:00 container.restarted: shop-web-1 had exited with 1; started it again" },
+        };
+
+    public static ServiceDetail Db() =>
+        new()
+        {
+            Summary = new()
+            {
+                Name = "db",
+                State = ServiceState.BackingOff,
+                Explanation = "shop-db-1 exited with 1",
+                Image = "demo/db:9",
+                Replicas = 1,
+                Since = HoursAgo(1),
+            },
+            RestartPolicy = "always",
+        };
+
+    public static Status Status() =>
+        new()
+        {
+            Health = Health.Degraded,
+            Problems = { "db is backing off: shop-db-1 exited with 1" },
+            Agent = new()
+            {
+                Version = "0.1.0",
+                Host = "box",
+                StartedAt = HoursAgo(5),
+            },
+            Engine = new()
+            {
+                Reachable = true,
+                Version = "20.10.24",
+                ApiVersion = "1.41",
+                LiveRestore = true,
+                Endpoint = "unix:///var/run/docker.sock",
+                Since = HoursAgo(5),
+            },
+            Release = new()
+            {
+                Product = "shop",
+                Version = "1.2.0",
+                Source = "/srv/release",
+            },
+            Services = { Web().Summary, Db().Summary },
+        };
+
+    public static Event Event(long id, string found = "web-1 had exited with 1", string done = "started it again") =>
+        new()
+        {
+            Id = id,
+            Time = Noon + Duration.FromTimeSpan(TimeSpan.FromSeconds(id)),
+            Severity = Severity.Warning,
+            Kind = "container.restarted",
+            Service = "web",
+            Container = "web-1",
+            Found = found,
+            Done = done,
+        };
+
+    public static LogLine Line(string container, string text, int at = 0, bool stderr = false) =>
+        new()
+        {
+            Service = container.Split('-')[^2],
+            Container = container,
+            Time = Noon + Duration.FromTimeSpan(TimeSpan.FromSeconds(at)),
+            Stream = stderr ? LogLine.Types.Stream.Stderr : LogLine.Types.Stream.Stdout,
+            Text = text,
+        };
+}
