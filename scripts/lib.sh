@@ -53,6 +53,7 @@ have() {
         curl) command -v curl >/dev/null ;;
         docker.io) command -v dockerd >/dev/null && command -v docker >/dev/null ;;
         libsqlite3-0) compgen -G '/usr/lib/*/libsqlite3.so.0' >/dev/null || compgen -G '/lib/*/libsqlite3.so.0' >/dev/null ;;
+        systemd) command -v systemd-analyze >/dev/null ;;
         *) die "nothing says how to tell whether $1 is installed" ;;
     esac
 }

@@ -1,0 +1,39 @@
+using Appliance.Bench;
+
+var benchmarks = new Dictionary<string, Func<TestBed, CancellationToken, Task<IEnumerable<Row>>>>
+{
+    ["start"] = StartUp.MeasureAsync,
+    ["cli"] = CommandLine.MeasureAsync,
+    ["recover"] = Recovery.MeasureAsync,
+    ["idle"] = Idle.MeasureAsync,
+    ["adopt"] = Adoption.MeasureAsync,
+};
+
+using var interrupted = new CancellationTokenSource();
+Console.CancelKeyPress += (_, press) =>
+{
+    press.Cancel = true;
+    interrupted.Cancel();
+};
+
+using var bed = TestBed.FromEnvironment(quick: args.Contains("--quick"));
+string[] chosen = [.. args.Where(a => a != "--quick")];
+if (chosen is [] or ["all"])
+    chosen = [.. benchmarks.Keys];
+if (chosen.Except(benchmarks.Keys).FirstOrDefault() is { } unknown)
+{
+    await Console.Error.WriteLineAsync(
+        $"no benchmark is called {unknown}; there are: {string.Join(", ", benchmarks.Keys)}"
+    );
+    return 2;
+}
+
+Row.WriteHeader(Console.Out);
+foreach (var name in chosen)
+{
+    await Console.Error.WriteLineAsync($"Measuring: {name}");
+    await bed.ClearAsync(interrupted.Token);
+    foreach (var row in await benchmarks[name](bed, interrupted.Token))
+        row.Write(Console.Out);
+}
+return 0;
