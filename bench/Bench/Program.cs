@@ -29,11 +29,19 @@ if (chosen.Except(benchmarks.Keys).FirstOrDefault() is { } unknown)
 }
 
 Row.WriteHeader(Console.Out);
-foreach (var name in chosen)
+try
 {
-    await Console.Error.WriteLineAsync($"Measuring: {name}");
-    await bed.ClearAsync(interrupted.Token);
-    foreach (var row in await benchmarks[name](bed, interrupted.Token))
-        row.Write(Console.Out);
+    foreach (var name in chosen)
+    {
+        await Console.Error.WriteLineAsync($"Measuring: {name}");
+        await bed.ClearAsync(interrupted.Token);
+        foreach (var row in await benchmarks[name](bed, interrupted.Token))
+            row.Write(Console.Out);
+    }
+}
+finally
+{
+    // Networks are interfaces of this machine: they do not go away with the engine.
+    await bed.ClearAsync(CancellationToken.None);
 }
 return 0;

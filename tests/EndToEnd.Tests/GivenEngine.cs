@@ -1,17 +1,17 @@
 namespace Appliance.EndToEnd;
 
 /// <summary>An engine that a run is given, as a machine has one before up.sh comes: started and stopped by hand.</summary>
-internal sealed class PrivateEngine : IAsyncDisposable
+internal sealed class GivenEngine : IAsyncDisposable
 {
     private readonly string folder = Directory.CreateTempSubdirectory("engine-").FullName;
 
-    private PrivateEngine() { }
+    private GivenEngine() { }
 
     public string Endpoint => $"unix://{folder}/docker.sock";
 
-    public static async Task<PrivateEngine> StartAsync(CancellationToken cancellationToken)
+    public static async Task<GivenEngine> StartAsync(CancellationToken cancellationToken)
     {
-        var engine = new PrivateEngine();
+        var engine = new GivenEngine();
         (await engine.CallAsync("engine_start", cancellationToken)).Succeeded();
         return engine;
     }
