@@ -1,0 +1,28 @@
+#!/bin/bash
+# Measures the agent and appliancectl, each figure beside its floor from the same run, on an engine of its own.
+#
+#   ./bench.sh [--quick] [start|cli|recover|idle|adopt|all]...
+#
+# Quote no figure of --quick: it only shows that the benchmarks work.
+source "$(dirname "${BASH_SOURCE[0]}")/scripts/lib.sh"
+export APPLIANCE_RUN_DIR
+APPLIANCE_RUN_DIR=$(mktemp -d /tmp/bench-XXXXXX)
+source "$root/scripts/engine.sh"
+
+require_root
+require_sdk
+install_missing busybox-static docker.io libsqlite3-0
+"$root/build.sh"
+publish bench/floor/EmptyWeb EmptyWeb
+publish bench/floor/EmptyConsole EmptyConsole
+say "Building the benchmarks"
+dotnet build "$root/bench/Bench" --configuration Release --verbosity quiet -nologo -nodeReuse:false >&2
+
+trap 'engine_stop; rm -rf --one-file-system "$run"' EXIT
+engine_start
+"$root/appliance/demo/build.sh" 1.0.0 "$run/demo"
+
+uname -srm
+echo "$(nproc) cores, $(awk '/MemTotal/ { printf "%.0f GB", $2 / 1048576 }' /proc/meminfo), $(dockerd --version)"
+BENCH_PROGRAMS=$root/artifacts/bin BENCH_FLOORS=$root/artifacts/bin BENCH_ENGINE=$own_engine \
+    BENCH_IMAGES=$run/demo/images BENCH_SCRATCH=$run "$root/artifacts/build/bin/Bench/release/Bench" "$@"

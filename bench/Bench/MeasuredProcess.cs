@@ -1,0 +1,71 @@
+using System.Diagnostics;
+using System.Net.Sockets;
+
+namespace Appliance.Bench;
+
+/// <summary>A server that was started here and is measured from outside. Disposal kills it.</summary>
+internal class MeasuredProcess : IAsyncDisposable
+{
+    private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(1);
+
+    private readonly string log;
+    private readonly long started;
+
+    protected MeasuredProcess(string program, IEnumerable<string> arguments, string log)
+    {
+        this.log = log;
+        // Its output goes to a file without this process in between; exec keeps the pid.
+        string[] shell = ["-c", $"exec \"$@\" >>'{log}' 2>&1", "sh", program, .. arguments];
+        started = Stopwatch.GetTimestamp();
+        Process =
+            Process.Start(new ProcessStartInfo("/bin/sh", shell))
+            ?? throw new InvalidOperationException($"{program} did not start");
+    }
+
+    public Process Process { get; }
+
+    /// <summary>Tries until an attempt succeeds, and returns how long after the start of the process that was.</summary>
+    public async Task<TimeSpan> UntilAsync(
+        Func<CancellationToken, Task<bool>> attempt,
+        TimeSpan limit,
+        CancellationToken ct
+    )
+    {
+        while (!await attempt(ct))
+        {
+            if (Process.HasExited || Stopwatch.GetElapsedTime(started) > limit)
+                throw new InvalidOperationException($"{Process.Id} does not answer; its output is in {log}");
+            await Task.Delay(Pause, TimeProvider.System, ct);
+        }
+        return Stopwatch.GetElapsedTime(started);
+    }
+
+    public virtual async ValueTask DisposeAsync()
+    {
+        Process.Kill();
+        await Process.WaitForExitAsync();
+        Process.Dispose();
+        GC.SuppressFinalize(this);
+    }
+
+    /// <summary>An HTTP handler whose every connection goes to this socket.</summary>
+    protected static SocketsHttpHandler Over(string socketPath) =>
+        new()
+        {
+            UseProxy = false,
+            ConnectCallback = async (_, ct) =>
+            {
+                var socket = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
+                try
+                {
+                    await socket.ConnectAsync(new UnixDomainSocketEndPoint(socketPath), ct);
+                    return new NetworkStream(socket, ownsSocket: true);
+                }
+                catch
+                {
+                    socket.Dispose();
+                    throw;
+                }
+            },
+        };
+}

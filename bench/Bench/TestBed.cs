@@ -1,0 +1,102 @@
+using Appliance.Docker;
+
+namespace Appliance.Bench;
+
+/// <summary>What the benchmarks are run on: the programs, the floors, an engine of their own, and a folder.</summary>
+internal sealed class TestBed(string programs, string floors, string engine, string images, string scratch, bool quick)
+    : IDisposable
+{
+    /// <summary>The image that every container here runs: a busybox with a web server.</summary>
+    public const string Image = "demo/web:1.0.0";
+
+    private const string Mine = "appliance.project=bench";
+
+    public DockerEngine Engine { get; } = DockerEngine.Connect(engine, TimeProvider.System);
+
+    public string EngineEndpoint => engine;
+
+    /// <summary>Fewer rounds and shorter waits: to see that the benchmarks work, not to quote.</summary>
+    public bool Quick => quick;
+
+    public static TestBed FromEnvironment(bool quick) =>
+        new(
+            Variable("BENCH_PROGRAMS"),
+            Variable("BENCH_FLOORS"),
+            Variable("BENCH_ENGINE"),
+            Variable("BENCH_IMAGES"),
+            Variable("BENCH_SCRATCH"),
+            quick
+        );
+
+    public string Program(string name) => Path.Combine(programs, name);
+
+    public string Floor(string name) => Path.Combine(floors, name);
+
+    public string Folder(string name) => Directory.CreateDirectory(Path.Combine(scratch, name)).FullName;
+
+    /// <summary>Writes a release of so many equal services, and returns its folder.</summary>
+    public string Release(string name, int services, string definition)
+    {
+        var folder = Folder($"{name}-release");
+        var archives = Directory.CreateDirectory(Path.Combine(folder, "images")).FullName;
+        File.Copy(Path.Combine(images, "web.tar"), Path.Combine(archives, "web.tar"), overwrite: true);
+        var entries = Enumerable.Range(1, services).Select(i => $"  s{i:000}: {definition}");
+        File.WriteAllText(
+            Path.Combine(folder, "compose.yaml"),
+            $$"""
+            name: bench
+            x-appliance: {version: "1.0.0"}
+            services:
+            {{string.Join('\n', entries)}}
+            """
+        );
+        return folder;
+    }
+
+    /// <summary>A service that does nothing, on no network: what is left to measure is the supervision.</summary>
+    public static string Sleeper => $"{{image: '{Image}', command: [sleep, infinity], init: true, network_mode: none}}";
+
+    /// <summary>A container outside of the agent's care that is like <see cref="Sleeper"/>, started.</summary>
+    public async Task<string> RunSleeperAsync(string name, string restartPolicy, CancellationToken ct)
+    {
+        var spec = new ContainerSpec
+        {
+            Image = Image,
+            Cmd = ["sleep", "infinity"],
+            Labels = new Dictionary<string, string> { ["appliance.project"] = "bench" },
+            HostConfig = new HostConfig
+            {
+                Init = true,
+                NetworkMode = "none",
+                RestartPolicy = new RestartPolicy { Name = restartPolicy },
+            },
+        };
+        var created = await Engine.Containers.CreateAsync(name, spec, ct);
+        await Engine.Containers.StartAsync(created.Id, ct);
+        return created.Id;
+    }
+
+    public Task<IReadOnlyList<ContainerSummary>> ContainersAsync(CancellationToken ct) =>
+        Engine.Containers.ListAsync(new ContainerQuery { All = true, Labels = [Mine] }, ct);
+
+    /// <summary>Loads the image, and removes every container and network of an earlier benchmark.</summary>
+    public async Task ClearAsync(CancellationToken ct)
+    {
+        await using (var archive = File.OpenRead(Path.Combine(images, "web.tar")))
+            await Engine.Images.LoadAsync(archive, progress: null, ct);
+        await Parallel.ForEachAsync(
+            await ContainersAsync(ct),
+            ct,
+            async (container, token) =>
+                await Engine.Containers.RemoveAsync(container.Id, force: true, removeAnonymousVolumes: true, token)
+        );
+        foreach (var network in await Engine.Networks.ListAsync(new NetworkQuery { Labels = [Mine] }, ct))
+            await Engine.Networks.RemoveAsync(network.Id, ct);
+    }
+
+    public void Dispose() => Engine.Dispose();
+
+    private static string Variable(string name) =>
+        Environment.GetEnvironmentVariable(name)
+        ?? throw new InvalidOperationException($"{name} is not set; this program is run by bench.sh");
+}

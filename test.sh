@@ -1,0 +1,102 @@
+#!/bin/bash
+# Checks the format, builds everything with warnings as errors, runs every test, and ends with "N passed, N failed".
+#
+#   --all        the long tests too (trait Category=Long)
+#   --filter X   only tests whose full name holds X
+source "$(dirname "${BASH_SOURCE[0]}")/scripts/lib.sh"
+
+which=(-trait- Category=Long)
+while (($#)); do
+    case $1 in
+        --all) which=() ;;
+        --filter)
+            filter=${2:?--filter needs a part of a name}
+            shift
+            ;;
+        *)
+            say "usage: ./test.sh [--all] [--filter X]"
+            exit 2
+            ;;
+    esac
+    shift
+done
+[[ -z ${filter:-} ]] || which+=(-method "*$filter*")
+
+require_root
+require_sdk
+install_missing busybox-static curl docker.io libsqlite3-0 systemd
+cd "$root"
+
+# Nothing may outlive this script. Build servers would; and what a test that crashed had started is found by this word,
+# which every process inherits.
+export MSBUILDDISABLENODEREUSE=1 UseSharedCompilation=false
+mark=APPLIANCE_TEST_RUN=$$-$(date +%s%N)
+results=$(mktemp -d)
+trap 'leftovers | xargs -r kill -KILL 2>/dev/null || true; rm -rf "$results"' EXIT
+
+# Pids of the marked processes and of their descendants (a container's processes inherit no environment from here).
+leftovers() {
+    local file pid
+    for file in /proc/[0-9]*/environ; do
+        if grep -qzxF "$mark" "$file" 2>/dev/null; then
+            pid=${file#/proc/}
+            tree "${pid%/environ}"
+        fi
+    done | sort -u
+}
+
+tree() {
+    local child
+    echo "$1"
+    for child in $(cat "/proc/$1/task"/*/children 2>/dev/null); do
+        tree "$child"
+    done
+}
+
+passed=0 failed=0
+
+# step NAME COMMAND...: what is not a test, and yet must succeed.
+step() {
+    say "$1"
+    "${@:2}" >&2 || {
+        say "$1: failed"
+        failed=$((failed + 1))
+        return 1
+    }
+}
+
+attribute() { sed -n "s/.*<assembly [^>]* $2=\"\([0-9]*\)\".*/\1/p" "$1"; }
+
+run_tests() {
+    local name=$1 result=$results/$1.xml status=0
+    say "Running $name"
+    env "$mark" "artifacts/build/bin/$name/debug/$name" -noLogo -noColor -xml "$result" "${which[@]}" </dev/null >&2 ||
+        status=$?
+    if [[ ! -s $result ]]; then
+        say "$name ended with $status, and without a result"
+        failed=$((failed + 1))
+        return
+    fi
+    passed=$((passed + $(attribute "$result" passed)))
+    # Errors are failures outside of a test: in a fixture, or while a test is cleaned up.
+    failed=$((failed + $(attribute "$result" failed) + $(attribute "$result" errors)))
+}
+
+step "Restoring the tools" dotnet tool restore --verbosity quiet || true
+step "Checking the format (dotnet csharpier format . mends it)" dotnet csharpier check . || true
+if step "Building" dotnet build Agent.sln --verbosity quiet -nologo -consoleLoggerParameters:NoSummary &&
+    step "Publishing" ./build.sh; then
+    for project in tests/*.Tests; do
+        run_tests "$(basename "$project")"
+    done
+    ((passed + failed)) || say "No test ran."
+fi
+
+for pid in $(leftovers); do
+    line=$(tr '\0' ' ' <"/proc/$pid/cmdline" 2>/dev/null) || continue
+    say "Left running: $pid $line"
+    failed=$((failed + 1))
+done
+
+echo "$passed passed, $failed failed"
+((passed && !failed))

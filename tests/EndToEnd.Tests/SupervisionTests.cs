@@ -1,0 +1,72 @@
+namespace Appliance.EndToEnd;
+
+/// <summary>What somebody tries by hand first, through the programs as they are published.</summary>
+public sealed class SupervisionTests
+{
+    private static CancellationToken Cancelled => TestContext.Current.CancellationToken;
+
+    [Fact]
+    public async Task A_container_that_was_removed_comes_back_and_an_event_says_so()
+    {
+        await using var run = new DevelopmentRun();
+        var url = DevelopmentRun.FirstUrl((await run.UpAsync(Cancelled)).Succeeded());
+        var before = await run.ContainersAsync(Cancelled);
+
+        await run.DockerAsync(["rm", "-f", "demo-web-1"], Cancelled);
+
+        await Eventually.GetAsync("the page answers again", cancelled => run.VisitAsync(url, cancelled), Cancelled);
+        var after = await run.ContainersAsync(Cancelled);
+        Assert.NotEqual(before["demo-web-1"], after["demo-web-1"]);
+        Assert.Equal(before["demo-counter-1"], after["demo-counter-1"]);
+        var events = (await run.ControlAsync(["events"], Cancelled)).Succeeded();
+        Assert.Contains(
+            events.Output.Split('\n'),
+            line => line.Contains("web", StringComparison.Ordinal) && line.Contains("removed", StringComparison.Ordinal)
+        );
+    }
+
+    [Fact]
+    public async Task A_killed_agent_finds_its_containers_as_they_were_and_a_stopped_service_stopped()
+    {
+        await using var run = new DevelopmentRun();
+        var url = DevelopmentRun.FirstUrl((await run.UpAsync(Cancelled)).Succeeded());
+        (await run.ControlAsync(["services", "stop", "web"], Cancelled)).Succeeded();
+        await Eventually.GetAsync(
+            "web has stopped",
+            async cancelled => await run.VisitAsync(url, cancelled) is null ? "stopped" : null,
+            Cancelled
+        );
+        var counter = await StartOfAsync(run, "demo-counter-1");
+
+        run.Kill("agent.pid");
+        using var agent = run.StartAgent();
+        try
+        {
+            var web = await Eventually.GetAsync(
+                "the agent answers",
+                async cancelled =>
+                {
+                    var shown = await run.ControlAsync(["services", "show", "web", "-o", "json"], cancelled);
+                    return shown.ExitCode == 0 ? shown.Output : null;
+                },
+                Cancelled
+            );
+            Assert.Contains("SERVICE_STATE_STOPPED", web, StringComparison.Ordinal);
+            Assert.Null(await run.VisitAsync(url, Cancelled));
+            Assert.Equal(counter, await StartOfAsync(run, "demo-counter-1"));
+
+            (await run.ControlAsync(["services", "start", "web"], Cancelled)).Succeeded();
+            await Eventually.GetAsync("the page answers again", cancelled => run.VisitAsync(url, cancelled), Cancelled);
+            Assert.Equal(counter, await StartOfAsync(run, "demo-counter-1"));
+        }
+        finally
+        {
+            agent.Kill();
+            await agent.WaitForExitAsync(CancellationToken.None);
+        }
+    }
+
+    /// <summary>Which container it is, and when it was started: neither changes unless it was touched.</summary>
+    private static async Task<string> StartOfAsync(DevelopmentRun run, string container) =>
+        (await run.DockerAsync(["inspect", "-f", "{{.Id}} {{.State.StartedAt}}", container], Cancelled)).Output;
+}

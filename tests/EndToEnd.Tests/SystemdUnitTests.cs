@@ -1,0 +1,41 @@
+namespace Appliance.EndToEnd;
+
+/// <summary>The unit, as systemd itself judges it.</summary>
+public sealed class SystemdUnitTests
+{
+    private const string Unit = "appliance/systemd/appliance-agent.service";
+
+    [Fact]
+    public async Task The_unit_is_one_that_systemd_takes_without_a_word()
+    {
+        var verified = await AnalyzeAsync("verify", "--man=no", Path.Combine(DevelopmentRun.Root, Unit));
+        Assert.Empty(Remarks(verified));
+    }
+
+    /// <summary>0 is a process that can do nothing, 10 one that can do everything.</summary>
+    [Fact]
+    public async Task The_unit_exposes_the_machine_no_more_than_the_agent_needs()
+    {
+        var judged = await AnalyzeAsync(
+            "security",
+            "--offline=true",
+            "--threshold=20",
+            Path.Combine(DevelopmentRun.Root, Unit)
+        );
+        Assert.True(judged.ExitCode == 0, judged.Output);
+    }
+
+    // The program is installed where the unit says, not where it is built, so that one remark is about this machine.
+    private static IEnumerable<string> Remarks(Command verified) =>
+        verified
+            .Errors.Split('\n', StringSplitOptions.RemoveEmptyEntries)
+            .Where(line => !line.Contains("/usr/bin/appliance-agent", StringComparison.Ordinal));
+
+    private static Task<Command> AnalyzeAsync(params string[] arguments) =>
+        Command.RunAsync(
+            "systemd-analyze",
+            arguments,
+            new Dictionary<string, string?>(),
+            TestContext.Current.CancellationToken
+        );
+}

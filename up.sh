@@ -1,0 +1,98 @@
+#!/bin/bash
+# Brings up the demo appliance on this machine: an engine, the agent, and the demo application that it supervises.
+# Running it again changes nothing that need not change. down.sh takes it away.
+#
+#   APPLIANCE_RUN_DIR     where everything of this run is kept (artifacts/run)
+#   APPLIANCE_OWN_ENGINE  1: run an engine of our own even if one answers on this machine
+#   DOCKER_HOST           the engine to use
+source "$(dirname "${BASH_SOURCE[0]}")/scripts/lib.sh"
+source "$root/scripts/engine.sh"
+
+readonly version=1.0.0
+
+require_root
+require_sdk
+mkdir -p "$run"
+exec 9>"$root/artifacts/up.lock"
+flock 9
+
+# The engine, first as found. On a machine with systemd, installing docker.io starts one.
+install_missing busybox-static curl libsqlite3-0
+engine_choose
+if [[ -z $engine ]]; then
+    install_missing docker.io
+    engine_choose
+fi
+if [[ -z $engine ]]; then
+    engine_start
+    engine=$own_engine
+fi
+answers "$engine" || die "the engine of this run, $engine, does not answer: start it, or run ./down.sh and begin anew"
+printf '%s\n' "$engine" >"$run/engine"
+export DOCKER_HOST=$engine
+
+"$root/build.sh" 9>&-
+export PATH="$root/artifacts/bin:$PATH" APPLIANCE_SOCKET=$sockets/agent.sock
+
+# A port, kept for as long as the run's folder is, unless somebody else took it while the demo was down.
+port_is_free() { ! (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null; }
+port_is_ours() { [[ -n $(docker container ls --quiet --filter label=appliance.project=demo --filter publish="$port") ]]; }
+port=$(cat "$run/port" 2>/dev/null || echo 8080)
+until port_is_free || port_is_ours; do
+    port=$((port + 1))
+done
+echo "$port" >"$run/port"
+
+"$root/appliance/demo/build.sh" $version "$run/release"
+printf 'DEMO_PORT=%s\n' "$port" >"$run/release/.env"
+
+cat >"$run/env" <<ENV
+# source this: the programs on PATH, this run's agent and this run's engine.
+export PATH=$(printf %q "$root/artifacts/bin"):\$PATH
+export APPLIANCE_SOCKET=$(printf %q "$APPLIANCE_SOCKET")
+export DOCKER_HOST=$(printf %q "$engine")
+ENV
+
+[[ -e $run/agent.yaml ]] || echo "# The agent's settings; what is not set here has its default." >"$run/agent.yaml"
+
+# The agent: restarted when it, or what it was started with, has changed. Its containers run on meanwhile.
+command=(appliance-agent --release "$run/release" --data "$run/data" --socket "$APPLIANCE_SOCKET"
+    --docker "$engine" --config "$run/agent.yaml")
+started_with=$({
+    printf '%s\n' "${command[@]}"
+    cat "$root/artifacts/bin/.appliance-agent.stamp"
+    find "$run/release" -type f -print0 | sort -z | xargs -0 sha256sum
+} | sha256sum)
+if ! running "$run/agent.pid" >/dev/null || [[ $started_with != "$(cat "$run/agent.started-with" 2>/dev/null)" ]]; then
+    stop "$run/agent.pid" 20
+    say "Starting the agent"
+    setsid "${command[@]}" </dev/null >>"$run/agent.log" 2>&1 9>&- &
+    identity $! >"$run/agent.pid" || true
+    printf '%s\n' "$started_with" >"$run/agent.started-with"
+fi
+
+healthy() { appliancectl status -o json 2>/dev/null | grep -q '"health": "HEALTH_OK"'; }
+settled() { healthy || has_ended "$run/agent.pid"; }
+healthy || say "Waiting for the application to be healthy"
+if ! wait_until 120 settled || ! healthy; then
+    say "The application did not become healthy. What the agent says:"
+    appliancectl status >&2 || true
+    say "The end of the agent's log, $run/agent.log:"
+    tail -n 30 "$run/agent.log" >&2
+    exit 1
+fi
+
+cat <<SUMMARY
+The demo runs: open http://127.0.0.1:$port
+
+  application  demo $version, from $run/release
+  agent        pid $(running "$run/agent.pid"), socket $APPLIANCE_SOCKET, log $run/agent.log
+  engine       $engine
+
+Type next:
+  source ${run#"$PWD"/}/env
+  appliancectl status
+  appliancectl events -f                 # and in another terminal:
+  docker rm -f demo-web-1                # the agent brings it back, and says so
+  ./down.sh                              # takes everything away; --keep-data keeps the visits
+SUMMARY
