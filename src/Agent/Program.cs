@@ -1,6 +1,9 @@
 using Appliance.Agent.Control;
+using Appliance.Agent.Health;
 using Appliance.Agent.Host;
+using Appliance.Agent.Sources;
 using Appliance.Agent.Storage;
+using Appliance.Agent.Supervision;
 
 if (!CommandLine.TryParse(args, out var commandLine, out var ending))
     return ending.Say();
@@ -16,6 +19,8 @@ try
             SettingsSection.Of<StorageOptions>(StorageOptions.Section, countsAtStart: true),
             SettingsSection.Of<EngineOptions>(EngineOptions.Section, countsAtStart: true),
             SettingsSection.Of<LoggingOptions>(LoggingOptions.Section),
+            SettingsSection.Of<SourcesOptions>(SourcesOptions.Section, countsAtStart: true),
+            SettingsSection.Of<SupervisionOptions>(SupervisionOptions.Section),
             SettingsSection.Of<ControlOptions>(ControlOptions.Section, countsAtStart: true),
         ]
     );
@@ -25,7 +30,15 @@ catch (SettingsException e)
     return new Ending($"appliance-agent: {e.Message}", ExitCode.Configuration).Say();
 }
 
-builder.Services.AddSingleton(TimeProvider.System).AddStorage().AddHost().AddDockerEngine().AddControl();
+builder
+    .Services.AddSingleton(TimeProvider.System)
+    .AddStorage()
+    .AddHost()
+    .AddDockerEngine()
+    .AddSources()
+    .AddSupervision()
+    .AddHealth()
+    .AddControl();
 
 var app = builder.Build();
 app.MapControl();

@@ -44,7 +44,7 @@ public sealed class EngineLossTests
     [Fact]
     public async Task Without_live_restore_what_the_engine_took_with_it_is_started_again()
     {
-        await using var engine = await PrivateEngine.StartAsync(Ct, liveRestore: false);
+        await using var engine = await PrivateEngine.StartAsync(liveRestore: false, Ct);
         await using var agent = await RealAgent.StartAsync(engine, One);
         await agent.BecomesAsync("web", ServiceState.Running);
         var before = await agent.ContainerAsync("web");
