@@ -6,7 +6,7 @@ namespace Grpc.Net.Client;
 
 /// <summary>
 /// The request of a call that has one. It is a <see cref="ByteArrayContent"/> because the HTTP/2 transport then sends
-/// headers, message and end of stream in one write instead of flushing the headers first.
+/// it and turns to the response, instead of watching both directions at once.
 /// </summary>
 internal sealed class RequestContent<TRequest> : ByteArrayContent
 {

@@ -18,12 +18,15 @@ internal sealed class RequestStreamContent : HttpContent
         opened.TrySetResult(null);
     }
 
-    protected override Task SerializeToStreamAsync(Stream stream, TransportContext? context)
+    protected override async Task SerializeToStreamAsync(Stream stream, TransportContext? context)
     {
+        // The transport keeps the headers until there is something to send after them, but a server may speak first.
+        if (!ended.Task.IsCompleted)
+            await stream.FlushAsync();
         // A second time means another connection: what was written to the first one would be missing on it.
         if (!opened.TrySetResult(stream) && !ended.Task.IsCompleted)
             throw new IOException("The connection was lost after the request stream had begun.");
-        return ended.Task;
+        await ended.Task;
     }
 
     protected override bool TryComputeLength(out long length)

@@ -57,7 +57,7 @@ public static class GrpcEndpointRouteBuilderExtensions
         return new(conventions);
     }
 
-    // Only what comes as gRPC: the rest of the application may have routes of that shape.
+    // Only what comes as gRPC, and without method metadata, which would answer other requests of that shape with 405.
     private static void MapUnknownCalls(IEndpointRouteBuilder builder, ServerRegistry registry) =>
         builder
             .Map(
@@ -69,7 +69,6 @@ public static class GrpcEndpointRouteBuilderExtensions
                 http => RefuseUnknown(http, registry)
             )
             .WithDisplayName("gRPC - unknown method")
-            .WithMetadata(Post)
             .WithOrder(int.MaxValue);
 
     private static Task RefuseUnknown(HttpContext http, ServerRegistry registry)
@@ -94,6 +93,9 @@ public static class GrpcEndpointRouteBuilderExtensions
             string routeKey,
             RouteValueDictionary values,
             RouteDirection routeDirection
-        ) => httpContext is not null && HeaderNames.IsGrpcContentType(httpContext.Request.ContentType);
+        ) =>
+            httpContext is not null
+            && HttpMethods.IsPost(httpContext.Request.Method)
+            && HeaderNames.IsGrpcContentType(httpContext.Request.ContentType);
     }
 }

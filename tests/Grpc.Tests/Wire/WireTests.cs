@@ -115,7 +115,7 @@ public sealed class WireTests
         {
             Once = async (request, context) =>
             {
-                if (context.Deadline < DateTime.MaxValue.AddYears(-8000))
+                if (context.Deadline != DateTime.MaxValue)
                     await Task.Delay(Timeout.InfiniteTimeSpan, TimeProvider.System, context.CancellationToken);
                 return request;
             },
