@@ -68,7 +68,8 @@ public sealed class EngineGoneTests
             {
                 Image = SharedEngine.Image.Reference,
                 Cmd = ["sh", "-c", "echo up; sleep 1000"],
-                HostConfig = new() { NetworkMode = "none" },
+                // With an init it ends on SIGTERM, which spares the restarted engine its ten seconds of grace.
+                HostConfig = new() { NetworkMode = "none", Init = true },
             },
             Ct
         );
