@@ -46,12 +46,18 @@ public sealed class PrivateEngine : IAsyncDisposable
 
     private string ContainerdSocket => slot.Folder + "/containerd.sock";
 
-    /// <summary>Starts an engine, and returns when it answers.</summary>
-    /// <param name="ct">Cancels the start.</param>
-    /// <param name="liveRestore">Whether containers outlive it.</param>
+    /// <summary>Starts an engine whose containers outlive it, and returns when it answers.</summary>
     /// <exception cref="InvalidOperationException">It cannot be started; the message says why.</exception>
-    public static async Task<PrivateEngine> StartAsync(CancellationToken ct, bool liveRestore = true)
+    public static Task<PrivateEngine> StartAsync(CancellationToken ct) => StartAsync(liveRestore: true, ct);
+
+    /// <summary>Starts an engine, and returns when it answers.</summary>
+    /// <param name="liveRestore">Whether containers outlive it.</param>
+    /// <param name="ct">Cancels the start.</param>
+    /// <exception cref="InvalidOperationException">It cannot be started; the message says why.</exception>
+    public static async Task<PrivateEngine> StartAsync(bool liveRestore, CancellationToken ct)
     {
+        if (!Environment.IsPrivilegedProcess)
+            throw new InvalidOperationException("a Docker Engine of one's own needs root: run the tests with sudo");
         Require("dockerd");
         Require("containerd");
         var engine = new PrivateEngine(EngineSlot.Take(), liveRestore);

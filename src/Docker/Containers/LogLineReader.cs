@@ -12,6 +12,11 @@ namespace Appliance.Docker;
 /// </remarks>
 internal sealed class LogLineReader(int maxLineBytes)
 {
+    // Lengths of 2026-01-02T03:04:05.123456789Z, of the same with +00:00, and of it up to the seventh digit.
+    private const int WithZulu = 30;
+    private const int WithOffset = 35;
+    private const int HundredsOfNanoseconds = 27;
+
     private readonly PartialLine stdout = new();
     private readonly PartialLine stderr = new();
 
@@ -68,10 +73,15 @@ internal sealed class LogLineReader(int maxLineBytes)
     private static ReadOnlyMemory<byte> TakeTimestamp(ReadOnlyMemory<byte> data, PartialLine partial)
     {
         var space = data.Span.IndexOf((byte)' ');
+        if (space is not (WithZulu or WithOffset))
+            return data;
+        // Cut to what .NET counts in, not rounded: a log asked for since a line's timestamp has that line.
+        var text = Encoding.ASCII.GetString(data.Span[..space]).Remove(HundredsOfNanoseconds, 2);
+        const string format = "yyyy-MM-dd'T'HH:mm:ss.fffffffK";
         if (
-            space is < 20 or > 40
-            || !DateTimeOffset.TryParse(
-                Encoding.ASCII.GetString(data.Span[..space]),
+            !DateTimeOffset.TryParseExact(
+                text,
+                format,
                 CultureInfo.InvariantCulture,
                 DateTimeStyles.AssumeUniversal,
                 out var time

@@ -38,7 +38,7 @@ internal sealed class LineReader(EngineStream stream, int maxLineBytes)
     {
         var rest = buffer.AsMemory(start, end - start);
         start = scanned = end;
-        return rest.Length > 0 ? rest : null;
+        return rest.IsEmpty ? default(ReadOnlyMemory<byte>?) : rest;
     }
 
     private void MakeRoom()

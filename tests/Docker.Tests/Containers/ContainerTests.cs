@@ -1,5 +1,6 @@
 using System.Net;
 using System.Net.Sockets;
+using System.Runtime.Versioning;
 using Appliance.Testing;
 
 namespace Appliance.Docker.Tests.Containers;
@@ -79,7 +80,9 @@ public sealed class ContainerTests(SharedEngine shared) : EngineTest(shared)
 
         await Assert.ThrowsAsync<EngineConflictException>(() => Client.Containers.KillAsync(id, "KILL", Ct));
 
-        var program = await Assert.ThrowsAnyAsync<DockerEngineException>(() => StartAsync(Box("/no/such"), "-bad"));
+        var program = await Assert.ThrowsAnyAsync<DockerEngineException>(() =>
+            StartAsync(Box("/no/such") with { HostConfig = new() { NetworkMode = "none" } }, "-bad")
+        );
         Assert.Contains("/no/such", program.Message, StringComparison.Ordinal);
 
         var bad = await Assert.ThrowsAsync<DockerEngineException>(() =>
@@ -96,10 +99,13 @@ public sealed class ContainerTests(SharedEngine shared) : EngineTest(shared)
     }
 
     [Fact]
+    [UnsupportedOSPlatform("windows")]
     public async Task Everything_that_a_service_declares_arrives()
     {
         using var folder = new ScratchFolder();
         await File.WriteAllTextAsync(folder["hello"], "hi", Ct);
+        // The container's user is to look inside.
+        File.SetUnixFileMode(folder.Path, File.GetUnixFileMode(folder.Path) | UnixFileMode.OtherExecute);
         await Client.Volumes.CreateAsync(new() { Name = Run, Labels = Labels }, Ct);
         var spec = new ContainerSpec
         {
@@ -231,7 +237,7 @@ public sealed class ContainerTests(SharedEngine shared) : EngineTest(shared)
             echo "$A $(id -u) $(pwd) $(hostname) $(ulimit -n) $(cat /hello) $(cat /bound/hello)"
             grep -c 'db' /etc/hosts
             cat /proc/sys/net/ipv4/ip_local_port_range
-            touch /scratch/x && touch /run/x && touch /x
+            touch /scratch/x && touch /x
             """;
         var inside = await Client.Containers.ExecAsync(id, new() { Command = ["sh", "-c", script] }, 4096, Ct);
         Assert.Equal("1 65534 /tmp box 100 hi hi\n1\n2000\t3000\n", inside.Stdout);

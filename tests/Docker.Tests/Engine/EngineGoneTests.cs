@@ -39,7 +39,7 @@ public sealed class EngineGoneTests
     [Fact]
     public async Task Without_live_restore_the_containers_die_with_it()
     {
-        await using var engine = await PrivateEngine.StartAsync(Ct, liveRestore: false);
+        await using var engine = await PrivateEngine.StartAsync(liveRestore: false, Ct);
         var id = await StartBoxAsync(engine.Client);
         await engine.KillAsync(Ct);
         await engine.RestartAsync(Ct);

@@ -32,7 +32,7 @@ internal sealed class FaultyEngine : IAsyncDisposable
 
     public static byte[] Http(int status, string body, string apiVersion = "1.41", int? length = null) =>
         Encoding.UTF8.GetBytes(
-            $"HTTP/1.1 {status} X\r\nApi-Version: {apiVersion}\r\nContent-Type: application/json\r\n"
+            $"HTTP/1.1 {status} X\r\nApi-Version: {apiVersion}\r\nConnection: close\r\nContent-Type: application/json\r\n"
                 + $"Content-Length: {length ?? Encoding.UTF8.GetByteCount(body)}\r\n\r\n{body}"
         );
 
