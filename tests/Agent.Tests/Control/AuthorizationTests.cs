@@ -1,0 +1,129 @@
+using Appliance.Agent.Control;
+using Appliance.Agent.Storage;
+using Appliance.Testing;
+using Grpc.Core;
+
+namespace Appliance.Agent.Tests.Control;
+
+public sealed class AuthorizationTests
+{
+    private static readonly Identity Nobody = new(65534, 65534);
+
+    private static CancellationToken Ct => TestContext.Current.CancellationToken;
+
+    [Fact]
+    public async Task A_change_is_recorded_before_and_after_its_effect()
+    {
+        await using var host = await ControlHost.StartAsync();
+        var services = new V1.ServicesService.ServicesServiceClient(host.Channel(Identity.Root));
+        var request = new V1.StopServiceRequest { Name = "web", Reason = "maintenance" };
+        var answer = await services.StopServiceAsync(request, cancellationToken: Ct);
+        Assert.Equal("web", answer.Summary.Name);
+        Assert.Equal(["stop web by uid:0 (root): maintenance"], host.Supervisor.Asked);
+
+        var entries = host.Audit.List(null).ToList();
+        Assert.Equal(["requested", "done"], entries.Select(e => e.Outcome));
+        Assert.All(
+            entries,
+            e =>
+                Assert.Equal(
+                    ("uid:0 (root)", "admin", "/appliance.v1.ServicesService/StopService"),
+                    (e.Actor, e.Role, e.Method)
+                )
+        );
+        Assert.Contains("\"maintenance\"", entries[0].Request, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_change_that_fails_is_recorded_with_its_status()
+    {
+        await using var host = await ControlHost.StartAsync();
+        var services = new V1.ServicesService.ServicesServiceClient(host.Channel(Identity.Root));
+        var refused = await Assert.ThrowsAsync<RpcException>(async () =>
+            await services.RestartServiceAsync(new V1.RestartServiceRequest { Name = "wbe" }, cancellationToken: Ct)
+        );
+        Assert.Equal(StatusCode.NotFound, refused.StatusCode);
+        Assert.Equal("no service \"wbe\"; there are: web", refused.Status.Detail);
+        var failed = host.Audit.List(1).Single();
+        Assert.Equal(("failed", "NotFound: no service \"wbe\"; there are: web"), (failed.Outcome, failed.Detail));
+    }
+
+    [Fact]
+    public async Task What_only_reads_leaves_no_record()
+    {
+        await using var host = await ControlHost.StartAsync();
+        var channel = host.Channel(Identity.Root);
+        await new V1.StatusService.StatusServiceClient(channel).GetStatusAsync(
+            new V1.GetStatusRequest(),
+            cancellationToken: Ct
+        );
+        await new V1.ServicesService.ServicesServiceClient(channel).GetServiceAsync(
+            new V1.GetServiceRequest { Name = "web" },
+            cancellationToken: Ct
+        );
+        Assert.Empty(host.Audit.List(null));
+    }
+
+    [Fact]
+    public async Task A_user_without_a_role_is_told_so_and_recorded_but_cannot_fill_the_disk()
+    {
+        await using var host = await ControlHost.StartAsync();
+        var services = new V1.ServicesService.ServicesServiceClient(host.Channel(Nobody));
+        for (var i = 0; i < DenialBudget.Burst + 5; i++)
+        {
+            var denied = await Assert.ThrowsAsync<RpcException>(async () =>
+                await services.StopServiceAsync(new V1.StopServiceRequest { Name = "web" }, cancellationToken: Ct)
+            );
+            Assert.Equal(StatusCode.PermissionDenied, denied.StatusCode);
+            Assert.Contains("only root and members of", denied.Status.Detail, StringComparison.Ordinal);
+        }
+        Assert.Empty(host.Supervisor.Asked);
+        var entries = host.Audit.List(null).ToList();
+        Assert.Equal(DenialBudget.Burst, entries.Count);
+        Assert.All(entries, e => Assert.Equal(("denied", "none"), (e.Outcome, e.Role)));
+        Assert.StartsWith("uid:65534", entries[0].Actor, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Denials_that_were_not_recorded_are_counted_in_the_next_record()
+    {
+        var clock = new ManualClock();
+        var budget = new DenialBudget(clock);
+        for (var i = 0; i < DenialBudget.Burst; i++)
+            Assert.True(budget.TryTake(1000, out _));
+        for (var i = 0; i < 7; i++)
+            Assert.False(budget.TryTake(1000, out _));
+        Assert.True(budget.TryTake(1001, out var ofAnother));
+        Assert.Equal(0, ofAnother);
+        clock.Advance(DenialBudget.Refill);
+        Assert.True(budget.TryTake(1000, out var unrecorded));
+        Assert.Equal(7, unrecorded);
+        Assert.False(budget.TryTake(1000, out _));
+    }
+
+    [Fact]
+    public void Many_users_together_get_no_more_than_a_bounded_number_of_records()
+    {
+        var budget = new DenialBudget(new ManualClock());
+        var recorded = Enumerable.Range(0, 5000).Count(uid => budget.TryTake((uint)uid, out _));
+        Assert.Equal(1000 + DenialBudget.Burst, recorded);
+    }
+
+    [Fact]
+    public async Task A_user_without_a_role_cannot_keep_root_out()
+    {
+        await using var host = await ControlHost.StartAsync();
+        var held = new List<System.Net.Sockets.Socket>();
+        for (var i = 0; i < 2 * PeerConnections.PerUser; i++)
+            held.Add(await Nobody.ConnectAsync(host.Socket));
+        // Those above the limit are closed.
+        var closed = await held[^1].ReceiveAsync(new byte[1], Ct);
+        Assert.Equal(0, closed);
+        var status = new V1.StatusService.StatusServiceClient(host.Channel(Identity.Root));
+        Assert.Equal(
+            "web",
+            (await status.GetStatusAsync(new V1.GetStatusRequest(), cancellationToken: Ct)).Services[0].Name
+        );
+        held.ForEach(s => s.Dispose());
+    }
+}

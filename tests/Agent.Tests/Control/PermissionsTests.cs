@@ -1,0 +1,121 @@
+using Appliance.Agent.Control;
+using Appliance.V1;
+using Google.Protobuf.Reflection;
+using Grpc.Core;
+using Grpc.Health.V1;
+
+namespace Appliance.Agent.Tests.Control;
+
+public sealed class PermissionsTests
+{
+    /// <summary>Written a second time on purpose: who loosens the agent's table must say so here, too.</summary>
+    private static readonly Dictionary<string, Role> Expected = new()
+    {
+        ["/appliance.v1.StatusService/GetStatus"] = Role.Viewer,
+        ["/appliance.v1.ServicesService/ListServices"] = Role.Viewer,
+        ["/appliance.v1.ServicesService/GetService"] = Role.Viewer,
+        ["/appliance.v1.ServicesService/StartService"] = Role.Operator,
+        ["/appliance.v1.ServicesService/StopService"] = Role.Operator,
+        ["/appliance.v1.ServicesService/RestartService"] = Role.Operator,
+        ["/appliance.v1.ServicesService/StreamLogs"] = Role.Viewer,
+        ["/appliance.v1.EventsService/StreamEvents"] = Role.Viewer,
+        ["/appliance.v1.AuditService/ListAudit"] = Role.Admin,
+        ["/appliance.v1.AuditService/VerifyAudit"] = Role.Admin,
+        ["/grpc.health.v1.Health/Check"] = Role.None,
+        ["/grpc.health.v1.Health/Watch"] = Role.None,
+    };
+
+    private static readonly FileDescriptor[] Files =
+    [
+        StatusReflection.Descriptor,
+        ServicesReflection.Descriptor,
+        EventsReflection.Descriptor,
+        AuditReflection.Descriptor,
+        HealthReflection.Descriptor,
+    ];
+
+    private static readonly Marshaller<byte[]> Bytes = Marshallers.Create(b => b, b => b);
+
+    [Fact]
+    public async Task Every_method_asks_every_role_for_what_the_table_says()
+    {
+        await using var host = await ControlHost.StartAsync();
+        var ct = TestContext.Current.CancellationToken;
+        var methods = Files.SelectMany(f => f.Services).SelectMany(s => s.Methods).ToList();
+        Assert.Equal(Expected.Keys.Order(), methods.Select(NameOf).Order());
+
+        var mistakes = new List<string>();
+        foreach (var role in Enum.GetValues<Role>())
+        {
+            var invoker = host.Channel(IdentityOf(role)).CreateCallInvoker();
+            foreach (var method in methods)
+            {
+                var code = await CallAsync(invoker, NameOf(method), method.IsServerStreaming, ct);
+                var allowed = role >= Expected[NameOf(method)];
+                if (allowed == (code == StatusCode.PermissionDenied))
+                    mistakes.Add($"{NameOf(method)} as {role}: {code}");
+            }
+        }
+        Assert.Empty(mistakes);
+    }
+
+    [Fact]
+    public async Task A_method_without_a_permission_is_denied_even_to_root()
+    {
+        await using var host = await ControlHost.StartAsync();
+        var invoker = host.Channel(Identity.Root).CreateCallInvoker();
+        var ct = TestContext.Current.CancellationToken;
+        Assert.Equal(StatusCode.PermissionDenied, await CallAsync(invoker, UnlistedService.Name, streaming: false, ct));
+        Assert.Equal(
+            StatusCode.Unimplemented,
+            await CallAsync(invoker, "/appliance.test.Unlisted/Nothing", streaming: false, ct)
+        );
+    }
+
+    private static Identity IdentityOf(Role role) =>
+        role switch
+        {
+            Role.None => new Identity(65534, 65534),
+            Role.Viewer => new Identity(65534, 65534, GroupId(ControlHost.Groups.Viewer)),
+            // The primary group counts as well.
+            Role.Operator => new Identity(65534, GroupId(ControlHost.Groups.Operator)),
+            _ => new Identity(65534, 65534, 60000, 60001, GroupId(ControlHost.Groups.Admin)),
+        };
+
+    private static uint GroupId(string name) => Accounts.GroupId(name)!.Value;
+
+    private static string NameOf(MethodDescriptor method) => $"/{method.Service.FullName}/{method.Name}";
+
+    private static async Task<StatusCode> CallAsync(
+        CallInvoker invoker,
+        string name,
+        bool streaming,
+        CancellationToken ct
+    )
+    {
+        var parts = name.Split('/');
+        var type = streaming ? MethodType.ServerStreaming : MethodType.Unary;
+        var method = new Method<byte[], byte[]>(type, parts[1], parts[2], Bytes, Bytes);
+        var options = new CallOptions(
+            deadline: TimeProvider.System.GetUtcNow().UtcDateTime.AddSeconds(60),
+            cancellationToken: ct
+        );
+        try
+        {
+            if (streaming)
+            {
+                using var call = invoker.AsyncServerStreamingCall(method, null, options, []);
+                await call.ResponseStream.MoveNext(ct);
+            }
+            else
+            {
+                await invoker.AsyncUnaryCall(method, null, options, []);
+            }
+            return StatusCode.OK;
+        }
+        catch (RpcException e)
+        {
+            return e.StatusCode;
+        }
+    }
+}
