@@ -1,4 +1,5 @@
 using System.CommandLine;
+using Appliance.Cli.Output;
 
 namespace Appliance.Cli;
 
@@ -25,10 +26,18 @@ internal abstract class RunnableCommand : CliCommand
         using var session = new Session(parse);
         try
         {
-            return (int)await RunAsync(parse, session, cancellationToken);
+            var exitCode = await RunAsync(parse, session, cancellationToken);
+            session.Out.Flush();
+            return (int)exitCode;
+        }
+        catch (ReaderGoneException)
+        {
+            return (int)ExitCode.Done;
         }
         catch (Exception e) when (Failure.Explain(e, session) is { } failure)
         {
+            // What was printed before it went wrong comes first.
+            session.Out.Flush();
             failure.PrintTo(session.Error);
             return (int)failure.ExitCode;
         }

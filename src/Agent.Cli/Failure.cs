@@ -16,6 +16,7 @@ internal sealed record Failure(ExitCode ExitCode, string What, params IReadOnlyL
             RpcException e => Answered(e.Status, session.SocketPath),
             SocketPathException e => new(ExitCode.Usage, e.Message, "A path has at most 107 bytes."),
             FileException e => new(ExitCode.Usage, e.Message),
+            IOException e => new(ExitCode.Failed, $"the output cannot be written: {e.Message}"),
             _ => null,
         };
 

@@ -62,10 +62,5 @@ internal sealed class Session : IDisposable
             view(Out, item);
     }
 
-    public void Dispose()
-    {
-        agent?.Dispose();
-        Out.Flush();
-        Error.Flush();
-    }
+    public void Dispose() => agent?.Dispose();
 }

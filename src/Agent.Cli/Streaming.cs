@@ -10,7 +10,7 @@ internal static class Streaming
     private static readonly TimeSpan LongestDelay = TimeSpan.FromSeconds(3);
 
     /// <summary>
-    /// Returns when the stream has ended, or when whoever reads it has seen enough (Ctrl-C, a closed pipe). A stream
+    /// Returns when the stream has ended, or when who follows it has seen enough (Ctrl-C). A stream
     /// that follows has no end of its own: once an agent was reached, its absence is waited out, and
     /// <paramref name="open"/> is called again, to ask for what <paramref name="print"/> has not had.
     /// </summary>
@@ -45,7 +45,7 @@ internal static class Streaming
                     return;
             }
             catch (Exception e)
-                when (e is RpcException or OperationCanceledException && enough.Token.IsCancellationRequested)
+                when (enough.Token.IsCancellationRequested && e is RpcException or OperationCanceledException)
             {
                 return;
             }
@@ -85,21 +85,16 @@ internal static class Streaming
         }
     }
 
-    /// <summary>Whether the reader has seen enough.</summary>
+    /// <summary>Whether who follows has seen enough.</summary>
     private sealed class Enough : IDisposable
     {
-        // .NET ignores it, and its console then drops what is written: `events -f | head` would never end.
-        private const PosixSignal BrokenPipe = (PosixSignal)13;
-
         private readonly CancellationTokenSource source;
-        private readonly PosixSignalRegistration pipe;
         private readonly PosixSignalRegistration? interrupt;
 
         public Enough(bool follow, CancellationToken cancellationToken)
         {
             source = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-            pipe = PosixSignalRegistration.Create(BrokenPipe, Cancel);
-            // To cut short what would have ended by itself is not the same: there the default stays, and 130.
+            // To cut short what would have ended by itself is something else: there the kernel's default gives 130.
             interrupt = follow ? PosixSignalRegistration.Create(PosixSignal.SIGINT, Cancel) : null;
         }
 
@@ -122,7 +117,6 @@ internal static class Streaming
         public void Dispose()
         {
             interrupt?.Dispose();
-            pipe.Dispose();
             source.Dispose();
         }
 

@@ -1,6 +1,5 @@
 using System.Threading.Channels;
 using Appliance.V1;
-using Google.Protobuf.WellKnownTypes;
 using Grpc.Core;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;

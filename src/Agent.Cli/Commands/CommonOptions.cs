@@ -19,9 +19,9 @@ internal static class CommonOptions
             },
         };
 
-    public static Argument<string[]> Services(string description, ArgumentArity arity)
+    public static Argument<T> Services<T>(string description, ArgumentArity arity)
     {
-        var names = new Argument<string[]>("NAME") { Description = description, Arity = arity };
+        var names = new Argument<T>("NAME") { Description = description, Arity = arity };
         names.Validators.Add(result =>
         {
             // No service is called so: it is an option that this command does not have.

@@ -81,7 +81,7 @@ internal sealed class ServicesListCommand : RunnableCommand
 
 internal sealed class ServicesShowCommand : RunnableCommand
 {
-    private readonly Argument<string[]> name = CommonOptions.Services("The service", ArgumentArity.ExactlyOne);
+    private readonly Argument<string> name = CommonOptions.Services<string>("The service", ArgumentArity.ExactlyOne);
 
     public ServicesShowCommand()
         : base("show", "One service: its state and why, containers, dependencies, probes, recent events.")
@@ -96,7 +96,7 @@ internal sealed class ServicesShowCommand : RunnableCommand
         CancellationToken cancellationToken
     )
     {
-        var request = new GetServiceRequest { Name = parse.GetRequiredValue(name)[0] };
+        var request = new GetServiceRequest { Name = parse.GetRequiredValue(name) };
         var service = await session.Agent.Services.GetServiceAsync(request, session.Promptly(cancellationToken));
         session.Print(service, (screen, s) => ServicesView.WriteDetail(screen, s, session.Clock.GetUtcNow()));
         return ExitCode.Done;
@@ -106,7 +106,10 @@ internal sealed class ServicesShowCommand : RunnableCommand
 /// <summary>Start, stop and restart: the same change asked of each service named, in the order given.</summary>
 internal sealed class ServicesChangeCommand : RunnableCommand
 {
-    private readonly Argument<string[]> names = CommonOptions.Services("The services", ArgumentArity.OneOrMore);
+    private readonly Argument<string[]> names = CommonOptions.Services<string[]>(
+        "The services",
+        ArgumentArity.OneOrMore
+    );
 
     private readonly Option<string> reason = new("--reason")
     {

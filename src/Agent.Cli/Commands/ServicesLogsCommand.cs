@@ -7,7 +7,7 @@ namespace Appliance.Cli.Commands;
 
 internal sealed class ServicesLogsCommand : RunnableCommand
 {
-    private readonly Argument<string[]> names = CommonOptions.Services(
+    private readonly Argument<string[]> names = CommonOptions.Services<string[]>(
         "The services; all when absent",
         ArgumentArity.ZeroOrMore
     );

@@ -9,15 +9,10 @@ internal sealed class Screen(TextWriter writer, bool color, int? width)
     public int? Width => width;
 
     public static Screen Stdout(bool color) =>
-        Of(
-            Console.OpenStandardOutput(),
-            color,
-            Console.IsOutputRedirected ? null : TerminalWidth.Of(1),
-            autoFlush: false
-        );
+        Of(Descriptor.Stdout, color, isTerminal: !Console.IsOutputRedirected, autoFlush: false);
 
     public static Screen Stderr(bool color) =>
-        Of(Console.OpenStandardError(), color, Console.IsErrorRedirected ? null : TerminalWidth.Of(2), autoFlush: true);
+        Of(Descriptor.Stderr, color, isTerminal: !Console.IsErrorRedirected, autoFlush: true);
 
     /// <summary>In colour where that is understood and wanted, else as it is.</summary>
     public string Paint(string text, Style style) =>
@@ -29,15 +24,14 @@ internal sealed class Screen(TextWriter writer, bool color, int? width)
 
     public void Flush() => writer.Flush();
 
-    // Console.Out and Console.WindowWidth would set the terminal up for reading keys, and print what that takes.
-    private static Screen Of(Stream stream, bool color, TerminalWidth? terminal, bool autoFlush) =>
+    private static Screen Of(Descriptor descriptor, bool color, bool isTerminal, bool autoFlush) =>
         new(
-            new StreamWriter(stream, new UTF8Encoding(encoderShouldEmitUTF8Identifier: false), 4096)
+            new StreamWriter(descriptor, new UTF8Encoding(encoderShouldEmitUTF8Identifier: false), 4096)
             {
                 AutoFlush = autoFlush,
                 NewLine = "\n",
             },
-            color && terminal is not null,
-            terminal?.Columns
+            color && isTerminal,
+            isTerminal ? descriptor.Columns : null
         );
 }
