@@ -43,10 +43,21 @@ internal abstract partial class ClientCall(GrpcChannel channel, IMethod method, 
     {
         content.Headers.TryAddWithoutValidation("Content-Type", HeaderNames.ContentType);
         sent = StartCancellation(out var timeout) ? SendAsync(Request(content, timeout)) : Refused();
+        if (method.Type != MethodType.Unary)
+            Observe(sent);
     }
 
     /// <summary>Ends a call that could not even be sent.</summary>
     protected void Refuse(Exception e) => sent = Task.FromException<HttpResponseMessage>(Failure(e));
+
+    /// <summary>Says that nobody has to await a task that may fail: its failure is the call's, and shows there.</summary>
+    public static void Observe(Task task) =>
+        _ = task.ContinueWith(
+            static failed => _ = failed.Exception,
+            CancellationToken.None,
+            TaskContinuationOptions.OnlyOnFaulted | TaskContinuationOptions.ExecuteSynchronously,
+            TaskScheduler.Default
+        );
 
     /// <summary>What to throw after <paramref name="e"/>; ends the call if it goes on.</summary>
     public Exception Failure(Exception e)
@@ -144,7 +155,7 @@ internal abstract partial class ClientCall(GrpcChannel channel, IMethod method, 
     {
         try
         {
-            var received = await channel.Invoker.SendAsync(request, Token);
+            var received = await channel.SendAsync(request, Token);
             Interlocked.Exchange(ref response, received);
             if (Outcome is not null)
                 received.Dispose();

@@ -10,6 +10,7 @@ namespace Grpc.Net.Client;
 public sealed class GrpcChannel : ChannelBase, IDisposable
 {
     private readonly Uri address;
+    private readonly HttpMessageInvoker invoker;
     private readonly bool ownsInvoker;
     private readonly ConcurrentDictionary<string, Uri> addresses = new();
     private readonly CancellationTokenSource shutdown = new();
@@ -19,7 +20,7 @@ public sealed class GrpcChannel : ChannelBase, IDisposable
         : base(address.Authority)
     {
         this.address = address;
-        Invoker = options.CreateInvoker();
+        invoker = options.CreateInvoker();
         ownsInvoker = options.OwnsInvoker;
         MaxReceiveMessageSize = options.MaxReceiveMessageSize;
         MaxSendMessageSize = options.MaxSendMessageSize;
@@ -27,8 +28,6 @@ public sealed class GrpcChannel : ChannelBase, IDisposable
         HttpVersion = options.HttpVersion ?? System.Net.HttpVersion.Version20;
         VersionPolicy = options.HttpVersionPolicy ?? HttpVersionPolicy.RequestVersionExact;
     }
-
-    internal HttpMessageInvoker Invoker { get; }
 
     internal int? MaxReceiveMessageSize { get; }
 
@@ -83,8 +82,14 @@ public sealed class GrpcChannel : ChannelBase, IDisposable
             return;
         shutdown.Cancel();
         if (ownsInvoker)
-            Invoker.Dispose();
+            invoker.Dispose();
     }
+
+    // A client would read the whole response before it returned; an invoker returns with the headers.
+    internal Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken) =>
+        invoker is HttpClient client
+            ? client.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, cancellationToken)
+            : invoker.SendAsync(request, cancellationToken);
 
     internal Uri AddressOf(IMethod method)
     {

@@ -64,6 +64,7 @@ internal sealed class HttpCallInvoker(GrpcChannel channel) : CallInvoker
         var requests = call.StartStreaming();
         var response = call.ReadSingleAsync();
         requests.End = response;
+        ClientCall.Observe(response);
         return new(
             requests,
             response,

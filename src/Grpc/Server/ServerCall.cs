@@ -178,7 +178,7 @@ internal sealed partial class ServerCall(HttpContext http, MethodSettings settin
         if (otherEnd is not null)
             await otherEnd;
         else
-            WriteStatus();
+            WriteStatus(StatusCore, trailers);
         StopDeadline();
     }
 
@@ -197,12 +197,12 @@ internal sealed partial class ServerCall(HttpContext http, MethodSettings settin
         }
     }
 
-    private void WriteStatus()
+    private void WriteStatus(Status status, Metadata? metadata)
     {
-        if (StatusCore.StatusCode != StatusCode.OK && !hasBody && !http.Response.HasStarted)
-            ServerProtocol.WriteStatus(http.Response.Headers, StatusCore, trailers);
+        if (status.StatusCode != StatusCode.OK && !hasBody && !http.Response.HasStarted)
+            ServerProtocol.WriteStatus(http.Response.Headers, status, metadata);
         else if (http.Features.Get<IHttpResponseTrailersFeature>() is { } feature)
-            ServerProtocol.WriteStatus(feature.Trailers, StatusCore, trailers);
+            ServerProtocol.WriteStatus(feature.Trailers, status, metadata);
     }
 
     private void Reset(Http2Error error) => http.Features.Get<IHttpResetFeature>()?.Reset((int)error);

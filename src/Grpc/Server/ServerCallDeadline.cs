@@ -77,7 +77,6 @@ internal sealed partial class ServerCall
         try
         {
             // A write in flight waits for a client that does not read: only a reset gets past it.
-            StatusCore = new Status(StatusCode.DeadlineExceeded, "The deadline passed before the call was answered.");
             var answer = midWrite ? Task.CompletedTask : AnswerAsync();
             if (midWrite)
                 Reset(Http2Error.Cancel);
@@ -98,7 +97,11 @@ internal sealed partial class ServerCall
 
     private Task AnswerAsync()
     {
-        WriteStatus();
+        // The handler may still be changing its own status and trailers: they are not looked at.
+        WriteStatus(
+            new Status(StatusCode.DeadlineExceeded, "The deadline passed before the call was answered."),
+            metadata: null
+        );
         return http.Response.CompleteAsync();
     }
 
