@@ -75,9 +75,9 @@ internal sealed class ContainerLogs(DockerEngine engine, ISupervisor supervisor,
                     if (!await lines.MoveNextAsync())
                         yield break;
                 }
-                catch (EngineNotFoundException)
+                catch (Exception e) when (e is EngineNotFoundException or EngineConflictException)
                 {
-                    // Removed since the view was taken.
+                    // Removed, or being removed, since the view was taken.
                     yield break;
                 }
                 catch (EngineUnavailableException) when (request.Follow)
@@ -207,9 +207,9 @@ internal sealed class ContainerLogs(DockerEngine engine, ISupervisor supervisor,
             {
                 return;
             }
-            catch (EngineUnavailableException)
+            catch (Exception e) when (e is EngineUnavailableException or EngineConflictException)
             {
-                // It comes back, or the container's removal is seen then.
+                // The engine comes back; a container that is being removed is gone from the view soon.
             }
             await Task.Delay(Pause, clock, ct);
             if (!await NextRunAsync(source.Id, run, ct))
