@@ -15,7 +15,7 @@ internal sealed class YamlTreeBuilder
 
     private readonly SourceText _source;
     private readonly Diagnostics _log;
-    private readonly Parser _parser;
+    private readonly GuardedParser _parser;
 
     // A null value is an anchor whose node is still being read.
     private readonly Dictionary<string, YamlNode?> _anchors = [];
@@ -25,7 +25,7 @@ internal sealed class YamlTreeBuilder
     {
         _source = source;
         _log = log;
-        _parser = new Parser(new Scanner(new StringReader(source.Text), skipComments: true));
+        _parser = new GuardedParser(source.Text);
     }
 
     /// <returns>The root, or null with the reason in <paramref name="log"/>.</returns>
