@@ -146,9 +146,16 @@ internal sealed class Supervisor : BackgroundService, ISupervisor
         base.Dispose();
     }
 
+    /// <summary>Who asks the agent anything finds the release's services known.</summary>
+    public override async Task StartAsync(CancellationToken cancellationToken)
+    {
+        await ReadReleaseAsync(cancellationToken);
+        PublishWithoutEngine();
+        await base.StartAsync(cancellationToken);
+    }
+
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
-        await ReadReleaseAsync(stoppingToken);
         var watching = watch.RunAsync(stoppingToken);
         try
         {

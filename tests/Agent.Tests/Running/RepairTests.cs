@@ -124,7 +124,7 @@ public sealed class RepairTests(SharedEngine shared)
         await using var agent = await RunningAsync(engine);
         var web = await agent.ContainerAsync("web");
 
-        await agent.Engine.Images.RemoveAsync(RealAgent.Image, force: false, Ct);
+        await agent.Engine.Images.RemoveAsync(RealAgent.Image, force: true, Ct);
 
         await agent.EventAsync("image.tagged");
         Assert.Equal(RealAgent.ImageId, (await agent.Engine.Images.InspectAsync(RealAgent.Image, Ct)).Id);
