@@ -34,13 +34,16 @@ public sealed class ContainerLogsTests : IAsyncLifetime
     [Fact]
     public async Task The_past_of_several_containers_is_merged_by_time()
     {
-        var a = await RunAsync("a", "echo a1; sleep 0.4; echo a2");
-        var b = await RunAsync("b", "sleep 0.2; echo b1; sleep 0.4; echo b2 >&2");
+        var a = await RunAsync("first", "echo a1; sleep 0.4; echo a2");
+        var b = await RunAsync("second", "sleep 0.2; echo b1; sleep 0.4; echo b2 >&2");
         await Client.Containers.WaitAsync(a, WaitCondition.NotRunning, Ct);
         await Client.Containers.WaitAsync(b, WaitCondition.NotRunning, Ct);
         supervisor.View = Views.Of(await ServiceAsync("a", a), await ServiceAsync("b", b));
 
-        Assert.Equal(["a1", "b1", "a2", "b2"], await PastAsync(new LogRequest(new HashSet<string>(), false, null, null)));
+        Assert.Equal(
+            ["a1", "b1", "a2", "b2"],
+            await PastAsync(new LogRequest(new HashSet<string>(), false, null, null))
+        );
         Assert.Equal(["b2"], await PastAsync(new LogRequest(new HashSet<string> { "b" }, false, 1, null)));
         Assert.Empty(await PastAsync(new LogRequest(new HashSet<string>(), false, 0, null)));
     }
@@ -112,7 +115,20 @@ public sealed class ContainerLogsTests : IAsyncLifetime
     {
         var state = (await Client.Containers.InspectAsync(id, Ct)).State;
         var container = new ContainerView(
-            id, name, 1, state.Running ? "running" : "exited", "", null, state.StartedAt, null, 0, false, null, 0, "", []
+            id,
+            name,
+            1,
+            state.Running ? "running" : "exited",
+            "",
+            null,
+            state.StartedAt,
+            null,
+            0,
+            false,
+            null,
+            0,
+            "",
+            []
         );
         return Views.Service(name, containers: container);
     }
