@@ -60,12 +60,12 @@ internal sealed class SettingsSection
         }
         catch (OptionsValidationException e)
         {
-            throw new SettingsException([.. e.Failures.Select(f => $"{Name}: {f}")]);
+            throw new SettingsException([.. e.Failures.Select(f => $"{Name}: {f.TrimEnd('.')}")]);
         }
         catch (InvalidOperationException e)
         {
             // The binder's word for a value that is not of the property's type.
-            throw new SettingsException([$"{Name}: {e.Message}"]);
+            throw new SettingsException([$"{Name}: {e.Message.TrimEnd('.')}"]);
         }
     }
 

@@ -1,5 +1,4 @@
 using Appliance.Agent.Control;
-using Appliance.Agent.Storage;
 using Appliance.Testing;
 using Grpc.Core;
 

@@ -34,13 +34,19 @@ public sealed class ContainerLogsTests : IAsyncLifetime
     [Fact]
     public async Task The_past_of_several_containers_is_merged_by_time()
     {
-        var a = await RunAsync("a", "echo a1; sleep 0.4; echo a2");
-        var b = await RunAsync("b", "sleep 0.2; echo b1; sleep 0.4; echo b2 >&2");
-        await Client.Containers.WaitAsync(a, WaitCondition.NotRunning, Ct);
+        var a = await RunAsync("first", "echo a1; while [ ! -e /go ]; do sleep 0.05; done; echo a2");
+        await foreach (var _ in Client.Containers.LogLinesAsync(a, new() { Follow = true }, Ct))
+            break;
+        var b = await RunAsync("second", "echo b1; sleep 0.2; echo b2 >&2");
         await Client.Containers.WaitAsync(b, WaitCondition.NotRunning, Ct);
+        await Client.Containers.ExecAsync(a, new() { Command = ["touch", "/go"] }, 0, Ct);
+        await Client.Containers.WaitAsync(a, WaitCondition.NotRunning, Ct);
         supervisor.View = Views.Of(await ServiceAsync("a", a), await ServiceAsync("b", b));
 
-        Assert.Equal(["a1", "b1", "a2", "b2"], await PastAsync(new LogRequest(new HashSet<string>(), false, null, null)));
+        Assert.Equal(
+            ["a1", "b1", "b2", "a2"],
+            await PastAsync(new LogRequest(new HashSet<string>(), false, null, null))
+        );
         Assert.Equal(["b2"], await PastAsync(new LogRequest(new HashSet<string> { "b" }, false, 1, null)));
         Assert.Empty(await PastAsync(new LogRequest(new HashSet<string>(), false, 0, null)));
     }
@@ -112,7 +118,20 @@ public sealed class ContainerLogsTests : IAsyncLifetime
     {
         var state = (await Client.Containers.InspectAsync(id, Ct)).State;
         var container = new ContainerView(
-            id, name, 1, state.Running ? "running" : "exited", "", null, state.StartedAt, null, 0, false, null, 0, "", []
+            id,
+            name,
+            1,
+            state.Running ? "running" : "exited",
+            "",
+            null,
+            state.StartedAt,
+            null,
+            0,
+            false,
+            null,
+            0,
+            "",
+            []
         );
         return Views.Service(name, containers: container);
     }

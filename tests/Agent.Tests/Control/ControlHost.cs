@@ -24,6 +24,8 @@ internal sealed class ControlHost : IAsyncDisposable
 
     private ControlHost(string engine)
     {
+        // As /run is: others may pass.
+        File.SetUnixFileMode(folder, (UnixFileMode)Convert.ToInt32("755", 8));
         var builder = WebApplication.CreateEmptyBuilder(new());
         builder.WebHost.UseKestrelCore();
         builder.Configuration.AddInMemoryCollection(

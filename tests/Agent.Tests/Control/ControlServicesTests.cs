@@ -1,6 +1,4 @@
 using Appliance.Agent.Control;
-using Appliance.Agent.Storage;
-using Appliance.Agent.Supervision;
 using Appliance.Agent.Tests.Storage;
 using Grpc.Core;
 using Grpc.Health.V1;

@@ -39,7 +39,9 @@ internal sealed partial record Identity(uint Uid, uint Gid, params uint[] Groups
     private void TakeOn()
     {
         var (setGroups, setGid, setUid) =
-            RuntimeInformation.ProcessArchitecture == System.Runtime.InteropServices.Architecture.X64 ? (116, 119, 117) : (159, 149, 147);
+            RuntimeInformation.ProcessArchitecture == System.Runtime.InteropServices.Architecture.X64
+                ? (116, 119, 117)
+                : (159, 149, 147);
         var groups = GCHandle.Alloc(Groups, GCHandleType.Pinned);
         Check(SystemCall(setGroups, Groups.Length, groups.AddrOfPinnedObject(), 0));
         groups.Free();

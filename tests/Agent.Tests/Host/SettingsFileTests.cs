@@ -68,7 +68,7 @@ public sealed class SettingsFileTests
     [InlineData("- storage\n", "agent.yaml:1: expected sections")]
     [InlineData("hello\n", "agent.yaml:1: expected sections")]
     [InlineData("storage: {}\n---\npace: {}\n", "a second document")]
-    [InlineData("storage:\n\tdata-directory: /x\n", "agent.yaml:2: ")]
+    [InlineData("storage:\n\tdata-directory: /x\n", "found invalid tab")]
     [InlineData("storage: {\n", "agent.yaml:2: ")]
     public void A_mistake_is_named_with_its_line(string text, string expected)
     {
