@@ -27,6 +27,18 @@ public sealed class DemoTests
     }
 
     [Fact]
+    public async Task The_demo_lints_without_a_word()
+    {
+        var linted = await Command.RunAsync(
+            Path.Combine(DevelopmentRun.Root, "artifacts/bin/appliancectl"),
+            ["bundle", "lint", Path.Combine(DevelopmentRun.Root, "appliance/demo/compose.yaml")],
+            new Dictionary<string, string?>(),
+            Cancelled
+        );
+        Assert.Empty(linted.Succeeded().Errors);
+    }
+
+    [Fact]
     public async Task A_version_that_cannot_be_a_tag_is_refused()
     {
         var built = await RunAsync("not a tag", "/nonexistent");

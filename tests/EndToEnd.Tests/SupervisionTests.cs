@@ -1,8 +1,12 @@
+using Appliance.Testing;
+
 namespace Appliance.EndToEnd;
 
 /// <summary>What somebody tries by hand first, through the programs as they are published.</summary>
 public sealed class SupervisionTests
 {
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
+
     private static CancellationToken Cancelled => TestContext.Current.CancellationToken;
 
     [Fact]
@@ -14,7 +18,12 @@ public sealed class SupervisionTests
 
         await run.DockerAsync(["rm", "-f", "demo-web-1"], Cancelled);
 
-        await Eventually.GetAsync("the page answers again", cancelled => run.VisitAsync(url, cancelled), Cancelled);
+        await Eventually.GetAsync(
+            "the page answers again",
+            cancelled => run.VisitAsync(url, cancelled),
+            Cancelled,
+            Patience
+        );
         var after = await run.ContainersAsync(Cancelled);
         Assert.NotEqual(before["demo-web-1"], after["demo-web-1"]);
         Assert.Equal(before["demo-counter-1"], after["demo-counter-1"]);
@@ -34,7 +43,8 @@ public sealed class SupervisionTests
         await Eventually.GetAsync(
             "web has stopped",
             async cancelled => await run.VisitAsync(url, cancelled) is null ? "stopped" : null,
-            Cancelled
+            Cancelled,
+            Patience
         );
         var counter = await StartOfAsync(run, "demo-counter-1");
 
@@ -49,14 +59,20 @@ public sealed class SupervisionTests
                     var shown = await run.ControlAsync(["services", "show", "web", "-o", "json"], cancelled);
                     return shown.ExitCode == 0 ? shown.Output : null;
                 },
-                Cancelled
+                Cancelled,
+                Patience
             );
             Assert.Contains("SERVICE_STATE_STOPPED", web, StringComparison.Ordinal);
             Assert.Null(await run.VisitAsync(url, Cancelled));
             Assert.Equal(counter, await StartOfAsync(run, "demo-counter-1"));
 
             (await run.ControlAsync(["services", "start", "web"], Cancelled)).Succeeded();
-            await Eventually.GetAsync("the page answers again", cancelled => run.VisitAsync(url, cancelled), Cancelled);
+            await Eventually.GetAsync(
+                "the page answers again",
+                cancelled => run.VisitAsync(url, cancelled),
+                Cancelled,
+                Patience
+            );
             Assert.Equal(counter, await StartOfAsync(run, "demo-counter-1"));
         }
         finally

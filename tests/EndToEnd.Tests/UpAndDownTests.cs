@@ -1,3 +1,5 @@
+using Appliance.Testing;
+
 namespace Appliance.EndToEnd;
 
 public sealed class UpAndDownTests
@@ -51,7 +53,7 @@ public sealed class UpAndDownTests
     [Fact]
     public async Task An_engine_that_was_there_before_is_left_as_it_was()
     {
-        await using var engine = await GivenEngine.StartAsync(Cancelled);
+        await using var engine = await PrivateEngine.StartAsync(Cancelled);
         await using var run = new DevelopmentRun(engine.Endpoint);
         var before = await InventoryAsync(run);
 
@@ -67,7 +69,7 @@ public sealed class UpAndDownTests
     [InlineData(true)]
     public async Task Kept_data_is_gone_on_with(bool onGivenEngine)
     {
-        await using var engine = onGivenEngine ? await GivenEngine.StartAsync(Cancelled) : null;
+        await using var engine = onGivenEngine ? await PrivateEngine.StartAsync(Cancelled) : null;
         await using var run = new DevelopmentRun(engine?.Endpoint);
         var url = DevelopmentRun.FirstUrl((await run.UpAsync(Cancelled)).Succeeded());
         Assert.Equal(new Page("1.0.0", 1), await run.VisitAsync(url, Cancelled));
