@@ -36,8 +36,8 @@ internal sealed record OverallStatus(Overall Health, IReadOnlyList<string> Probl
                 $"The engine at {view.Engine.Endpoint} is not reachable since {since} UTC: {view.Engine.Error}"
             );
         }
-        if (view.Release is null)
-            yield return (Overall.Failed, "No release is installed.");
+        if (view.ReleaseProblem is { } problem)
+            yield return (Overall.Failed, problem);
         if (stateProblem is not null)
             yield return (Overall.Degraded, $"The agent's state is kept in memory only: {stateProblem}");
         foreach (var service in view.Services)

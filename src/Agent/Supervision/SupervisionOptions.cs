@@ -3,30 +3,35 @@ using Microsoft.Extensions.Options;
 
 namespace Appliance.Agent.Supervision;
 
+/// <summary>Section <c>supervision</c>: the pace of repairs.</summary>
 internal sealed class SupervisionOptions : IValidatableObject
 {
     public const string Section = "supervision";
 
     /// <summary>A full look at the engine, in case that an event was lost.</summary>
-    [Range(typeof(TimeSpan), "00:00:05", "1.00:00:00")]
     public TimeSpan Resync { get; set; } = TimeSpan.FromMinutes(5);
 
     /// <summary>The wait before the second try in a row; it doubles with each further one.</summary>
-    [Range(typeof(TimeSpan), "00:00:00.100", "00:05:00")]
     public TimeSpan BackoffFirst { get; set; } = TimeSpan.FromSeconds(1);
 
     /// <summary>The longest wait between two tries. There is no last try.</summary>
-    [Range(typeof(TimeSpan), "00:00:01", "1.00:00:00")]
     public TimeSpan BackoffCeiling { get; set; } = TimeSpan.FromMinutes(1);
 
     /// <summary>A run of this length forgives the failures before it.</summary>
-    [Range(typeof(TimeSpan), "00:00:01", "1.00:00:00")]
     public TimeSpan StableAfter { get; set; } = TimeSpan.FromMinutes(1);
 
     public Backoff Backoff => new(BackoffFirst, BackoffCeiling, StableAfter);
 
     public IEnumerable<ValidationResult> Validate(ValidationContext validationContext)
     {
+        if (Resync < TimeSpan.FromSeconds(5) || Resync > TimeSpan.FromDays(1))
+            yield return new("resync must be from 5s to 1d");
+        if (BackoffFirst < TimeSpan.FromMilliseconds(100))
+            yield return new("backoff-first must be 100ms or more");
+        if (BackoffCeiling > TimeSpan.FromDays(1))
+            yield return new("backoff-ceiling must be 1d or less");
+        if (StableAfter < TimeSpan.FromSeconds(1) || StableAfter > TimeSpan.FromDays(1))
+            yield return new("stable-after must be from 1s to 1d");
         if (BackoffFirst > BackoffCeiling)
             yield return new("backoff-first must not be longer than backoff-ceiling");
     }

@@ -47,7 +47,7 @@ public sealed class OverallStatusTests
             Views.Service("a", ServiceState.Starting, 1, 0),
             Views.Service("b", ServiceState.Failed, 1, 0)
         );
-        var status = OverallStatus.Of(view with { Release = null }, "the disk is full");
+        var status = OverallStatus.Of(view with { ReleaseProblem = "No release is installed." }, "the disk is full");
         Assert.Equal(Overall.Failed, status.Health);
         Assert.Equal(
             [
