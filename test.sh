@@ -27,9 +27,10 @@ require_sdk
 install_missing busybox-static curl docker.io libsqlite3-0 systemd
 cd "$root"
 
-# Nothing may outlive this script. Build servers would; and what a test that crashed had started is found by this word,
-# which every process inherits.
-export MSBUILDDISABLENODEREUSE=1 UseSharedCompilation=false
+# Nothing may outlive this script. The compiler's server would: it is worth having while we build, because the analyzers
+# are then loaded once and not for each project, and is told to end after that. What a test that crashed had started is
+# found by the word below, which every process inherits.
+export MSBUILDDISABLENODEREUSE=1 UseSharedCompilation=true
 mark=APPLIANCE_TEST_RUN=$$-$(date +%s%N)
 results=$(mktemp -d)
 trap 'leftovers | xargs -r kill -KILL 2>/dev/null || true; rm -rf "$results"' EXIT
@@ -86,6 +87,7 @@ step "Restoring the tools" dotnet tool restore --verbosity quiet || true
 step "Checking the format (dotnet csharpier format . mends it)" dotnet csharpier check . || true
 if step "Building" dotnet build Agent.sln --verbosity quiet -nologo -consoleLoggerParameters:NoSummary &&
     step "Publishing" ./build.sh; then
+    dotnet build-server shutdown --vbcscompiler >/dev/null 2>&1 || true
     for project in tests/*.Tests; do
         run_tests "$(basename "$project")"
     done

@@ -42,7 +42,7 @@ internal static class Mapping
             },
             Probes = { probes.Select(ToMessage) },
             RestartPolicy = service.RestartPolicy,
-            RecentEvents = { events.Select(e => $"{e.Time.UtcDateTime:yyyy-MM-dd HH:mm:ss}Z {e.Found} {e.Done}") },
+            RecentEvents = { events.Select(e => $"{e.Time.UtcDateTime:yyyy-MM-dd HH:mm:ss}Z {e.Found}: {e.Done}") },
         };
 
     public static V1.EngineStatus ToMessage(this EngineView engine) =>

@@ -31,7 +31,9 @@ internal sealed class ExecCheck(ExecProbe probe, string container, DockerEngine 
             var output = $"{result.Stdout} {result.Stderr}".Trim();
             return result.ExitCode == 0
                 ? ProbeResult.Ok(output)
-                : ProbeResult.Failed(output.Length > 0 ? $"exit code {result.ExitCode}: {output}" : $"exit code {result.ExitCode}");
+                : ProbeResult.Failed(
+                    output.Length > 0 ? $"exit code {result.ExitCode}: {output}" : $"exit code {result.ExitCode}"
+                );
         }
         catch (Exception e) when (e is DockerEngineException or EngineUnavailableException)
         {

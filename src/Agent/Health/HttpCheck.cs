@@ -44,7 +44,10 @@ internal sealed class HttpCheck(HttpProbe probe, string address, HttpClient http
         using var either = CancellationTokenSource.CreateLinkedTokenSource(ct, deadline.Token);
         try
         {
-            using var request = new HttpRequestMessage(HttpMethod.Get, $"{probe.Scheme}://{address}:{probe.Port}{probe.Path}");
+            using var request = new HttpRequestMessage(
+                HttpMethod.Get,
+                $"{probe.Scheme}://{address}:{probe.Port}{probe.Path}"
+            );
             foreach (var (name, value) in probe.Headers)
                 request.Headers.TryAddWithoutValidation(name, value);
             using var response = await http.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, either.Token);

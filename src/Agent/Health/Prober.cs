@@ -5,7 +5,9 @@ using Appliance.Docker;
 namespace Appliance.Agent.Health;
 
 /// <summary>Keeps a watch on each running container that the release wants probed, and reports to supervision.</summary>
-internal sealed class Prober(Supervisor supervisor, DockerEngine engine, TimeProvider clock) : BackgroundService, IProbeBook
+internal sealed class Prober(Supervisor supervisor, DockerEngine engine, TimeProvider clock)
+    : BackgroundService,
+        IProbeBook
 {
     private readonly HttpClient http = HttpCheck.CreateClient();
     private readonly Lock gate = new();

@@ -21,7 +21,9 @@ internal static class DockerArchive
         try
         {
             await using var file = File.OpenRead(path);
-            await using Stream stream = await IsGzipAsync(file, ct) ? new GZipStream(file, CompressionMode.Decompress) : file;
+            await using Stream stream = await IsGzipAsync(file, ct)
+                ? new GZipStream(file, CompressionMode.Decompress)
+                : file;
             return await ReadAsync(stream, path, ct);
         }
         catch (Exception e) when (e is InvalidDataException or EndOfStreamException or FormatException or JsonException)

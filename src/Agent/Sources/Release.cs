@@ -5,11 +5,7 @@ namespace Appliance.Agent.Sources;
 /// <summary>An application that is ready to be supervised: its model, and where its images are.</summary>
 /// <param name="Folder">Where files that the model names relative to itself are.</param>
 /// <param name="Images">By reference, as the model writes it.</param>
-internal sealed record Release(
-    ComposeModel Model,
-    string Folder,
-    IReadOnlyDictionary<string, ArchivedImage> Images
-)
+internal sealed record Release(ComposeModel Model, string Folder, IReadOnlyDictionary<string, ArchivedImage> Images)
 {
     public string Version => Model.Version?.Text ?? "";
 }

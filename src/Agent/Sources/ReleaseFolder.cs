@@ -17,7 +17,9 @@ internal static class ReleaseFolder
                 foreach (var image in await DockerArchive.ReadAsync(archive, ct))
                 {
                     if (!images.TryAdd(image.Reference, image) && images[image.Reference].Id != image.Id)
-                        reasons.Add($"{archive} and {images[image.Reference].Archive} hold different images called {image.Reference}");
+                        reasons.Add(
+                            $"{archive} and {images[image.Reference].Archive} hold different images called {image.Reference}"
+                        );
                 }
             }
         }
@@ -40,7 +42,9 @@ internal static class ReleaseFolder
         return Directory.Exists(images)
             ? Directory
                 .EnumerateFiles(images)
-                .Where(f => f.EndsWith(".tar", StringComparison.Ordinal) || f.EndsWith(".tar.gz", StringComparison.Ordinal))
+                .Where(f =>
+                    f.EndsWith(".tar", StringComparison.Ordinal) || f.EndsWith(".tar.gz", StringComparison.Ordinal)
+                )
                 .Order(StringComparer.Ordinal)
             : [];
     }

@@ -12,7 +12,8 @@ internal sealed record Backoff(TimeSpan First, TimeSpan Ceiling, TimeSpan Stable
     public const int AlarmAt = 5;
 
     /// <summary>The streak that counts, given how long the last run lasted.</summary>
-    public int StreakAfter(RestartRecord? record, TimeSpan ranFor) => record is null || ranFor >= Stable ? 0 : record.Streak;
+    public int StreakAfter(RestartRecord? record, TimeSpan ranFor) =>
+        record is null || ranFor >= Stable ? 0 : record.Streak;
 
     /// <summary>How long to wait before the try that follows <paramref name="streak"/> tries in a row.</summary>
     public TimeSpan DelayAfter(int streak, string slot, int? maxFailures = null)
@@ -20,7 +21,8 @@ internal sealed record Backoff(TimeSpan First, TimeSpan Ceiling, TimeSpan Stable
         if (streak <= 0)
             return TimeSpan.Zero;
         var doublings = Math.Min(streak - 1, 30);
-        var delay = maxFailures <= streak ? Ceiling : TimeSpan.FromTicks(Math.Min(Ceiling.Ticks, First.Ticks << doublings));
+        var delay =
+            maxFailures <= streak ? Ceiling : TimeSpan.FromTicks(Math.Min(Ceiling.Ticks, First.Ticks << doublings));
 
         // Slots that failed together (a dependency came back) must not all start in the same instant.
         var seed = StableHash(slot) + (uint)streak * 2654435761u;

@@ -128,7 +128,15 @@ internal sealed class ContainerRecipe(ComposeModel model, Func<ComposeFile, File
             SecurityOpt = service.SecurityOptions,
             ReadonlyRootfs = service.ReadOnly,
             Init = service.Init,
-            Ulimits = [.. service.Ulimits.Select(u => new Ulimit { Name = u.Name, Soft = u.Soft, Hard = u.Hard })],
+            Ulimits =
+            [
+                .. service.Ulimits.Select(u => new Ulimit
+                {
+                    Name = u.Name,
+                    Soft = u.Soft,
+                    Hard = u.Hard,
+                }),
+            ],
             Sysctls = service.Sysctls,
             ShmSize = service.SharedMemoryBytes,
             ExtraHosts = [.. service.ExtraHosts.Select(h => $"{h.Host}:{h.Address}")],

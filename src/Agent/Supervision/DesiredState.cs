@@ -49,7 +49,12 @@ internal sealed record DesiredDependency(string Service, DependencyCondition Con
 }
 
 /// <summary>A network a container is attached to, by the names its peers find it under.</summary>
-internal sealed record Attachment(string Network, IReadOnlyList<string> Aliases, string? Ipv4Address, string? Ipv6Address);
+internal sealed record Attachment(
+    string Network,
+    IReadOnlyList<string> Aliases,
+    string? Ipv4Address,
+    string? Ipv6Address
+);
 
 /// <param name="RestartPolicy">As the release declares it, for people to read.</param>
 /// <param name="MaxFailures">The N of <c>on-failure:N</c>: after that many failures in a row, an alarm, and the slowest pace.</param>

@@ -66,7 +66,10 @@ internal sealed class EngineObserver(DockerEngine engine)
     /// <exception cref="EngineUnavailableException">The engine is gone; the next look starts from nothing.</exception>
     public async Task<ObservedState> ObserveAsync(DesiredState desired, CancellationToken ct)
     {
-        bool all, withNetworks, withVolumes, withImages;
+        bool all,
+            withNetworks,
+            withVolumes,
+            withImages;
         string[] stale;
         lock (gate)
         {
@@ -174,7 +177,12 @@ internal sealed class EngineObserver(DockerEngine engine)
         var labelled =
             labels.GetValueOrDefault(Labels.Project) == desired.Project
             && labels.GetValueOrDefault(Labels.Service) is { } service
-            && int.TryParse(labels.GetValueOrDefault(Labels.Replica), NumberStyles.None, CultureInfo.InvariantCulture, out var n)
+            && int.TryParse(
+                labels.GetValueOrDefault(Labels.Replica),
+                NumberStyles.None,
+                CultureInfo.InvariantCulture,
+                out var n
+            )
                 ? new Slot(service, n)
                 : (Slot?)null;
         return new ObservedContainer(

@@ -98,7 +98,17 @@ internal sealed class EngineWatch
                 await untilThere.ExecuteAsync(FindAsync, current.Token);
                 // Two seconds back: what happened while we asked must not fall between the answers and the stream.
                 var since = clock.GetUtcNow() - TimeSpan.FromSeconds(2);
-                await foreach (var e in engine.Events.ReadAsync(new EventQuery { Since = since, Types = Watched, Actions = Heard }, current.Token))
+                await foreach (
+                    var e in engine.Events.ReadAsync(
+                        new EventQuery
+                        {
+                            Since = since,
+                            Types = Watched,
+                            Actions = Heard,
+                        },
+                        current.Token
+                    )
+                )
                     Happened(e);
                 Lose("the engine closed its stream of events");
             }

@@ -16,17 +16,19 @@ internal sealed partial class MountedFiles(IOptions<StorageOptions> storage)
 
     /// <summary>Where a file stands once it is put in place.</summary>
     public string PathOf(ComposeFile file, FileMount mount) =>
-        Path.Combine(folder, $"{file.Source.Sha256}-{Convert.ToString(mount.Mode, 8)}-{mount.Uid ?? 0}-{mount.Gid ?? 0}");
+        Path.Combine(
+            folder,
+            $"{file.Source.Sha256}-{Convert.ToString(mount.Mode, 8)}-{mount.Uid ?? 0}-{mount.Gid ?? 0}"
+        );
 
     /// <summary>Puts in place what the release's services mount; whole and durable, or not at all.</summary>
     /// <exception cref="IOException">A file cannot be read or written, or changed while it was read.</exception>
     public void PutInPlace(Release release)
     {
-        var mounts = release
-            .Model.Services.Values.SelectMany(s =>
-                s.Secrets.Select(m => (File: release.Model.Secrets[m.Source], Mount: m))
-                    .Concat(s.Configs.Select(m => (File: release.Model.Configs[m.Source], Mount: m)))
-            );
+        var mounts = release.Model.Services.Values.SelectMany(s =>
+            s.Secrets.Select(m => (File: release.Model.Secrets[m.Source], Mount: m))
+                .Concat(s.Configs.Select(m => (File: release.Model.Configs[m.Source], Mount: m)))
+        );
         foreach (var (file, mount) in mounts)
         {
             var path = PathOf(file, mount);

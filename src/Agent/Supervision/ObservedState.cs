@@ -67,7 +67,8 @@ internal sealed record ObservedContainer(
 
     public bool EverStarted => StartedAt is not null;
 
-    public TimeSpan RanFor => StartedAt is { } start && FinishedAt is { } end && end > start ? end - start : TimeSpan.Zero;
+    public TimeSpan RanFor =>
+        StartedAt is { } start && FinishedAt is { } end && end > start ? end - start : TimeSpan.Zero;
 
     public string ShortId => Id.Length > 12 ? Id[..12] : Id;
 }

@@ -21,7 +21,11 @@ internal static class Planner
         steps.AddRange(Orphans(inputs));
 
         var due = steps.Where(s => IsDue(s, inputs)).ToList();
-        var completed = services.SelectMany(s => s.Slots).Select(s => s.Completed).OfType<Storage.Completion>().ToList();
+        var completed = services
+            .SelectMany(s => s.Slots)
+            .Select(s => s.Completed)
+            .OfType<Storage.Completion>()
+            .ToList();
         var wakeAt = services
             .SelectMany(s => s.Slots)
             .Select(s => s.NextAttempt)
@@ -37,7 +41,9 @@ internal static class Planner
 
     private static ServicePlan PlanService(DesiredService service, PlanningInputs inputs, List<ServicePlan> earlier)
     {
-        var dependencies = service.DependsOn.Select(d => new DependencyView(d.Service, d.InWords, Satisfied(d, earlier))).ToList();
+        var dependencies = service
+            .DependsOn.Select(d => new DependencyView(d.Service, d.InWords, Satisfied(d, earlier)))
+            .ToList();
         var obstacle = service
             .DependsOn.Where((_, i) => !dependencies[i].Satisfied)
             .Select(d => (d, earlier.FirstOrDefault(s => s.Service.Name == d.Service)))
@@ -49,7 +55,13 @@ internal static class Planner
             .Select(n => new SlotPlanner(service, new Slot(service.Name, n), obstacle, inputs).Decide())
             .ToList();
         if (slots.Count == 0)
-            return new ServicePlan(service, ServiceState.Stopped, "The release asks for 0 replicas.", dependencies, slots);
+            return new ServicePlan(
+                service,
+                ServiceState.Stopped,
+                "The release asks for 0 replicas.",
+                dependencies,
+                slots
+            );
 
         var worst = slots.MaxBy(s => Gravity(s.State))!;
         var explanation = slots.Count == 1 ? worst.Explanation : OfSeveral(slots, worst);
@@ -110,7 +122,11 @@ internal static class Planner
         foreach (var network in desired.Networks.Values)
         {
             if (!observed.Networks.TryGetValue(network.Name, out var found))
-                yield return new Step.CreateNetwork(network, Again(network.Name), Gone($"network {network.Name}", network.Name));
+                yield return new Step.CreateNetwork(
+                    network,
+                    Again(network.Name),
+                    Gone($"network {network.Name}", network.Name)
+                );
             else if (found.ConfigHash != network.ConfigHash)
                 yield return new Step.ReplaceNetwork(
                     network,
@@ -129,14 +145,19 @@ internal static class Planner
             if (observed.IdOf(image) is not { } id)
             {
                 if (image.Archive is not null)
-                    yield return new Step.LoadImage(image, Again(image.Reference), Gone($"image {image.Reference}", image.Reference));
+                    yield return new Step.LoadImage(
+                        image,
+                        Again(image.Reference),
+                        Gone($"image {image.Reference}", image.Reference)
+                    );
             }
             else if (observed.ImageIds.GetValueOrDefault(image.Reference) != id)
                 yield return new Step.TagImage(image, id, $"image {image.Reference} had lost its tag");
         }
 
         bool Again(string name) => inputs.Seen.Contains(name);
-        string Gone(string subject, string name) => Again(name) ? $"{subject} was gone" : $"{subject} does not exist yet";
+        string Gone(string subject, string name) =>
+            Again(name) ? $"{subject} was gone" : $"{subject} does not exist yet";
     }
 
     private static IEnumerable<Step> Orphans(PlanningInputs inputs)
@@ -144,7 +165,9 @@ internal static class Planner
         var wanted = inputs
             .Desired.Services.SelectMany(s => Enumerable.Range(1, s.Replicas).Select(n => new Slot(s.Name, n)))
             .ToHashSet();
-        foreach (var container in inputs.Observed.Containers.Where(c => c.Ours && !(c.Slot is { } s && wanted.Contains(s))))
+        foreach (
+            var container in inputs.Observed.Containers.Where(c => c.Ours && !(c.Slot is { } s && wanted.Contains(s)))
+        )
             yield return new Step.Remove(
                 container.Id,
                 container.Name,
@@ -156,7 +179,11 @@ internal static class Planner
         foreach (var network in inputs.Observed.Networks.Values)
         {
             if (network.Ours && !inputs.Desired.Networks.ContainsKey(network.Name) && !inUse.Contains(network.Id))
-                yield return new Step.RemoveNetwork(network.Id, network.Name, $"network {network.Name} is not in the release");
+                yield return new Step.RemoveNetwork(
+                    network.Id,
+                    network.Name,
+                    $"network {network.Name} is not in the release"
+                );
         }
     }
 }

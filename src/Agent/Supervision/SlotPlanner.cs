@@ -44,7 +44,11 @@ internal sealed class SlotPlanner(DesiredService service, Slot slot, string? obs
     {
         var by = wish.Reason.Length > 0 ? $"{wish.By} ({wish.Reason})" : wish.By;
         if (held.FirstOrDefault(c => c.IsUp) is { } up)
-            return State(ServiceState.Stopping, $"Stopping, as {by} asked.", new Step.Stop(up.Id, up.Name, service.StopGrace, $"{by} asked for it"));
+            return State(
+                ServiceState.Stopping,
+                $"Stopping, as {by} asked.",
+                new Step.Stop(up.Id, up.Name, service.StopGrace, $"{by} asked for it")
+            );
         return State(
             ServiceState.Stopped,
             $"Stopped by {by} at {Words.At(wish.Since)}; `appliancectl services start {service.Name}` starts it."
@@ -69,12 +73,19 @@ internal sealed class SlotPlanner(DesiredService service, Slot slot, string? obs
             var found = holder.Ours
                 ? $"{name} was made for other settings of the service"
                 : $"{name} is not the agent's container: its labels are missing";
-            return State(ServiceState.Starting, $"It is being replaced: {found}.", new Step.Rename(holder.Id, name, aside, found));
+            return State(
+                ServiceState.Starting,
+                $"It is being replaced: {found}.",
+                new Step.Rename(holder.Id, name, aside, found)
+            );
         }
 
         var image = inputs.Observed.IdOf(inputs.Desired.Images[service.Image])!;
         var again = held.Count == 0 && inputs.Seen.Contains(name);
-        var why = held.Count > 0 ? $"{name} has to be replaced" : again ? $"{name} was gone" : $"{name} does not exist yet";
+        var why =
+            held.Count > 0 ? $"{name} has to be replaced"
+            : again ? $"{name} was gone"
+            : $"{name} does not exist yet";
         return State(
             ServiceState.Starting,
             "Its container is being made.",
@@ -88,9 +99,16 @@ internal sealed class SlotPlanner(DesiredService service, Slot slot, string? obs
         var image = inputs.Desired.Images[service.Image];
         if (inputs.Observed.IdOf(image) is null)
             return image.Archive is null
-                ? State(ServiceState.Failed, $"Image {image.Reference} is neither in the release's images nor on the engine.")
+                ? State(
+                    ServiceState.Failed,
+                    $"Image {image.Reference} is neither in the release's images nor on the engine."
+                )
                 : Missing($"image {image.Reference}", "loaded");
-        foreach (var network in service.Attachments.Select(a => a.Network).Where(n => !inputs.Observed.Networks.ContainsKey(n)))
+        foreach (
+            var network in service
+                .Attachments.Select(a => a.Network)
+                .Where(n => !inputs.Observed.Networks.ContainsKey(n))
+        )
             return Missing($"network {network}", "made");
         foreach (var volume in service.Volumes.Where(v => !inputs.Observed.Volumes.Contains(v)))
             return Missing($"volume {volume}", "made");
@@ -147,7 +165,13 @@ internal sealed class SlotPlanner(DesiredService service, Slot slot, string? obs
                 return State(
                     ServiceState.Starting,
                     $"It is being connected to {attachment.Network}.",
-                    new Step.Connect(current.Id, name, attachment, on, $"{name} was not connected to {attachment.Network}")
+                    new Step.Connect(
+                        current.Id,
+                        name,
+                        attachment,
+                        on,
+                        $"{name} was not connected to {attachment.Network}"
+                    )
                 );
         }
 
@@ -194,10 +218,7 @@ internal sealed class SlotPlanner(DesiredService service, Slot slot, string? obs
     {
         var said = output.Length > 0 ? $": {Words.Brief(output)}" : "";
         if (obstacle is not null)
-            return State(
-                ServiceState.Unhealthy,
-                $"Unhealthy{said}. It is not restarted, because it needs {obstacle}."
-            );
+            return State(ServiceState.Unhealthy, $"Unhealthy{said}. It is not restarted, because it needs {obstacle}.");
 
         // A service that takes minutes to fail would otherwise look new each time.
         var ranFor = inputs.Now - (current.StartedAt ?? inputs.Now);
@@ -231,7 +252,12 @@ internal sealed class SlotPlanner(DesiredService service, Slot slot, string? obs
                     $"Completed at {Words.At(current.FinishedAt ?? inputs.Now)} with exit code 0."
                 ) with
                 {
-                    Completed = new Completion(slot.ToString(), service.ConfigHash, current.FinishedAt ?? inputs.Now, 0),
+                    Completed = new Completion(
+                        slot.ToString(),
+                        service.ConfigHash,
+                        current.FinishedAt ?? inputs.Now,
+                        0
+                    ),
                 };
             if (service.Restart is RestartRule.Never)
                 return State(
@@ -244,12 +270,14 @@ internal sealed class SlotPlanner(DesiredService service, Slot slot, string? obs
         if (obstacle is not null)
             return State(
                 ServiceState.Waiting,
-                current.EverStarted ? $"{Capital(Words.End(current))}; it waits for {obstacle}." : $"Waiting for {obstacle}."
+                current.EverStarted
+                    ? $"{Capital(Words.End(current))}; it waits for {obstacle}."
+                    : $"Waiting for {obstacle}."
             );
         if (failure is { } f && f.RetryAt > inputs.Now)
             return Later(f.RetryAt, $"It could not be started: {f.Error}.");
         if (!current.EverStarted)
-            return Start(current, $"{name} was made, but not started");
+            return Start(current, $"{name} had not been started yet");
 
         var streak = inputs.Backoff.StreakAfter(record, current.RanFor);
         if (DueAt(streak) is { } due && due > inputs.Now)
@@ -264,7 +292,11 @@ internal sealed class SlotPlanner(DesiredService service, Slot slot, string? obs
         Step step = Others(current).FirstOrDefault(c => c.IsUp) is { } old
             ? new Step.Switch(old.Id, current.Id, name, service.StopGrace, found)
             : new Step.Start(current.Id, name, streak is not null, streak ?? 0, found);
-        return State(ServiceState.Starting, streak is not null ? $"It is being started again: {found}." : "It is being started.", step);
+        return State(
+            ServiceState.Starting,
+            streak is not null ? $"It is being started again: {found}." : "It is being started.",
+            step
+        );
     }
 
     private DateTimeOffset? DueAt(int streak) =>
@@ -276,9 +308,10 @@ internal sealed class SlotPlanner(DesiredService service, Slot slot, string? obs
     {
         if (!container.IsUp)
             return (HealthState.None, "");
-        var probed = inputs.Verdicts.GetValueOrDefault(container.Id) is { } v && v.RunStartedAt == container.StartedAt
-            ? (v.State, v.Output)
-            : (State: service.Probes.Count > 0 ? HealthState.Starting : HealthState.None, Output: "");
+        var probed =
+            inputs.Verdicts.GetValueOrDefault(container.Id) is { } v && v.RunStartedAt == container.StartedAt
+                ? (v.State, v.Output)
+                : (State: service.Probes.Count > 0 ? HealthState.Starting : HealthState.None, Output: "");
         var checkedByEngine = (State: container.Health, Output: container.HealthOutput);
         foreach (var state in (HealthState[])[HealthState.Unhealthy, HealthState.Starting, HealthState.Healthy])
         {

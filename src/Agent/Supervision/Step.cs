@@ -54,7 +54,8 @@ internal abstract record Step(string Found)
         public override string Subject => $"image {Image.Reference}";
     }
 
-    internal sealed record Create(DesiredService Service, string Name, string ImageId, bool Again, string Found) : Step(Found)
+    internal sealed record Create(DesiredService Service, string Name, string ImageId, bool Again, string Found)
+        : Step(Found)
     {
         public override string Subject => Name;
     }
@@ -68,7 +69,8 @@ internal abstract record Step(string Found)
 
     /// <summary>In place: the container stays the same, its process does not.</summary>
     /// <param name="Asked">A person asked for it; it does not count against the slot.</param>
-    internal sealed record Restart(string Id, string Name, TimeSpan Grace, bool Asked, int TriesBefore, string Found) : Step(Found)
+    internal sealed record Restart(string Id, string Name, TimeSpan Grace, bool Asked, int TriesBefore, string Found)
+        : Step(Found)
     {
         public override string Subject => Name;
         public override string? ContainerId => Id;

@@ -9,14 +9,39 @@ internal static class StepEvents
     public static NewEvent Done(Step step) =>
         step switch
         {
-            Step.CreateNetwork s => Tell(s, s.Again, s.Again ? "network.recreated" : "network.created", $"made network {s.Network.Name}"),
+            Step.CreateNetwork s => Tell(
+                s,
+                s.Again,
+                s.Again ? "network.recreated" : "network.created",
+                $"made network {s.Network.Name}"
+            ),
             Step.ReplaceNetwork s => Tell(s, true, "network.replaced", $"made network {s.Network.Name} anew"),
             Step.RemoveNetwork s => Tell(s, false, "network.removed", $"removed network {s.Name}"),
-            Step.CreateVolume s => Tell(s, s.Again, s.Again ? "volume.recreated" : "volume.created", $"made volume {s.Volume.Name}, empty"),
-            Step.LoadImage s => Tell(s, s.Again, s.Again ? "image.reloaded" : "image.loaded", $"loaded it from {Path.GetFileName(s.Image.Archive)}"),
+            Step.CreateVolume s => Tell(
+                s,
+                s.Again,
+                s.Again ? "volume.recreated" : "volume.created",
+                $"made volume {s.Volume.Name}, empty"
+            ),
+            Step.LoadImage s => Tell(
+                s,
+                s.Again,
+                s.Again ? "image.reloaded" : "image.loaded",
+                $"loaded it from {Path.GetFileName(s.Image.Archive)}"
+            ),
             Step.TagImage s => Tell(s, true, "image.tagged", $"tagged {s.Id} as {s.Image.Reference} again"),
-            Step.Create s => Tell(s, s.Again, s.Again ? "container.recreated" : "container.created", $"made container {s.Name}"),
-            Step.Start s => Tell(s, s.Again, s.Again ? "container.restarted" : "container.started", $"started {s.Name}"),
+            Step.Create s => Tell(
+                s,
+                s.Again,
+                s.Again ? "container.recreated" : "container.created",
+                $"made container {s.Name}"
+            ),
+            Step.Start s => Tell(
+                s,
+                s.Again,
+                s.Again ? "container.restarted" : "container.started",
+                $"started {s.Name}"
+            ),
             Step.Restart s => Tell(s, !s.Asked, "container.restarted", $"restarted {s.Name}"),
             Step.Stop s => Tell(s, false, "container.stopped", $"stopped {s.Name}"),
             Step.Unpause s => Tell(s, true, "container.unpaused", $"unpaused {s.Name}"),
@@ -24,7 +49,12 @@ internal static class StepEvents
             Step.Remove s => Tell(s, false, "container.removed", $"removed {s.Name}"),
             Step.Rename s => Tell(s, true, "container.renamed", $"renamed it from {s.From} to {s.To}"),
             Step.Connect s => Tell(s, true, "container.connected", $"connected {s.Name} to {s.Attachment.Network}"),
-            Step.TakeOverRestarts s => Tell(s, true, "container.updated", $"set the engine's restart policy of {s.Name} to no"),
+            Step.TakeOverRestarts s => Tell(
+                s,
+                true,
+                "container.updated",
+                $"set the engine's restart policy of {s.Name} to no"
+            ),
             _ => throw new InvalidOperationException($"no words for {step.GetType().Name}"),
         };
 

@@ -50,7 +50,12 @@ internal sealed class StepRunner(DockerEngine engine)
         };
         var created = await engine.Containers.CreateAsync(step.Name, spec, ct);
         foreach (var attachment in step.Service.Attachments.Skip(1))
-            await engine.Networks.ConnectAsync(attachment.Network, created.Id, ContainerRecipe.EndpointOf(attachment), ct);
+            await engine.Networks.ConnectAsync(
+                attachment.Network,
+                created.Id,
+                ContainerRecipe.EndpointOf(attachment),
+                ct
+            );
     }
 
     private async Task LoadAsync(Step.LoadImage step, CancellationToken ct)

@@ -90,7 +90,14 @@ internal sealed class Supervisor : BackgroundService, ISupervisor
             return false;
         storage.Wishes.Stop(service, by, reason);
         storage.Events.Append(
-            new(EventSeverity.Info, "service.stopped", service, null, $"{by} asked for it{Because(reason)}", "keeps it stopped")
+            new(
+                EventSeverity.Info,
+                "service.stopped",
+                service,
+                null,
+                $"{by} asked for it{Because(reason)}",
+                "keeps it stopped"
+            )
         );
         wakeups.Wake();
         return true;
@@ -422,7 +429,14 @@ internal sealed class Supervisor : BackgroundService, ISupervisor
             observer.Invalidate();
             if (!before.Reachable)
                 storage.Events.Append(
-                    new(EventSeverity.Info, "engine.found", null, null, $"Docker Engine {engine.Version} answers", "goes on")
+                    new(
+                        EventSeverity.Info,
+                        "engine.found",
+                        null,
+                        null,
+                        $"Docker Engine {engine.Version} answers",
+                        "goes on"
+                    )
                 );
         }
         else if (before.Reachable || before.Version.Length == 0 && before.Error == "not asked yet")

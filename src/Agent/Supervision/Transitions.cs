@@ -14,8 +14,12 @@ internal static class Transitions
             ServiceState.Unhealthy => Tell(EventSeverity.Warning, "service.unhealthy", "watches it"),
             ServiceState.Failed => Tell(EventSeverity.Error, "service.failed", "leaves it; a person has to decide"),
             ServiceState.Completed => Tell(EventSeverity.Info, "service.completed", "lets what waits for it start"),
-            ServiceState.Running when before.State is ServiceState.Unhealthy or ServiceState.BackingOff or ServiceState.Failed =>
-                Tell(EventSeverity.Info, "service.recovered", "nothing more is needed"),
+            ServiceState.Running
+                when before.State is ServiceState.Unhealthy or ServiceState.BackingOff or ServiceState.Failed => Tell(
+                EventSeverity.Info,
+                "service.recovered",
+                "nothing more is needed"
+            ),
             _ => null,
         };
 

@@ -25,7 +25,8 @@ internal static class ViewsAlike
         a with { Networks = [] } == b with { Networks = [] } && a.Networks.SequenceEqual(b.Networks);
 
     private static bool Alike(ProbeTarget a, ProbeTarget b) =>
-        (a.ContainerId, a.RunStartedAt, a.Address, a.Container) == (b.ContainerId, b.RunStartedAt, b.Address, b.Container)
+        (a.ContainerId, a.RunStartedAt, a.Address, a.Container)
+            == (b.ContainerId, b.RunStartedAt, b.Address, b.Container)
         && ReferenceEquals(a.Probes, b.Probes);
 
     private static bool Same<T>(IReadOnlyList<T> a, IReadOnlyList<T> b, Func<T, T, bool> alike) =>

@@ -13,7 +13,9 @@ public sealed class ControlServicesTests
     public async Task Status_shows_the_supervisors_view()
     {
         await using var host = await ControlHost.StartAsync();
-        host.Supervisor.View = Views.Of(Views.Service("web", Appliance.Agent.Supervision.ServiceState.BackingOff, ready: 0));
+        host.Supervisor.View = Views.Of(
+            Views.Service("web", Appliance.Agent.Supervision.ServiceState.BackingOff, ready: 0)
+        );
         var client = new V1.StatusService.StatusServiceClient(host.Channel(Identity.Root));
         var status = await client.GetStatusAsync(new V1.GetStatusRequest(), cancellationToken: Ct);
         Assert.Equal(Appliance.V1.Health.Failed, status.Health);

@@ -49,7 +49,10 @@ public sealed class ProbePolicyTests
 
         var shaken = healthy.On(ProbeResult.Failed("a"), Start).On(ProbeResult.Failed("b"), Start);
         Assert.Equal(HealthState.Healthy, shaken.State);
-        Assert.Equal(HealthState.Healthy, shaken.On(ProbeResult.Ok(""), Start).On(ProbeResult.Failed("c"), Start).State);
+        Assert.Equal(
+            HealthState.Healthy,
+            shaken.On(ProbeResult.Ok(""), Start).On(ProbeResult.Failed("c"), Start).State
+        );
         var condemned = shaken.On(ProbeResult.Failed("c"), Start);
         Assert.Equal((HealthState.Unhealthy, "c", 3), (condemned.State, condemned.Output, condemned.Failures));
     }
@@ -59,7 +62,10 @@ public sealed class ProbePolicyTests
         var policy = new ProbePolicy(Timing, Start);
         var second = 0;
         foreach (var answer in answers.Split(' '))
-            policy = policy.On(answer == "ok" ? ProbeResult.Ok("") : ProbeResult.Failed("no"), Start.AddSeconds(second++));
+            policy = policy.On(
+                answer == "ok" ? ProbeResult.Ok("") : ProbeResult.Failed("no"),
+                Start.AddSeconds(second++)
+            );
         return policy;
     }
 }

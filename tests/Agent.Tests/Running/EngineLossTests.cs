@@ -76,8 +76,9 @@ public sealed class EngineLossTests
         Eventually.TrueAsync(
             $"the engine's health is {status}",
             async ct =>
-                (await agent.Health.CheckAsync(new HealthCheckRequest { Service = "engine" }, cancellationToken: ct)).Status
-                == status,
+                (
+                    await agent.Health.CheckAsync(new HealthCheckRequest { Service = "engine" }, cancellationToken: ct)
+                ).Status == status,
             Ct
         );
 }

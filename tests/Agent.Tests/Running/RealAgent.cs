@@ -83,7 +83,10 @@ internal sealed class RealAgent : IAsyncDisposable
     }
 
     public void WriteCompose(string compose) =>
-        File.WriteAllText(folder["release/compose.yaml"], $"name: {Project}\nx-appliance: {{version: \"1.0.0\"}}\n{compose}\n");
+        File.WriteAllText(
+            folder["release/compose.yaml"],
+            $"name: {Project}\nx-appliance: {{version: \"1.0.0\"}}\n{compose}\n"
+        );
 
     public async Task StartAsync()
     {
@@ -217,7 +220,10 @@ internal sealed class RealAgent : IAsyncDisposable
         await RemoveAllAsync();
         folder.Dispose();
         if (!ExpectsErrors)
-            Assert.DoesNotContain(Log.Split('\n'), l => l.Contains(" fail: ", StringComparison.Ordinal) || l.Contains(" crit: ", StringComparison.Ordinal));
+            Assert.DoesNotContain(
+                Log.Split('\n'),
+                l => l.Contains(" fail: ", StringComparison.Ordinal) || l.Contains(" crit: ", StringComparison.Ordinal)
+            );
     }
 
     private async Task RemoveAllAsync()
@@ -225,11 +231,25 @@ internal sealed class RealAgent : IAsyncDisposable
         try
         {
             var containers = await Engine.Containers.ListAsync(new ContainerQuery { All = true }, default);
-            foreach (var c in containers.Where(c => c.Names.Any(n => n.TrimStart('/').StartsWith(Project, StringComparison.Ordinal))))
+            foreach (
+                var c in containers.Where(c =>
+                    c.Names.Any(n => n.TrimStart('/').StartsWith(Project, StringComparison.Ordinal))
+                )
+            )
                 await Engine.Containers.RemoveAsync(c.Id, force: true, removeAnonymousVolumes: true, default);
-            foreach (var n in await Engine.Networks.ListAsync(new NetworkQuery { Labels = [$"appliance.project={Project}"] }, default))
+            foreach (
+                var n in await Engine.Networks.ListAsync(
+                    new NetworkQuery { Labels = [$"appliance.project={Project}"] },
+                    default
+                )
+            )
                 await Engine.Networks.RemoveAsync(n.Id, default);
-            foreach (var v in await Engine.Volumes.ListAsync(new VolumeQuery { Labels = [$"appliance.project={Project}"] }, default))
+            foreach (
+                var v in await Engine.Volumes.ListAsync(
+                    new VolumeQuery { Labels = [$"appliance.project={Project}"] },
+                    default
+                )
+            )
                 await Engine.Volumes.RemoveAsync(v.Name, force: true, default);
         }
         // A test that killed its engine leaves nothing to remove: the engine's own folder goes with it.

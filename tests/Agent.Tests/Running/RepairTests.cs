@@ -201,7 +201,9 @@ public sealed class RepairTests(SharedEngine shared)
         var (web, db) = (await agent.ContainerAsync("web"), await agent.ContainerAsync("db"));
         Assert.Equal(0, await agent.StopAsync());
 
-        agent.WriteCompose(TwoServices.Replace("depends_on: [db]", "depends_on: [db]\n    environment: {COLOUR: green}"));
+        agent.WriteCompose(
+            TwoServices.Replace("depends_on: [db]", "depends_on: [db]\n    environment: {COLOUR: green}")
+        );
         await agent.StartAsync();
 
         await agent.EventAsync("container.replaced");
@@ -223,7 +225,11 @@ public sealed class RepairTests(SharedEngine shared)
         return agent;
     }
 
-    private static Task<ContainerInspection> RunsAgainAsync(RealAgent agent, string service, ContainerInspection before) =>
+    private static Task<ContainerInspection> RunsAgainAsync(
+        RealAgent agent,
+        string service,
+        ContainerInspection before
+    ) =>
         Eventually.GetAsync(
             $"{service} runs again",
             async _ =>

@@ -23,7 +23,10 @@ public sealed class ServiceLifeTests(SharedEngine shared)
         await using var agent = await RealAgent.StartAsync(shared.Engine, One);
         await agent.BecomesAsync("web", ServiceState.Running);
 
-        await agent.Services.StopServiceAsync(new StopServiceRequest { Name = "web", Reason = "a test" }, cancellationToken: Ct);
+        await agent.Services.StopServiceAsync(
+            new StopServiceRequest { Name = "web", Reason = "a test" },
+            cancellationToken: Ct
+        );
         await agent.BecomesAsync("web", ServiceState.Stopped);
         await agent.KillAsync();
         await agent.StartAsync();
@@ -93,7 +96,10 @@ public sealed class ServiceLifeTests(SharedEngine shared)
         Assert.True(detail.Summary.Restarts >= 4);
         Assert.NotNull(detail.Containers[0].NextAttemptAt);
         await agent.BecomesAsync("good", ServiceState.Running);
-        Assert.NotEqual(V1.Health.Ok, (await agent.Status.GetStatusAsync(new GetStatusRequest(), cancellationToken: Ct)).Health);
+        Assert.NotEqual(
+            V1.Health.Ok,
+            (await agent.Status.GetStatusAsync(new GetStatusRequest(), cancellationToken: Ct)).Health
+        );
         // It goes on for ever, and recovers by itself once the cause is gone.
         var count = detail.Summary.Restarts;
         await agent.BecomesAsync("bad", "tried again", d => d.Summary.Restarts > count + 1);
@@ -180,7 +186,12 @@ public sealed class ServiceLifeTests(SharedEngine shared)
         Assert.All(healthy.Probes, p => Assert.True(p.Healthy));
         var container = await agent.ContainerAsync("web");
 
-        await agent.Engine.Containers.ExecAsync(container.Id, new ExecSpec { Command = ["rm", "/www/healthz"] }, 100, Ct);
+        await agent.Engine.Containers.ExecAsync(
+            container.Id,
+            new ExecSpec { Command = ["rm", "/www/healthz"] },
+            100,
+            Ct
+        );
 
         var told = await agent.EventAsync("container.restarted");
         Assert.Contains("was unhealthy: HTTP 404", told.Found);
@@ -208,7 +219,12 @@ public sealed class ServiceLifeTests(SharedEngine shared)
         await agent.BecomesAsync("web", ServiceState.Running);
         await agent.BecomesAsync("migrate", ServiceState.Completed);
 
-        await agent.Engine.Containers.RemoveAsync($"{agent.Project}-migrate-1", force: true, removeAnonymousVolumes: false, Ct);
+        await agent.Engine.Containers.RemoveAsync(
+            $"{agent.Project}-migrate-1",
+            force: true,
+            removeAnonymousVolumes: false,
+            Ct
+        );
         await agent.KillAsync();
         await agent.StartAsync();
         await agent.BecomesAsync("migrate", ServiceState.Completed);
@@ -243,7 +259,10 @@ public sealed class ServiceLifeTests(SharedEngine shared)
 
         var seen = await agent.Engine.Containers.ExecAsync(
             $"{agent.Project}-web-1",
-            new ExecSpec { Command = ["sh", "-c", "cat /run/secrets/password /etc/motd; stat -c ' %a %u' /run/secrets/password"] },
+            new ExecSpec
+            {
+                Command = ["sh", "-c", "cat /run/secrets/password /etc/motd; stat -c ' %a %u' /run/secrets/password"],
+            },
             200,
             Ct
         );
@@ -279,8 +298,9 @@ public sealed class ServiceLifeTests(SharedEngine shared)
             await Eventually.TrueAsync(
                 $"health of '{name}' is SERVING",
                 async ct =>
-                    (await agent.Health.CheckAsync(new HealthCheckRequest { Service = name }, cancellationToken: ct)).Status
-                    is HealthCheckResponse.Types.ServingStatus.Serving,
+                    (
+                        await agent.Health.CheckAsync(new HealthCheckRequest { Service = name }, cancellationToken: ct)
+                    ).Status is HealthCheckResponse.Types.ServingStatus.Serving,
                 Ct
             );
     }

@@ -218,7 +218,12 @@ public sealed class PlannerTests
     public void A_verdict_about_an_earlier_run_counts_for_nothing()
     {
         var scenario = new Scenario().Service("web", probed: true).Container("web");
-        scenario.Verdicts["web1-id-0123456789"] = new HealthVerdict("web1-id-0123456789", Now - Hour, HealthState.Healthy, "");
+        scenario.Verdicts["web1-id-0123456789"] = new HealthVerdict(
+            "web1-id-0123456789",
+            Now - Hour,
+            HealthState.Healthy,
+            ""
+        );
 
         Assert.Equal(ServiceState.Starting, scenario.Plan().Services[0].State);
     }
@@ -231,7 +236,12 @@ public sealed class PlannerTests
         Assert.IsType<Step.Rename>(Only(c => c with { Name = "somebody" }));
         Assert.IsType<Step.Connect>(Only(c => c with { Networks = new Dictionary<string, string>() }));
         Assert.IsType<Step.Connect>(
-            Only(c => c with { Networks = new Dictionary<string, string> { ["app_default"] = "a network that is gone" } })
+            Only(c =>
+                c with
+                {
+                    Networks = new Dictionary<string, string> { ["app_default"] = "a network that is gone" },
+                }
+            )
         );
         Assert.IsType<Step.Remove>(Only(c => c with { State = RunState.Dead }));
         Assert.IsType<Step.Start>(Only(c => c with { State = RunState.Created, StartedAt = null }));
@@ -243,7 +253,13 @@ public sealed class PlannerTests
     [Fact]
     public void A_container_without_labels_is_set_aside_replaced_and_removed_in_that_order()
     {
-        static ObservedContainer Impostor(ObservedContainer c) => c with { Id = "impostor-0123", Ours = false, ConfigHash = null };
+        static ObservedContainer Impostor(ObservedContainer c) =>
+            c with
+            {
+                Id = "impostor-0123",
+                Ours = false,
+                ConfigHash = null,
+            };
 
         var aside = Assert.IsType<Step.Rename>(
             Assert.Single(new Scenario().Service("web").Container("web", Impostor).Plan().Steps)
@@ -273,7 +289,16 @@ public sealed class PlannerTests
     {
         var plan = new Scenario()
             .Service("web")
-            .Container("web", c => Exited(c, 0, Hour, Second) with { Id = "old-012345", ConfigHash = "old", Name = "app-web-1-old-old-01" })
+            .Container(
+                "web",
+                c =>
+                    Exited(c, 0, Hour, Second) with
+                    {
+                        Id = "old-012345",
+                        ConfigHash = "old",
+                        Name = "app-web-1-old-old-01",
+                    }
+            )
             .Container("web", c => c with { Health = HealthState.Starting })
             .Plan();
 

@@ -58,7 +58,11 @@ internal sealed class Scenario
         return this;
     }
 
-    public Scenario Container(string service, Func<ObservedContainer, ObservedContainer>? change = null, int replica = 1)
+    public Scenario Container(
+        string service,
+        Func<ObservedContainer, ObservedContainer>? change = null,
+        int replica = 1
+    )
     {
         var name = $"app-{service}-{replica}";
         var container = new ObservedContainer(
