@@ -40,7 +40,7 @@ internal sealed record Failure(ExitCode ExitCode, string What, params IReadOnlyL
     private static Failure Answered(Status status, string socket) =>
         ExitCodes.From(status.StatusCode) switch
         {
-            ExitCode.NotPermitted => new(ExitCode.NotPermitted, status.Detail, Groups),
+            ExitCode.NotPermitted => new(ExitCode.NotPermitted, $"not permitted: {status.Detail}", Groups),
             ExitCode.NotReachable when status.StatusCode == StatusCode.DeadlineExceeded => new(
                 ExitCode.NotReachable,
                 $"the agent on {socket} did not answer in time",

@@ -30,7 +30,8 @@ public sealed class SupervisionTests
         var events = (await run.ControlAsync(["events"], Cancelled)).Succeeded();
         Assert.Contains(
             events.Output.Split('\n'),
-            line => line.Contains("web", StringComparison.Ordinal) && line.Contains("removed", StringComparison.Ordinal)
+            line =>
+                line.Contains("web", StringComparison.Ordinal) && line.Contains("was gone", StringComparison.Ordinal)
         );
     }
 

@@ -97,7 +97,7 @@ internal sealed class AuthorizationInterceptor(
             var more = unrecorded == 0 ? "" : $" ({unrecorded} earlier denials of this user were not recorded)";
             Finish(EntryOf(context, caller, request) with { Outcome = "denied", Detail = why + more });
         }
-        return Rpc.Error(StatusCode.PermissionDenied, $"not permitted: {why}");
+        return Rpc.Error(StatusCode.PermissionDenied, why);
     }
 
     private async Task<T> TranslatedAsync<T>(ServerCallContext context, Func<Task<T>> call)

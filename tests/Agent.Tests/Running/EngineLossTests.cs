@@ -1,4 +1,3 @@
-using Appliance.Docker;
 using Appliance.Testing;
 using Appliance.V1;
 using Grpc.Health.V1;
