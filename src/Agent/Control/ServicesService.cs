@@ -39,15 +39,20 @@ internal sealed class ServicesService(
         V1.RestartServiceRequest request,
         ServerCallContext context
     ) =>
-        Changed(
+        await supervisor.RestartAsync(
             request.Name,
-            await supervisor.RestartAsync(
-                request.Name,
-                context.GetCaller().Actor,
-                Checked(request.Reason),
-                context.CancellationToken
-            )
-        );
+            context.GetCaller().Actor,
+            Checked(request.Reason),
+            context.CancellationToken
+        ) switch
+        {
+            RestartOutcome.Restarted => Detail(request.Name),
+            RestartOutcome.NotRestarted not => throw Rpc.Error(
+                StatusCode.FailedPrecondition,
+                $"{request.Name} was not restarted: {not.Why}"
+            ),
+            _ => throw NoSuch(request.Name),
+        };
 
     public override async Task StreamLogs(
         V1.StreamLogsRequest request,

@@ -63,9 +63,9 @@ internal sealed class ContainerWatch : IAsyncDisposable
         {
             while (true)
             {
-                var began = clock.GetUtcNow();
+                var began = clock.GetTimestamp();
                 var result = await probes[index].Probe.CheckAsync(ct);
-                var wait = Record(index, result) - (clock.GetUtcNow() - began);
+                var wait = Record(index, result) - clock.GetElapsedTime(began);
                 // Half a percent either way keeps replicas that started together from being asked together for ever.
                 await Task.Delay(Max(wait * (0.995 + Random.Shared.NextDouble() / 100), TimeSpan.Zero), clock, ct);
             }

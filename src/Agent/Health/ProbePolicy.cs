@@ -41,11 +41,11 @@ internal sealed record ProbePolicy(ProbeTiming Timing, DateTimeOffset RunStarted
 
         var seen = this with { Successes = 0, Output = result.Output, CheckedAt = now };
         var starting = State is HealthState.Starting;
-        if (starting && now - RunStartedAt < Timing.StartPeriod)
+        if (starting && now >= RunStartedAt && now - RunStartedAt < Timing.StartPeriod)
             return seen;
 
         // The quicker checks of a start must not condemn it sooner than the declared interval would.
-        if (starting && FailureCountedAt is { } last && now - last < Timing.Interval)
+        if (starting && FailureCountedAt is { } last && now >= last && now - last < Timing.Interval)
             return seen;
         var failures = Failures + 1;
         return seen with

@@ -11,7 +11,7 @@ internal sealed class Prober(Supervisor supervisor, DockerEngine engine, TimePro
 {
     private readonly HttpClient http = HttpCheck.CreateClient();
     private readonly Lock gate = new();
-    private readonly Dictionary<(string Container, DateTimeOffset Run), ContainerWatch> watches = [];
+    private readonly Dictionary<(string Container, DateTimeOffset Run, string? Address), ContainerWatch> watches = [];
 
     public IReadOnlyList<ProbeView> Of(string service)
     {
@@ -46,7 +46,7 @@ internal sealed class Prober(Supervisor supervisor, DockerEngine engine, TimePro
 
     private async Task MatchAsync(IReadOnlyList<ProbeTarget> targets, CancellationToken ct)
     {
-        var wanted = targets.ToDictionary(t => (t.ContainerId, t.RunStartedAt));
+        var wanted = targets.ToDictionary(t => (t.ContainerId, t.RunStartedAt, t.Address));
         List<ContainerWatch> over;
         lock (gate)
         {

@@ -8,7 +8,7 @@ namespace Appliance.Agent.Supervision;
 /// Looks at the engine. What an event named since the last look is looked at again, the rest is remembered: a pass after
 /// one container's death costs one inspection, however many containers there are.
 /// </summary>
-internal sealed class EngineObserver(DockerEngine engine)
+internal sealed class EngineObserver(DockerEngine engine, ILogger<EngineObserver> log)
 {
     // An engine answers inspections one lock at a time; more at once only queue.
     private const int ParallelInspections = 8;
@@ -32,10 +32,24 @@ internal sealed class EngineObserver(DockerEngine engine)
             allStale = networksStale = volumesStale = imagesStale = true;
     }
 
-    public void InvalidateContainer(string id)
+    /// <summary>Forgets what a step may have changed: events of it may still be on their way.</summary>
+    /// <param name="madeId">The container that it made, if it made one.</param>
+    public void Invalidate(Step step, string? madeId)
     {
         lock (gate)
-            staleContainers.Add(id);
+        {
+            foreach (var id in (string?[])[madeId, step.ContainerId, (step as Step.Switch)?.OldId])
+            {
+                if (id is not null)
+                    staleContainers.Add(id);
+            }
+
+            networksStale |= step is Step.CreateNetwork or Step.ReplaceNetwork or Step.RemoveNetwork;
+            volumesStale |= step is Step.CreateVolume;
+            imagesStale |= step is Step.LoadImage or Step.TagImage;
+            // It took containers off the old network.
+            allStale |= step is Step.ReplaceNetwork;
+        }
     }
 
     /// <summary>Forgets what the event says has changed.</summary>
@@ -138,6 +152,12 @@ internal sealed class EngineObserver(DockerEngine engine)
         {
             return null;
         }
+        catch (DockerEngineException e)
+        {
+            // One container that the engine cannot describe must not hide all others: it stays as last seen.
+            log.ContainerUnreadable(id, e.Message);
+            return containers.GetValueOrDefault(id);
+        }
     }
 
     private static bool IsOurConcern(
@@ -190,6 +210,7 @@ internal sealed class EngineObserver(DockerEngine engine)
             c.Name,
             labelled ?? SlotNamedBy(desired, c.Name),
             labelled is not null,
+            OwnerOf(labels) is { } owner && owner != desired.Project ? owner : null,
             labels.GetValueOrDefault(Labels.ConfigHash),
             c.ImageId,
             StateOf(c.State),
@@ -202,12 +223,17 @@ internal sealed class EngineObserver(DockerEngine engine)
             c.State.StartedAt,
             c.State.FinishedAt,
             c.HostConfig.RestartPolicy?.Name ?? "",
-            c.NetworkSettings.Networks.ToDictionary(p => p.Key, p => p.Value.NetworkId ?? ""),
+            // A join that failed leaves an entry without an endpoint, which is no connection.
+            c.NetworkSettings.Networks.Where(p => !c.State.Running || p.Value.EndpointId is { Length: > 0 })
+                .ToDictionary(p => p.Key, p => p.Value.NetworkId ?? ""),
             c.NetworkSettings.Networks.Where(p => p.Value.IPAddress is { Length: > 0 })
                 .ToDictionary(p => p.Key, p => p.Value.IPAddress!),
             [.. PortsOf(c.NetworkSettings.Ports)]
         );
     }
+
+    private static string? OwnerOf(IReadOnlyDictionary<string, string> labels) =>
+        labels.GetValueOrDefault(Labels.Project) ?? labels.GetValueOrDefault(Labels.ComposeProject);
 
     /// <summary>Who lost its labels, or never had them, still stands in the way of the slot whose name it holds.</summary>
     private static Slot? SlotNamedBy(DesiredState desired, string name)

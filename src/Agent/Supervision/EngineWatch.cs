@@ -10,6 +10,12 @@ namespace Appliance.Agent.Supervision;
 /// </summary>
 internal sealed class EngineWatch
 {
+    // A stream that is silent may belong to an engine that hangs; only a question tells.
+    private static readonly TimeSpan PulseEvery = TimeSpan.FromSeconds(15);
+    private static readonly TimeSpan PulseWithin = TimeSpan.FromSeconds(5);
+
+    private static readonly TimeSpan BetweenSessions = TimeSpan.FromMilliseconds(200);
+
     private static readonly EventType[] Watched =
     [
         EventType.Container,
@@ -38,11 +44,14 @@ internal sealed class EngineWatch
         EventActions.Delete,
         "tag",
         "load",
+        "pull",
+        "import",
     ];
 
     private readonly DockerEngine engine;
     private readonly TimeProvider clock;
     private readonly ResiliencePipeline untilThere;
+    private readonly Lock gate = new();
     private CancellationTokenSource? session;
 
     public EngineWatch(DockerEngine engine, string endpoint, TimeProvider clock)
@@ -83,7 +92,8 @@ internal sealed class EngineWatch
     public void Doubt(string error)
     {
         Lose(error);
-        session?.Cancel();
+        lock (gate)
+            session?.Cancel();
     }
 
     public async Task RunAsync(CancellationToken ct)
@@ -92,12 +102,14 @@ internal sealed class EngineWatch
         {
             ct.ThrowIfCancellationRequested();
             using var current = CancellationTokenSource.CreateLinkedTokenSource(ct);
-            session = current;
+            lock (gate)
+                session = current;
             try
             {
                 await untilThere.ExecuteAsync(FindAsync, current.Token);
                 // Two seconds back: what happened while we asked must not fall between the answers and the stream.
                 var since = clock.GetUtcNow() - TimeSpan.FromSeconds(2);
+                _ = WatchPulseAsync(current.Token);
                 await foreach (
                     var e in engine.Events.ReadAsync(
                         new EventQuery
@@ -119,33 +131,73 @@ internal sealed class EngineWatch
             catch (OperationCanceledException) when (!ct.IsCancellationRequested) { }
             finally
             {
-                session = null;
+                lock (gate)
+                    session = null;
+                await current.CancelAsync();
+            }
+
+            // An engine that answers and yet ends every stream must not be asked in a tight loop.
+            await Task.Delay(BetweenSessions, clock, ct);
+        }
+    }
+
+    private async Task WatchPulseAsync(CancellationToken ct)
+    {
+        try
+        {
+            while (true)
+            {
+                await Task.Delay(PulseEvery, clock, ct);
+                using var deadline = new CancellationTokenSource(PulseWithin, clock);
+                using var either = CancellationTokenSource.CreateLinkedTokenSource(ct, deadline.Token);
+                try
+                {
+                    await engine.System.PingAsync(either.Token);
+                }
+                catch (OperationCanceledException) when (!ct.IsCancellationRequested)
+                {
+                    Doubt($"the engine does not answer a ping within {PulseWithin.TotalSeconds} s");
+                }
+                catch (Exception e) when (e is EngineUnavailableException or DockerEngineException)
+                {
+                    Doubt(e.Message);
+                }
             }
         }
+        catch (OperationCanceledException) when (ct.IsCancellationRequested) { }
     }
 
     private async ValueTask FindAsync(CancellationToken ct)
     {
         var version = await engine.System.VersionAsync(ct);
         var info = await engine.System.InfoAsync(ct);
-        var since = View.Reachable ? View.Since : clock.GetUtcNow();
-        View = View with
-        {
-            Reachable = true,
-            Version = version.Version,
-            ApiVersion = version.ApiVersion,
-            LiveRestore = info.LiveRestoreEnabled,
-            Since = since,
-            Error = null,
-        };
+        lock (gate)
+            View = View with
+            {
+                Reachable = true,
+                Version = version.Version,
+                ApiVersion = version.ApiVersion,
+                LiveRestore = info.LiveRestoreEnabled,
+                Since = View.Reachable ? View.Since : clock.GetUtcNow(),
+                Error = null,
+            };
         Changed(View);
     }
 
     private void Lose(string error)
     {
-        if (!View.Reachable && View.Error == error)
-            return;
-        View = View with { Reachable = false, Since = View.Reachable ? clock.GetUtcNow() : View.Since, Error = error };
+        lock (gate)
+        {
+            if (!View.Reachable && View.Error == error)
+                return;
+            View = View with
+            {
+                Reachable = false,
+                Since = View.Reachable ? clock.GetUtcNow() : View.Since,
+                Error = error,
+            };
+        }
+
         Changed(View);
     }
 }

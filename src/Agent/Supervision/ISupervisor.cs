@@ -19,6 +19,17 @@ internal interface ISupervisor
     bool Start(string service, string by);
 
     /// <summary>Restarts the containers of a service in place, whatever their state.</summary>
-    /// <returns>False: no such service.</returns>
-    Task<bool> RestartAsync(string service, string by, string reason, CancellationToken ct);
+    /// <exception cref="Storage.StorageException">A wish to keep it stopped could not be taken back durably.</exception>
+    Task<RestartOutcome> RestartAsync(string service, string by, string reason, CancellationToken ct);
+}
+
+/// <summary>What came of a restart that somebody asked for.</summary>
+internal abstract record RestartOutcome
+{
+    internal sealed record Restarted : RestartOutcome;
+
+    internal sealed record NoSuchService : RestartOutcome;
+
+    /// <param name="Why">A sentence: what the service waits for, or why its container did not start.</param>
+    internal sealed record NotRestarted(string Why) : RestartOutcome;
 }

@@ -7,4 +7,7 @@ internal static class Labels
     public const string Service = "appliance.service";
     public const string Replica = "appliance.replica";
     public const string ConfigHash = "appliance.config-hash";
+
+    /// <summary>Docker Compose's: what carries it is somebody else's.</summary>
+    public const string ComposeProject = "com.docker.compose.project";
 }

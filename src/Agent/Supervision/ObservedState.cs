@@ -38,6 +38,7 @@ internal enum HealthState
 }
 
 /// <param name="Slot">The slot that its labels name; null when they name none of this project's.</param>
+/// <param name="ForeignOwner">The other project that its labels name; null when they name none.</param>
 /// <param name="Networks">Network name to the network id that the endpoint is on.</param>
 /// <param name="Health">Docker's own health check.</param>
 /// <param name="HealthOutput">The last output of that check.</param>
@@ -46,6 +47,7 @@ internal sealed record ObservedContainer(
     string Name,
     Slot? Slot,
     bool Ours,
+    string? ForeignOwner,
     string? ConfigHash,
     string ImageId,
     RunState State,

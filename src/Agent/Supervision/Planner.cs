@@ -29,15 +29,14 @@ internal static class Planner
         var wakeAt = services
             .SelectMany(s => s.Slots)
             .Select(s => s.NextAttempt)
-            .Concat(steps.Select(s => inputs.Failures.GetValueOrDefault(s.Lane)?.RetryAt))
+            .Concat(steps.Select(s => inputs.FailureOf(s.Lane)?.RetryAt))
             .Where(t => t > inputs.Now)
             .Min();
         return new Plan(due, services, completed, wakeAt);
     }
 
     private static bool IsDue(Step step, PlanningInputs inputs) =>
-        !inputs.InFlight.ContainsKey(step.Lane)
-        && (inputs.Failures.GetValueOrDefault(step.Lane) is not { } failure || failure.RetryAt <= inputs.Now);
+        !inputs.InFlight.ContainsKey(step.Lane) && inputs.FailureOf(step.Lane) is null;
 
     private static ServicePlan PlanService(DesiredService service, PlanningInputs inputs, List<ServicePlan> earlier)
     {
@@ -127,13 +126,11 @@ internal static class Planner
                     Again(network.Name),
                     Gone($"network {network.Name}", network.Name)
                 );
-            else if (found.ConfigHash != network.ConfigHash)
+            else if (found.Ours && found.ConfigHash != network.ConfigHash)
                 yield return new Step.ReplaceNetwork(
                     network,
                     found.Id,
-                    found.Ours
-                        ? $"network {network.Name} has settings of another release"
-                        : $"network {network.Name} exists, but was not made by the agent"
+                    $"network {network.Name} has settings of another release"
                 );
         }
 

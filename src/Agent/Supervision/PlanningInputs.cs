@@ -23,7 +23,24 @@ internal sealed record PlanningInputs(
     IReadOnlySet<string> Seen,
     Backoff Backoff,
     DateTimeOffset Now
-);
+)
+{
+    /// <summary>Why a lane has to wait; null when its steps may be taken.</summary>
+    // A time further away than any wait is long was set by a clock that has been put back since.
+    public StepFailure? FailureOf(string lane) =>
+        Failures.GetValueOrDefault(lane) is { } f && f.RetryAt > Now && f.RetryAt <= Now + 2 * Backoff.Ceiling
+            ? f
+            : null;
+
+    /// <summary>Whether containers may join it: it is ours, as the release wants it, and not about to be replaced.</summary>
+    public bool IsReady(string network) =>
+        Observed.Networks.TryGetValue(network, out var found)
+        && found.Ours
+        && found.ConfigHash == Desired.Networks[network].ConfigHash
+        && !InFlight.ContainsKey($"network {network}");
+
+    public bool IsForeign(string network) => Observed.Networks.TryGetValue(network, out var found) && !found.Ours;
+}
 
 /// <param name="Completed">One-shot slots found to have ended well, to be remembered when their container is gone.</param>
 /// <param name="WakeAt">When time alone makes another step due.</param>

@@ -7,9 +7,12 @@ namespace Appliance.Agent.Supervision;
 internal sealed class SlotPlanner(DesiredService service, Slot slot, string? obstacle, PlanningInputs inputs)
 {
     private readonly string name = slot.ContainerName(inputs.Desired.Project);
-    private readonly List<ObservedContainer> held = [.. inputs.Observed.Containers.Where(c => c.Slot == slot)];
+    private readonly List<ObservedContainer> held =
+    [
+        .. inputs.Observed.Containers.Where(c => c.Slot == slot && c.ForeignOwner is null),
+    ];
     private readonly RestartRecord? record = inputs.RestartOf(slot.ToString());
-    private readonly StepFailure? failure = inputs.Failures.GetValueOrDefault(slot.ToString());
+    private readonly StepFailure? failure = inputs.FailureOf(slot.ToString());
 
     public SlotPlan Decide()
     {
@@ -22,6 +25,9 @@ internal sealed class SlotPlanner(DesiredService service, Slot slot, string? obs
             : Misplaced(current) is { } repair ? repair
             : current.IsUp ? Up(current)
             : Down(current);
+        // While its step may not be taken again, the sentence says why it did not work.
+        if (failure is not null && plan.Steps.Count > 0 && plan.State is not ServiceState.Running)
+            plan = Later(failure.RetryAt, $"{plan.Explanation} That did not work: {failure.Error}.");
         return plan with { Container = current, Health = current is null ? HealthState.None : HealthOf(current).State };
     }
 
@@ -29,8 +35,6 @@ internal sealed class SlotPlanner(DesiredService service, Slot slot, string? obs
         container.Ours
         && container.ConfigHash == service.ConfigHash
         && (inputs.Desired.Images[service.Image].Id is not { } image || container.ImageId == image);
-
-    private IEnumerable<ObservedContainer> Others(ObservedContainer? current) => held.Where(c => c.Id != current?.Id);
 
     private SlotPlan UnderWay(Step step) =>
         step switch
@@ -63,12 +67,14 @@ internal sealed class SlotPlanner(DesiredService service, Slot slot, string? obs
             return State(ServiceState.Waiting, $"Waiting for {obstacle}.");
         if (Unprepared() is { } unprepared)
             return unprepared;
-        if (failure is { } f && f.RetryAt > inputs.Now)
-            return Later(f.RetryAt, $"Its container could not be made: {f.Error}.");
+        if (failure is not null)
+            return Later(failure.RetryAt, $"Its container could not be made: {failure.Error}.");
 
         // Whatever holds the name keeps running until its successor is made.
         if (inputs.Observed.Containers.FirstOrDefault(c => c.Name == name) is { } holder)
         {
+            if (Foreign(holder) is { } foreign)
+                return foreign;
             var aside = $"{name}-old-{holder.ShortId[..6]}";
             var found = holder.Ours
                 ? $"{name} was made for other settings of the service"
@@ -104,19 +110,37 @@ internal sealed class SlotPlanner(DesiredService service, Slot slot, string? obs
                     $"Image {image.Reference} is neither in the release's images nor on the engine."
                 )
                 : Missing($"image {image.Reference}", "loaded");
-        foreach (
-            var network in service
-                .Attachments.Select(a => a.Network)
-                .Where(n => !inputs.Observed.Networks.ContainsKey(n))
-        )
-            return Missing($"network {network}", "made");
+        if (service.Attachments.Select(a => a.Network).FirstOrDefault(n => !inputs.IsReady(n)) is { } network)
+            return NotReady(network);
         foreach (var volume in service.Volumes.Where(v => !inputs.Observed.Volumes.Contains(v)))
             return Missing($"volume {volume}", "made");
         return null;
     }
 
+    private SlotPlan NotReady(string network) =>
+        inputs.IsForeign(network)
+            ? State(
+                ServiceState.Failed,
+                $"Network {network} was not made by the agent, which leaves it alone; remove it, or give the product another name."
+            )
+            : Missing($"network {network}", "made");
+
+    private SlotPlan? Foreign(ObservedContainer holder) =>
+        holder.ForeignOwner is { } owner
+            ? State(
+                ServiceState.Failed,
+                $"The name {name} is taken by a container of {owner}, which the agent leaves alone; remove it, or give the product another name."
+            )
+            : null;
+
+    /// <summary>What the container replaced, one at a time.</summary>
+    private IEnumerable<Step> Leftovers(ObservedContainer current) =>
+        held.Where(c => c.Id != current.Id)
+            .Take(1)
+            .Select(old => new Step.Remove(old.Id, old.Name, service.StopGrace, $"{old.Name} has been replaced"));
+
     private SlotPlan Missing(string subject, string verb) =>
-        inputs.Failures.GetValueOrDefault(subject) is { } f
+        inputs.FailureOf(subject) is { } f
             ? Later(f.RetryAt, $"Its {subject} could not be {verb}: {f.Error}.")
             : State(ServiceState.Pending, $"Its {subject} is being {verb}.");
 
@@ -135,6 +159,8 @@ internal sealed class SlotPlanner(DesiredService service, Slot slot, string? obs
         if (current.Name != name)
         {
             var holder = inputs.Observed.Containers.FirstOrDefault(c => c.Name == name);
+            if (holder is not null && Foreign(holder) is { } foreign)
+                return foreign;
             var rename = holder is null
                 ? new Step.Rename(current.Id, current.Name, name, $"{name} had been renamed to {current.Name}")
                 : new Step.Rename(
@@ -159,8 +185,9 @@ internal sealed class SlotPlanner(DesiredService service, Slot slot, string? obs
 
         foreach (var attachment in service.Attachments)
         {
-            if (!inputs.Observed.Networks.TryGetValue(attachment.Network, out var network))
-                return current.IsUp ? null : Missing($"network {attachment.Network}", "made");
+            if (!inputs.IsReady(attachment.Network))
+                return current.IsUp ? null : NotReady(attachment.Network);
+            var network = inputs.Observed.Networks[attachment.Network];
             if (!current.Networks.TryGetValue(attachment.Network, out var on) || (on.Length > 0 && on != network.Id))
                 return State(
                     ServiceState.Starting,
@@ -203,15 +230,13 @@ internal sealed class SlotPlanner(DesiredService service, Slot slot, string? obs
                     + (output.Length > 0 ? $" The last check said: {Words.Brief(output)}" : "")
             );
 
-        // Proven: what it replaced may go.
-        var leftovers = Others(current)
-            .Select(old => new Step.Remove(old.Id, old.Name, service.StopGrace, $"{old.Name} has been replaced"));
         var since = Words.At(current.StartedAt ?? inputs.Now);
-        var plan = State(
+        // Proven: what it replaced may go.
+        return State(
             ServiceState.Running,
-            health is HealthState.Healthy ? $"Running and healthy since {since}." : $"Running since {since}."
+            health is HealthState.Healthy ? $"Running and healthy since {since}." : $"Running since {since}.",
+            Leftovers(current)
         );
-        return plan with { Steps = [.. leftovers.Take(1).Select(s => s with { Slot = slot })] };
     }
 
     private SlotPlan Unhealthy(ObservedContainer current, string output)
@@ -242,14 +267,15 @@ internal sealed class SlotPlanner(DesiredService service, Slot slot, string? obs
     {
         var ended = $"{name} {Words.End(current)}";
         if (inputs.AskedRestarts.GetValueOrDefault(slot) is { } asked)
-            return Start(current, asked);
+            return obstacle is null ? Start(current, asked) : State(ServiceState.Waiting, $"Waiting for {obstacle}.");
 
         if (current.State is RunState.Exited && current.EverStarted && service.Restart is not RestartRule.Always)
         {
             if (current.ExitCode == 0 && current.Error.Length == 0)
                 return State(
                     ServiceState.Completed,
-                    $"Completed at {Words.At(current.FinishedAt ?? inputs.Now)} with exit code 0."
+                    $"Completed at {Words.At(current.FinishedAt ?? inputs.Now)} with exit code 0.",
+                    Leftovers(current)
                 ) with
                 {
                     Completed = new Completion(
@@ -274,8 +300,8 @@ internal sealed class SlotPlanner(DesiredService service, Slot slot, string? obs
                     ? $"{Capital(Words.End(current))}; it waits for {obstacle}."
                     : $"Waiting for {obstacle}."
             );
-        if (failure is { } f && f.RetryAt > inputs.Now)
-            return Later(f.RetryAt, $"It could not be started: {f.Error}.");
+        if (failure is not null)
+            return Later(failure.RetryAt, $"It could not be started: {failure.Error}.");
         if (!current.EverStarted)
             return Start(current, $"{name} had not been started yet");
 
@@ -289,7 +315,7 @@ internal sealed class SlotPlanner(DesiredService service, Slot slot, string? obs
     private SlotPlan Start(ObservedContainer current, string found, int? streak = null)
     {
         // The one it replaces keeps its ports until this instant.
-        Step step = Others(current).FirstOrDefault(c => c.IsUp) is { } old
+        Step step = held.FirstOrDefault(c => c.Id != current.Id && c.IsUp) is { } old
             ? new Step.Switch(old.Id, current.Id, name, service.StopGrace, found)
             : new Step.Start(current.Id, name, streak is not null, streak ?? 0, found);
         return State(
@@ -300,7 +326,10 @@ internal sealed class SlotPlanner(DesiredService service, Slot slot, string? obs
     }
 
     private DateTimeOffset? DueAt(int streak) =>
-        streak == 0 || record is null
+        // A clock that was set back would make it wait for a time that was never meant.
+        streak == 0
+        || record is null
+        || record.LastAt > inputs.Now
             ? null
             : record.LastAt + inputs.Backoff.DelayAfter(streak, slot.ToString(), service.MaxFailures);
 

@@ -9,7 +9,16 @@ internal sealed class StepRunner(DockerEngine engine)
     /// <exception cref="EngineUnavailableException">The engine is gone; whether the step took effect is seen on the next pass.</exception>
     /// <exception cref="DockerEngineException">The engine refused, with its reason.</exception>
     /// <exception cref="IOException">An image archive cannot be read.</exception>
-    public Task RunAsync(Step step, CancellationToken ct) =>
+    /// <returns>The id of the container that it made, if it made one.</returns>
+    public async Task<string?> RunAsync(Step step, CancellationToken ct)
+    {
+        if (step is Step.Create create)
+            return await CreateAsync(create, ct);
+        await ChangeAsync(step, ct);
+        return null;
+    }
+
+    private Task ChangeAsync(Step step, CancellationToken ct) =>
         step switch
         {
             Step.CreateNetwork s => engine.Networks.CreateAsync(s.Network.Spec, ct),
@@ -18,7 +27,6 @@ internal sealed class StepRunner(DockerEngine engine)
             Step.CreateVolume s => engine.Volumes.CreateAsync(s.Volume.Spec, ct),
             Step.LoadImage s => LoadAsync(s, ct),
             Step.TagImage s => TagAsync(s, ct),
-            Step.Create s => CreateAsync(s, ct),
             Step.Start s => engine.Containers.StartAsync(s.Id, ct),
             Step.Restart s => engine.Containers.RestartAsync(s.Id, s.Grace, ct),
             Step.Stop s => engine.Containers.StopAsync(s.Id, s.Grace, signal: null, ct),
@@ -35,7 +43,7 @@ internal sealed class StepRunner(DockerEngine engine)
             _ => throw new InvalidOperationException($"no way to take {step.GetType().Name}"),
         };
 
-    private async Task CreateAsync(Step.Create step, CancellationToken ct)
+    private async Task<string> CreateAsync(Step.Create step, CancellationToken ct)
     {
         var slot = step.Slot!.Value;
         var spec = step.Service.Spec with
@@ -56,12 +64,29 @@ internal sealed class StepRunner(DockerEngine engine)
                 ContainerRecipe.EndpointOf(attachment),
                 ct
             );
+        return created.Id;
     }
 
     private async Task LoadAsync(Step.LoadImage step, CancellationToken ct)
     {
         await using var archive = File.OpenRead(step.Image.Archive!);
         await engine.Images.LoadAsync(archive, progress: null, ct);
+        // Otherwise the next pass would find it missing, and load it again for ever.
+        if (step.Image.Id is { } id && !await HoldsAsync(id, ct))
+            throw new IOException($"{step.Image.Archive} no longer holds image {id}");
+    }
+
+    private async Task<bool> HoldsAsync(string imageId, CancellationToken ct)
+    {
+        try
+        {
+            await engine.Images.InspectAsync(imageId, ct);
+            return true;
+        }
+        catch (EngineNotFoundException)
+        {
+            return false;
+        }
     }
 
     private Task TagAsync(Step.TagImage step, CancellationToken ct)

@@ -8,6 +8,9 @@ internal static partial class SupervisionLog
     [LoggerMessage(6002, LogLevel.Warning, "Pass abandoned: {Reason}")]
     public static partial void PassAbandoned(this ILogger log, string reason);
 
+    [LoggerMessage(6004, LogLevel.Warning, "Container {Id} cannot be inspected, and counts as last seen: {Reason}")]
+    public static partial void ContainerUnreadable(this ILogger log, string id, string reason);
+
     [LoggerMessage(6003, LogLevel.Warning, "Step on {Subject} interrupted, to be looked at again: {Reason}")]
     public static partial void StepInterrupted(this ILogger log, string subject, string reason);
 }

@@ -19,6 +19,11 @@ internal sealed class Supervisor : BackgroundService, ISupervisor
     // An idle loop is heard of well within what the watchdog allows; such a pass asks the engine nothing.
     private static readonly TimeSpan SignOfLife = Liveness.Usual / 2;
 
+    private static readonly TimeSpan AfterRefusal = TimeSpan.FromSeconds(5);
+
+    // Tries this shortly before the engine went were its end, not the containers'.
+    private static readonly TimeSpan EngineGoing = TimeSpan.FromSeconds(15);
+
     private readonly EngineObserver observer;
     private readonly EngineWatch watch;
     private readonly StepRunner runner;
@@ -36,9 +41,14 @@ internal sealed class Supervisor : BackgroundService, ISupervisor
     private readonly HashSet<Task> running = [];
     private readonly Dictionary<string, StepFailure> failures = [];
     private readonly Dictionary<string, HealthVerdict> verdicts = [];
-    private readonly Dictionary<Slot, AskedRestart> asked = [];
+    private readonly AskedRestarts asked = new();
     private readonly HashSet<string> seen = [];
+
+    // What was known of the services when the engine last answered: an outage is no news about them.
+    private readonly Dictionary<string, ServiceView> known = [];
     private readonly CancellationTokenSource steps = new();
+    private readonly TaskCompletionSource fault = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private Release? release;
     private DesiredState? desired;
     private bool adopted;
     private long lastResync;
@@ -86,7 +96,7 @@ internal sealed class Supervisor : BackgroundService, ISupervisor
 
     public bool Stop(string service, string by, string reason)
     {
-        if (desired?.Service(service) is not { })
+        if (desired?.Service(service) is not { } wanted)
             return false;
         storage.Wishes.Stop(service, by, reason);
         storage.Events.Append(
@@ -99,6 +109,8 @@ internal sealed class Supervisor : BackgroundService, ISupervisor
                 "keeps it stopped"
             )
         );
+        foreach (var slot in SlotsOf(wanted))
+            asked.Answer(slot, $"{by} asked to stop it");
         wakeups.Wake();
         return true;
     }
@@ -111,32 +123,21 @@ internal sealed class Supervisor : BackgroundService, ISupervisor
             storage.Events.Append(
                 new(EventSeverity.Info, "service.started", service, null, $"{by} asked for it", "lets it run again")
             );
-        Forgive(wanted);
-        wakeups.Wake();
+        // One that was stopped may look as if it had completed, or failed; somebody wants it to run all the same.
+        Ask(wanted, $"{by} asked for it", s => !IsUp(s));
         return true;
     }
 
-    public async Task<bool> RestartAsync(string service, string by, string reason, CancellationToken ct)
+    public async Task<RestartOutcome> RestartAsync(string service, string by, string reason, CancellationToken ct)
     {
         if (desired?.Service(service) is not { } wanted)
-            return false;
+            return new RestartOutcome.NoSuchService();
         storage.Wishes.Clear(service);
-        Forgive(wanted);
-        List<Task> done = [];
-        lock (gate)
-        {
-            foreach (var slot in SlotsOf(wanted))
-            {
-                storage.Completions.Forget(slot.ToString());
-                if (!asked.TryGetValue(slot, out var request))
-                    asked[slot] = request = new AskedRestart($"{by} asked for a restart{Because(reason)}");
-                done.Add(request.Done.Task);
-            }
-        }
-
-        wakeups.Wake();
-        await Task.WhenAll(done).WaitAsync(ct);
-        return true;
+        var answers = await Task.WhenAll(Ask(wanted, $"{by} asked for a restart{Because(reason)}", _ => true))
+            .WaitAsync(ct);
+        return answers.FirstOrDefault(a => a is not null) is { } why
+            ? new RestartOutcome.NotRestarted(why)
+            : new RestartOutcome.Restarted();
     }
 
     /// <summary>What the Health room has to say about a run of a container.</summary>
@@ -166,8 +167,8 @@ internal sealed class Supervisor : BackgroundService, ISupervisor
         var watching = watch.RunAsync(stoppingToken);
         try
         {
-            // The watch ends only with the agent, or with a bug that must end the agent too.
-            await await Task.WhenAny(LoopAsync(stoppingToken), watching);
+            // The watch ends only with the agent, and a step faults only for a bug: either must end the agent.
+            await await Task.WhenAny(LoopAsync(stoppingToken), watching, fault.Task);
         }
         finally
         {
@@ -213,21 +214,29 @@ internal sealed class Supervisor : BackgroundService, ISupervisor
         {
             observed = await observer.ObserveAsync(wanted, ct);
         }
-        catch (Exception e) when (e is EngineUnavailableException or DockerEngineException)
+        catch (EngineUnavailableException e)
         {
             log.PassAbandoned(e.Message);
             watch.Doubt(e.Message);
             return SignOfLife;
         }
+        catch (DockerEngineException e)
+        {
+            // It answers, and refuses: asking again at once would only keep it busy.
+            log.PassAbandoned(e.Message);
+            return AfterRefusal;
+        }
 
         var now = clock.GetUtcNow();
         var plan = Planner.Make(InputsOf(wanted, observed, underWay, now));
         Adopt(plan);
-        foreach (var completion in plan.Completed.Where(c => storage.Completions.Of(c.Slot) != c))
-            storage.Completions.Put(completion);
+        asked.AnswerHeldUp(plan, underWay);
         foreach (var step in plan.Steps.DistinctBy(s => s.Lane))
             Launch(step);
         Publish(plan, now);
+        // After the news of them is told, so that it is told once.
+        foreach (var completion in plan.Completed.Where(c => storage.Completions.Of(c.Slot) != c))
+            storage.Completions.Put(completion);
         Remember(observed);
         return plan.WakeAt is { } at && at - now < SignOfLife ? at - now : SignOfLife;
     }
@@ -252,7 +261,7 @@ internal sealed class Supervisor : BackgroundService, ISupervisor
                 storage.Restarts.Of,
                 storage.Completions.Of,
                 new Dictionary<string, HealthVerdict>(verdicts),
-                asked.ToDictionary(a => a.Key, a => a.Value.Why),
+                asked.Pending,
                 underWay,
                 new Dictionary<string, StepFailure>(failures),
                 seen,
@@ -275,6 +284,8 @@ internal sealed class Supervisor : BackgroundService, ISupervisor
                 {
                     lock (gate)
                         running.Remove(t);
+                    if (t.Exception is { } e)
+                        fault.TrySetException(e.InnerExceptions);
                 },
                 TaskScheduler.Default
             );
@@ -283,10 +294,13 @@ internal sealed class Supervisor : BackgroundService, ISupervisor
 
     private async Task TakeAsync(Step step, CancellationToken ct)
     {
+        string? madeId = null;
         try
         {
+            if (step is Step.Create or Step.Start or Step.Switch && release is { } from)
+                files.PutInPlace(from);
             CountAgainst(step);
-            await runner.RunAsync(step, ct);
+            madeId = await runner.RunAsync(step, ct);
             lock (gate)
                 failures.Remove(step.Lane);
             storage.Events.Append(StepEvents.Done(step));
@@ -306,7 +320,7 @@ internal sealed class Supervisor : BackgroundService, ISupervisor
         finally
         {
             // A step changes what it names, and events of it may still be on their way.
-            Invalidate(step);
+            observer.Invalidate(step, madeId);
             lock (gate)
                 inFlight.Remove(step.Lane);
             wakeups.Wake();
@@ -345,12 +359,11 @@ internal sealed class Supervisor : BackgroundService, ISupervisor
         StepFailure failure;
         lock (gate)
         {
+            var backoff = options.CurrentValue.Backoff;
             var count = (failures.GetValueOrDefault(step.Lane)?.Count ?? 0) + 1;
-            failure = new StepFailure(
-                error.TrimEnd('.', '\n', ' '),
-                count,
-                now + options.CurrentValue.Backoff.DelayAfter(count, step.Lane)
-            );
+            // Each try of a switch stops what serves: it is made rarely from the first failure on.
+            var wait = step is Step.Switch ? backoff.Ceiling : backoff.DelayAfter(count, step.Lane);
+            failure = new StepFailure(error.TrimEnd('.', '\n', ' '), count, now + wait);
             failures[step.Lane] = failure;
         }
 
@@ -359,26 +372,12 @@ internal sealed class Supervisor : BackgroundService, ISupervisor
             storage.Events.Append(StepEvents.Failed(step, failure));
     }
 
-    private void Answer(Step step, string? error)
+    private void Answer(Step step, string? problem)
     {
-        if (step is not (Step.Start or Step.Restart or Step.Switch or Step.Create) || step.Slot is not { } slot)
-            return;
-        // Made is not yet started; only a failure answers then.
-        if (step is Step.Create && error is null)
-            return;
-        lock (gate)
-        {
-            if (asked.Remove(slot, out var request))
-                request.Done.TrySetResult();
-        }
-    }
-
-    private void Invalidate(Step step)
-    {
-        if (step.ContainerId is { } id)
-            observer.InvalidateContainer(id);
-        else
-            observer.Invalidate();
+        // Made is not yet started: only a failure answers then.
+        var answers = step is Step.Start or Step.Restart or Step.Switch || (step is Step.Create && problem is not null);
+        if (answers && step.Slot is { } slot)
+            asked.Answer(slot, problem);
     }
 
     private async Task ReadReleaseAsync(CancellationToken ct)
@@ -402,6 +401,7 @@ internal sealed class Supervisor : BackgroundService, ISupervisor
                     return;
                 }
 
+                release = ready.Release;
                 desired = DesiredStateBuilder.Build(ready.Release, files.PathOf);
                 Show(View with { Release = new ReleaseView(desired.Project, ready.Release.Version, folder) });
                 log.ReleaseRead(desired.Project, ready.Release.Version, desired.Services.Count);
@@ -444,6 +444,7 @@ internal sealed class Supervisor : BackgroundService, ISupervisor
             storage.Events.Append(
                 new(EventSeverity.Error, "engine.lost", null, null, engine.Error ?? "", "waits for it, and asks again")
             );
+            ForgiveLatest();
         }
 
         Show(View with { Engine = engine });
@@ -479,19 +480,24 @@ internal sealed class Supervisor : BackgroundService, ISupervisor
 
     private void Publish(Plan plan, DateTimeOffset now)
     {
-        var before = View;
-        var services = ViewBuilder.Services(plan, storage.Restarts.Of, before, now);
+        var services = ViewBuilder.Services(plan, storage.Restarts.Of, known, now);
         foreach (var service in services)
         {
-            if (Transitions.Between(before.Service(service.Name), service) is { } news)
+            var isNew = plan.Completed.Any(c =>
+                c.Slot.StartsWith(service.Name + "/", StringComparison.Ordinal) && storage.Completions.Of(c.Slot) != c
+            );
+            if (Transitions.Between(known.GetValueOrDefault(service.Name), service, isNew) is { } news)
                 storage.Events.Append(news);
+            known[service.Name] = service;
         }
 
-        Show(before with { Engine = watch.View, Services = services, Targets = ViewBuilder.Targets(plan) });
+        Show(View with { Engine = watch.View, Services = services, Targets = ViewBuilder.Targets(plan) });
     }
 
     private void PublishWithoutEngine()
     {
+        if (!watch.View.Reachable)
+            asked.AnswerAll($"the engine is not reachable: {watch.View.Error}");
         if (desired is { } wanted)
             Show(
                 View with
@@ -516,13 +522,40 @@ internal sealed class Supervisor : BackgroundService, ISupervisor
         }
     }
 
-    private void Forgive(DesiredService service)
+    /// <summary>A person's wish forgets the failures before it, and how a one-shot ended.</summary>
+    private List<Task<string?>> Ask(DesiredService service, string why, Func<Slot, bool> which)
     {
+        var answers = new List<Task<string?>>();
         foreach (var slot in SlotsOf(service))
         {
             storage.Restarts.Forget(slot.ToString());
             lock (gate)
                 failures.Remove(slot.ToString());
+            if (!which(slot))
+                continue;
+            storage.Completions.Forget(slot.ToString());
+            answers.Add(asked.Ask(slot, why));
+        }
+
+        wakeups.Wake();
+        return answers;
+    }
+
+    private bool IsUp(Slot slot) =>
+        View.Service(slot.Service)
+            ?.Containers.Any(c => c.Replica == slot.Replica && c.State is "running" or "paused" or "restarting")
+        == true;
+
+    /// <summary>An engine that goes takes containers with it, and refuses to start them: that is no container's fault.</summary>
+    private void ForgiveLatest()
+    {
+        var now = clock.GetUtcNow();
+        lock (gate)
+            failures.Clear();
+        foreach (var slot in desired?.Services.SelectMany(SlotsOf) ?? [])
+        {
+            if (storage.Restarts.Of(slot.ToString()) is { } record && now - record.LastAt < EngineGoing)
+                storage.Restarts.Put(record with { Streak = 0 });
         }
     }
 
@@ -532,7 +565,7 @@ internal sealed class Supervisor : BackgroundService, ISupervisor
         lock (gate)
             left = [.. running];
         steps.CancelAfter(StepsMayEnd);
-        await Task.WhenAll(left);
+        await Task.WhenAll(left).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
     }
 
     private static IEnumerable<Slot> SlotsOf(DesiredService service) =>
@@ -541,9 +574,4 @@ internal sealed class Supervisor : BackgroundService, ISupervisor
     private static string Because(string reason) => reason.Length > 0 ? $" ({reason})" : "";
 
     private static TaskCompletionSource NewSignal() => new(TaskCreationOptions.RunContinuationsAsynchronously);
-
-    private sealed record AskedRestart(string Why)
-    {
-        public TaskCompletionSource Done { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
-    }
 }

@@ -5,17 +5,22 @@ namespace Appliance.Agent.Supervision;
 /// <summary>Which changes of a service's state are news of their own: no step tells them.</summary>
 internal static class Transitions
 {
-    public static NewEvent? Between(ServiceView? before, ServiceView after)
+    /// <param name="newlyCompleted">Whether a completion of it is not on record yet.</param>
+    public static NewEvent? Between(ServiceView? before, ServiceView after, bool newlyCompleted)
     {
-        if (before is null || before.State == after.State)
+        if (before?.State == after.State)
             return null;
         return after.State switch
         {
             ServiceState.Unhealthy => Tell(EventSeverity.Warning, "service.unhealthy", "watches it"),
             ServiceState.Failed => Tell(EventSeverity.Error, "service.failed", "leaves it; a person has to decide"),
-            ServiceState.Completed => Tell(EventSeverity.Info, "service.completed", "lets what waits for it start"),
+            ServiceState.Completed when newlyCompleted => Tell(
+                EventSeverity.Info,
+                "service.completed",
+                "lets what waits for it start"
+            ),
             ServiceState.Running
-                when before.State is ServiceState.Unhealthy or ServiceState.BackingOff or ServiceState.Failed => Tell(
+                when before?.State is ServiceState.Unhealthy or ServiceState.BackingOff or ServiceState.Failed => Tell(
                 EventSeverity.Info,
                 "service.recovered",
                 "nothing more is needed"

@@ -3,13 +3,13 @@ namespace Appliance.Agent.Supervision;
 /// <summary>What a plan says about the services, as others read it.</summary>
 internal static class ViewBuilder
 {
-    /// <param name="before">The view before this one: a state that has not changed keeps its beginning.</param>
+    /// <param name="known">The views before these, by service: a state that has not changed keeps its beginning.</param>
     public static IReadOnlyList<ServiceView> Services(
         Plan plan,
         Func<string, Storage.RestartRecord?> restartOf,
-        SupervisionView before,
+        IReadOnlyDictionary<string, ServiceView> known,
         DateTimeOffset now
-    ) => [.. plan.Services.Select(s => ServiceOf(s, restartOf, before.Service(s.Service.Name), now))];
+    ) => [.. plan.Services.Select(s => ServiceOf(s, restartOf, known.GetValueOrDefault(s.Service.Name), now))];
 
     /// <summary>Before anything was observed, and for as long as the engine is away.</summary>
     public static IReadOnlyList<ServiceView> WithoutEngine(

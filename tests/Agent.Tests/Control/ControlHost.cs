@@ -130,8 +130,12 @@ internal sealed class FixedSupervisor : ISupervisor
 
     public bool Start(string service, string by) => Ask(service, $"start {service} by {by}");
 
-    public Task<bool> RestartAsync(string service, string by, string reason, CancellationToken ct) =>
-        Task.FromResult(Ask(service, $"restart {service} by {by}: {reason}"));
+    public Task<RestartOutcome> RestartAsync(string service, string by, string reason, CancellationToken ct) =>
+        Task.FromResult<RestartOutcome>(
+            Ask(service, $"restart {service} by {by}: {reason}")
+                ? new RestartOutcome.Restarted()
+                : new RestartOutcome.NoSuchService()
+        );
 
     private bool Ask(string service, string what)
     {

@@ -14,6 +14,9 @@ public sealed class EngineLossTests
             stop_signal: SIGKILL
         """;
 
+    private const int SigStop = 19;
+    private const int SigCont = 18;
+
     private static CancellationToken Ct => TestContext.Current.CancellationToken;
 
     [Fact]
@@ -68,6 +71,28 @@ public sealed class EngineLossTests
         await HealthBecomesAsync(agent, HealthCheckResponse.Types.ServingStatus.NotServing);
 
         await engine.RestartAsync(Ct);
+        await agent.BecomesAsync("web", ServiceState.Running);
+    }
+
+    [Fact]
+    public async Task An_engine_that_hangs_is_noticed_without_anybody_asking()
+    {
+        await using var engine = await PrivateEngine.StartAsync(Ct);
+        await using var agent = await RealAgent.StartAsync(engine, One);
+        await agent.BecomesAsync("web", ServiceState.Running);
+        var last = await agent.LastEventAsync();
+
+        Posix.Kill(engine.Pid, SigStop);
+        try
+        {
+            await agent.EventAsync("engine.lost", last);
+        }
+        finally
+        {
+            Posix.Kill(engine.Pid, SigCont);
+        }
+
+        await agent.EventAsync("engine.found", last);
         await agent.BecomesAsync("web", ServiceState.Running);
     }
 

@@ -215,6 +215,63 @@ public sealed class RepairTests(SharedEngine shared)
         await UntouchedAsync(agent, "db", db);
     }
 
+    [Fact]
+    public async Task A_network_whose_settings_change_is_replaced_under_its_containers()
+    {
+        const string Compose = """
+            services:
+              web: {image: "appliance-test/busybox:1", stop_signal: SIGKILL, deploy: {replicas: 3}}
+              db: {image: "appliance-test/busybox:1", stop_signal: SIGKILL}
+            networks: {default: {ipam: {config: [{subnet: SUBNET}]}}}
+            """;
+        await using var agent = await RealAgent.StartAsync(shared.Engine, Compose.Replace("SUBNET", "10.213.7.0/24"));
+        await agent.BecomesAsync("web", ServiceState.Running);
+        await agent.BecomesAsync("db", ServiceState.Running);
+        var db = await agent.ContainerAsync("db");
+        await agent.StopAsync();
+
+        agent.WriteCompose(Compose.Replace("SUBNET", "10.213.8.0/24"));
+        await agent.StartAsync();
+
+        await agent.EventAsync("network.replaced");
+        await Eventually.TrueAsync(
+            "all four are on the new network",
+            async ct =>
+                (await agent.Engine.Networks.InspectAsync($"{agent.Project}_default", ct)) is var network
+                && network.Containers.Count == 4
+                && network.Addresses.Config[0].Range == "10.213.8.0/24",
+            Ct
+        );
+        await agent.BecomesAsync("web", ServiceState.Running);
+        await UntouchedAsync(agent, "db", db);
+    }
+
+    [Fact]
+    public async Task An_image_that_was_removed_is_loaded_again_from_the_release()
+    {
+        await using var engine = await PrivateEngine.StartAsync(Ct);
+        await using var agent = await RealAgent.StartAsync(engine, TwoServices);
+        await agent.BecomesAsync("web", ServiceState.Running);
+        await agent.BecomesAsync("db", ServiceState.Running);
+        foreach (var service in (string[])["web", "db"])
+            await agent.Services.StopServiceAsync(new StopServiceRequest { Name = service }, cancellationToken: Ct);
+        await agent.BecomesAsync("web", ServiceState.Stopped);
+        await agent.BecomesAsync("db", ServiceState.Stopped);
+        foreach (var service in (string[])["web", "db"])
+            await agent.Engine.Containers.RemoveAsync(
+                $"{agent.Project}-{service}-1",
+                force: true,
+                removeAnonymousVolumes: false,
+                Ct
+            );
+        await agent.Engine.Images.RemoveAsync(RealAgent.Image, force: true, Ct);
+
+        await agent.EventAsync("image.reloaded");
+        foreach (var service in (string[])["db", "web"])
+            await agent.Services.StartServiceAsync(new StartServiceRequest { Name = service }, cancellationToken: Ct);
+        await agent.BecomesAsync("web", ServiceState.Running);
+    }
+
     private Task<RealAgent> RunningAsync() => RunningAsync(shared.Engine);
 
     private static async Task<RealAgent> RunningAsync(PrivateEngine engine)

@@ -54,6 +54,57 @@ public sealed class ServiceLifeTests(SharedEngine shared)
     }
 
     [Fact]
+    public async Task A_restart_that_cannot_be_done_now_is_refused_with_the_reason()
+    {
+        await using var agent = await RealAgent.StartAsync(
+            shared.Engine,
+            """
+            services:
+              db: {image: "appliance-test/busybox:1", stop_signal: SIGKILL}
+              web:
+                image: appliance-test/busybox:1
+                stop_signal: SIGKILL
+                depends_on: [db]
+            """
+        );
+        await agent.BecomesAsync("web", ServiceState.Running);
+        foreach (var service in (string[])["web", "db"])
+        {
+            await agent.Services.StopServiceAsync(new StopServiceRequest { Name = service }, cancellationToken: Ct);
+            await agent.BecomesAsync(service, ServiceState.Stopped);
+        }
+
+        var refused = await Assert.ThrowsAsync<Grpc.Core.RpcException>(() =>
+            agent
+                .Services.RestartServiceAsync(new RestartServiceRequest { Name = "web" }, cancellationToken: Ct)
+                .ResponseAsync
+        );
+        Assert.Equal(Grpc.Core.StatusCode.FailedPrecondition, refused.StatusCode);
+        Assert.Contains("web was not restarted: Waiting for db to start", refused.Status.Detail);
+    }
+
+    [Fact]
+    public async Task A_one_shot_that_a_person_stopped_and_starts_runs_again()
+    {
+        await using var agent = await RealAgent.StartAsync(
+            shared.Engine,
+            """
+            services:
+              job:
+                image: appliance-test/busybox:1
+                restart: on-failure
+                command: ["sh", "-c", "trap 'exit 0' TERM; while :; do sleep 0.1; done"]
+            """
+        );
+        await agent.BecomesAsync("job", ServiceState.Running);
+        await agent.Services.StopServiceAsync(new StopServiceRequest { Name = "job" }, cancellationToken: Ct);
+        await agent.BecomesAsync("job", ServiceState.Stopped);
+
+        await agent.Services.StartServiceAsync(new StartServiceRequest { Name = "job" }, cancellationToken: Ct);
+        await agent.BecomesAsync("job", ServiceState.Running);
+    }
+
+    [Fact]
     public async Task A_killed_agent_leaves_containers_running_and_adopts_them_as_they_are()
     {
         await using var agent = await RealAgent.StartAsync(shared.Engine, One);

@@ -359,6 +359,83 @@ public sealed class PlannerTests
     }
 
     [Fact]
+    public void A_network_with_other_settings_is_replaced_before_anybody_joins_it()
+    {
+        var scenario = new Scenario()
+            .Service("web")
+            .Container("web", c => c with { Networks = new Dictionary<string, string>() });
+        scenario.Networks["app_default"] = new ObservedNetwork("net1", "app_default", "other settings", true);
+
+        Assert.IsType<Step.ReplaceNetwork>(Assert.Single(scenario.Plan().Steps));
+    }
+
+    [Fact]
+    public void Nobody_joins_a_network_that_is_being_replaced()
+    {
+        var scenario = new Scenario()
+            .Service("web")
+            .Container("web", c => c with { Networks = new Dictionary<string, string>() });
+        scenario.InFlight["network app_default"] = new Step.RemoveNetwork("net1", "app_default", "test");
+
+        Assert.Empty(scenario.Plan().Steps);
+    }
+
+    [Fact]
+    public void What_belongs_to_somebody_else_is_left_alone_and_said()
+    {
+        var network = new Scenario().Service("web");
+        network.Networks["app_default"] = new ObservedNetwork("net1", "app_default", null, Ours: false);
+        var plan = network.Plan();
+        Assert.Empty(plan.Steps);
+        Assert.Equal(ServiceState.Failed, plan.Services[0].State);
+        Assert.Contains("was not made by the agent", plan.Services[0].Explanation);
+
+        var container = new Scenario()
+            .Service("web")
+            .Container("web", c => c with { Slot = null, Ours = false, ForeignOwner = "shop" })
+            .Plan();
+        Assert.Empty(container.Steps);
+        Assert.Contains("taken by a container of shop", container.Services[0].Explanation);
+    }
+
+    [Fact]
+    public void A_clock_that_was_set_back_makes_nothing_wait()
+    {
+        var died = new Scenario().Service("web").Container("web", c => Exited(c, 1, Second, TimeSpan.Zero));
+        died.Restarts["web/1"] = new RestartRecord("web/1", 3, 3, Now.AddDays(1), Now.AddDays(1), "");
+        Assert.IsType<Step.Start>(Assert.Single(died.Plan().Steps));
+
+        var failed = new Scenario().Service("web");
+        failed.Failures["web/1"] = new StepFailure("no", 2, Now.AddDays(1));
+        Assert.IsType<Step.Create>(Assert.Single(failed.Plan().Steps));
+    }
+
+    [Fact]
+    public void While_a_repair_may_not_be_tried_again_the_sentence_says_why()
+    {
+        var scenario = new Scenario()
+            .Service("web")
+            .Container("web", c => c with { Networks = new Dictionary<string, string>() });
+        scenario.Failures["web/1"] = new StepFailure("address already in use", 2, Now + Second);
+        var plan = scenario.Plan();
+
+        Assert.Empty(plan.Steps);
+        Assert.Equal(ServiceState.BackingOff, plan.Services[0].State);
+        Assert.Contains("That did not work: address already in use.", plan.Services[0].Explanation);
+    }
+
+    [Fact]
+    public void A_start_that_a_person_asks_for_runs_what_had_completed()
+    {
+        var scenario = new Scenario()
+            .Service("job", RestartRule.OnFailure)
+            .Container("job", c => Exited(c, 0, Second, Second));
+        scenario.Asked[new Slot("job", 1)] = "root asked for it";
+
+        Assert.IsType<Step.Start>(Assert.Single(scenario.Plan().Steps));
+    }
+
+    [Fact]
     public void The_worst_replica_speaks_for_its_service()
     {
         var plan = new Scenario()

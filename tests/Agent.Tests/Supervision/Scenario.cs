@@ -70,6 +70,7 @@ internal sealed class Scenario
             name,
             new Slot(service, replica),
             Ours: true,
+            ForeignOwner: null,
             "hash",
             "sha256:image",
             RunState.Running,

@@ -1,0 +1,66 @@
+namespace Appliance.Agent.Supervision;
+
+/// <summary>
+/// Restarts and starts that people asked for, until the reconciler has answered them. None is left waiting: what cannot
+/// be done now is answered with the reason, and is not done later behind the back of who asked.
+/// </summary>
+internal sealed class AskedRestarts
+{
+    private readonly Lock gate = new();
+    private readonly Dictionary<Slot, (string Why, TaskCompletionSource<string?> Answer)> asked = [];
+
+    /// <returns>Ends with null when the slot runs anew, else with the reason.</returns>
+    public Task<string?> Ask(Slot slot, string why)
+    {
+        lock (gate)
+        {
+            if (!asked.TryGetValue(slot, out var request))
+                asked[slot] = request = (why, new(TaskCreationOptions.RunContinuationsAsynchronously));
+            return request.Answer.Task;
+        }
+    }
+
+    /// <summary>Who asked, and why, by slot.</summary>
+    public IReadOnlyDictionary<Slot, string> Pending
+    {
+        get
+        {
+            lock (gate)
+                return asked.ToDictionary(a => a.Key, a => a.Value.Why);
+        }
+    }
+
+    /// <param name="problem">Null: it was done.</param>
+    public void Answer(Slot slot, string? problem)
+    {
+        lock (gate)
+        {
+            if (asked.Remove(slot, out var request))
+                request.Answer.TrySetResult(problem);
+        }
+    }
+
+    public void AnswerAll(string problem)
+    {
+        foreach (var slot in Pending.Keys)
+            Answer(slot, problem);
+    }
+
+    /// <summary>Answers those that a plan shows to be held up by something else than their own steps.</summary>
+    public void AnswerHeldUp(Plan plan, IReadOnlyDictionary<string, Step> inFlight)
+    {
+        var pending = Pending;
+        foreach (var slot in plan.Services.SelectMany(s => s.Slots).Where(s => pending.ContainsKey(s.Slot)))
+        {
+            var heldUp =
+                slot.State
+                is ServiceState.Waiting
+                    or ServiceState.Failed
+                    or ServiceState.Stopped
+                    or ServiceState.BackingOff
+                    or ServiceState.Unhealthy;
+            if (heldUp && slot.Steps.Count == 0 && !inFlight.ContainsKey(slot.Slot.ToString()))
+                Answer(slot.Slot, slot.Explanation);
+        }
+    }
+}
