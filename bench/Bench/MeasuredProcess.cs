@@ -14,8 +14,9 @@ internal class MeasuredProcess : IAsyncDisposable
     protected MeasuredProcess(string program, IEnumerable<string> arguments, string log)
     {
         this.log = log;
-        // Its output goes to a file without this process in between; exec keeps the pid.
-        string[] shell = ["-c", $"exec \"$@\" >>'{log}' 2>&1", "sh", program, .. arguments];
+        // Its output goes to a file without this process in between; exec keeps the pid. The collector's setting is the
+        // systemd unit's, for the floors too.
+        string[] shell = ["-c", $"DOTNET_GCgen0size=0x200000 exec \"$@\" >>'{log}' 2>&1", "sh", program, .. arguments];
         started = Stopwatch.GetTimestamp();
         Process =
             Process.Start(new ProcessStartInfo("/bin/sh", shell))
