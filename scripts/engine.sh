@@ -89,7 +89,7 @@ containerd_kill() {
 processes_with() {
     local file
     for file in /proc/[0-9]*/cmdline; do
-        if tr '\0' '\n' <"$file" 2>/dev/null | grep -qxF -- "$1"; then
+        if tr '\0' '\n' 2>/dev/null <"$file" | grep -qxF -- "$1"; then
             file=${file%/cmdline}
             echo "${file#/proc/}"
         fi
