@@ -3,10 +3,8 @@
 source "$(dirname "${BASH_SOURCE[0]}")/scripts/lib.sh"
 
 require_sdk
-mkdir -p "$root/artifacts"
 # Two builds in one tree would write the same files: the second waits, and then finds nothing to do.
-exec 9>"$root/artifacts/build.lock"
-flock 9
+lock "$root/artifacts/build.lock" "another build"
 
 publish src/Agent appliance-agent
 publish src/Agent.Cli appliancectl

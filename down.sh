@@ -17,19 +17,18 @@ case ${1:-} in
 esac
 
 require_root
+lock "$up_lock" "another up.sh or down.sh"
 if [[ ! -d $run ]]; then
     say "Nothing is up."
     exit 0
 fi
-exec 9>"$root/artifacts/up.lock"
-flock 9
 
 # The agent first: it would bring back what is removed below.
 stop "$run/agent.pid" 20
 
 ours() { docker "$1" ls "${@:2}" --quiet --filter label=appliance.project=demo; }
 remove_ours() {
-    local ids images
+    local ids image
     ids=$(ours container --all)
     [[ -z $ids ]] || xargs docker container rm --force --volumes <<<"$ids"
     ids=$(ours network)
@@ -38,20 +37,32 @@ remove_ours() {
         ids=$(ours volume)
         [[ -z $ids ]] || xargs docker volume rm <<<"$ids"
     fi
-    images=$(sed -n 's/^ *image: *//p' "$run/release/compose.yaml")
-    # What was never loaded is not inspected, and not removed.
-    ids=$(xargs docker image inspect --format '{{.Id}}' <<<"$images" 2>/dev/null | sort -u) || true
-    [[ -z $ids ]] || xargs docker image rm --force <<<"$ids"
+    # There is no release if up.sh was interrupted early, and then nothing of it was loaded.
+    [[ -f $run/release/compose.yaml ]] || return 0
+    for image in $(sed -n 's/^ *image: *//p' "$run/release/compose.yaml" | sort -u); do
+        # By name and without --force: the same image under another name, or in a container that is not ours, stays.
+        ! docker image inspect "$image" &>/dev/null || docker image rm "$image" ||
+            say "The image $image stays: something else uses it"
+    done
 }
 
-if [[ -f $run/engine ]]; then
-    engine=$(cat "$run/engine")
-    export DOCKER_HOST=$engine
+engine=$(cat "$run/engine" 2>/dev/null || true)
+# An up.sh that was interrupted may have started our engine before it wrote down which one it uses.
+[[ -n $engine || ! -f $run/docker.pid ]] || engine=$own_engine
+if [[ $engine == "$own_engine" ]]; then
+    # However this ends, no engine of ours goes on running.
+    trap engine_stop EXIT
     # Only an engine that runs can remove networks and stop containers in order; so ours is brought back for that.
-    [[ $engine != "$own_engine" ]] || engine_start
+    engine_start
+fi
+if [[ -n $engine ]]; then
+    export DOCKER_HOST=$engine
     answers "$engine" || die "the engine of this run, $engine, does not answer: start it, then run this again to remove the demo's containers"
     remove_ours >/dev/null
-    [[ $engine != "$own_engine" ]] || engine_stop
+fi
+if [[ $engine == "$own_engine" ]]; then
+    trap - EXIT
+    engine_stop
 fi
 
 if [[ -n $keep_data ]]; then

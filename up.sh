@@ -12,9 +12,8 @@ readonly version=1.0.0
 
 require_root
 require_sdk
+lock "$up_lock" "another up.sh or down.sh"
 mkdir -p "$run"
-exec 9>"$root/artifacts/up.lock"
-flock 9
 
 # The engine, first as found. On a machine with systemd, installing docker.io starts one.
 install_missing busybox-static curl libsqlite3-0
@@ -66,7 +65,8 @@ started_with=$({
 if ! running "$run/agent.pid" >/dev/null || [[ $started_with != "$(cat "$run/agent.started-with" 2>/dev/null)" ]]; then
     stop "$run/agent.pid" 20
     say "Starting the agent"
-    setsid "${command[@]}" </dev/null >>"$run/agent.log" 2>&1 9>&- &
+    # The garbage collector's setting is the unit's: see there.
+    DOTNET_GCgen0size=0x200000 setsid "${command[@]}" </dev/null >>"$run/agent.log" 2>&1 9>&- &
     identity $! >"$run/agent.pid" || true
     printf '%s\n' "$started_with" >"$run/agent.started-with"
 fi

@@ -1,13 +1,16 @@
 # The Docker Engine of a development run. Sourced after lib.sh.
 #
 # Everything of a run lives in one folder; a second run beside the first takes another one (APPLIANCE_RUN_DIR).
-run=${APPLIANCE_RUN_DIR:-$root/artifacts/run}
+run=$(realpath -m "${APPLIANCE_RUN_DIR:-$root/artifacts/run}")
 
 # A unix socket's path is limited to 107 bytes, and the engine nests its own up to 40 bytes below what it is given.
 sockets=$run
 if ((${#run} > 60)); then
     sockets=/run/appliance-dev-$(printf '%s' "$run" | sha256sum | cut -c 1-12)
 fi
+
+# Outside of the run's folder, which down.sh removes.
+up_lock=$root/artifacts/locks/up-$(printf '%s' "$run" | sha256sum | cut -c 1-12)
 
 own_engine=unix://$sockets/docker.sock
 
@@ -86,7 +89,7 @@ containerd_kill() {
 processes_with() {
     local file
     for file in /proc/[0-9]*/cmdline; do
-        if tr '\0' '\n' <"$file" 2>/dev/null | grep -qxF -- "$1"; then
+        if tr '\0' '\n' 2>/dev/null <"$file" | grep -qxF -- "$1"; then
             file=${file%/cmdline}
             echo "${file#/proc/}"
         fi

@@ -105,6 +105,16 @@ wait_until() {
     done
 }
 
+# lock FILE WHAT: holds the lock as descriptor 9 until this script ends, and says what it waits for if it has to. Whatever
+# may outlive the script (a daemon, the compiler's server) is started with 9>&-: it would hold the lock on.
+lock() {
+    mkdir -p "$(dirname "$1")"
+    exec 9>"$1"
+    flock --nonblock 9 && return
+    say "Waiting for $2"
+    flock 9
+}
+
 # publish PROJECT NAME: artifacts/bin/NAME, unless it is as new as its sources.
 publish() {
     local project=$1 name=$2 bin=$root/artifacts/bin stamp staging
@@ -116,7 +126,7 @@ publish() {
     rm -rf "$staging"
     mkdir -p "$bin"
     dotnet publish "$root/$project" --configuration Release --runtime linux-x64 --output "$staging" \
-        -p:Published=true -verbosity:quiet -consoleLoggerParameters:NoSummary -nologo -nodeReuse:false >&2
+        -p:Published=true -verbosity:quiet -consoleLoggerParameters:NoSummary -nologo -nodeReuse:false >&2 9>&-
     # Renamed, so that a running program keeps its file and nobody ever runs half of one.
     mv -f "$staging/$name" "$bin/$name"
     printf '%s\n' "$stamp" >"$bin/.$name.stamp"

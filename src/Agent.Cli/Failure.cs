@@ -32,10 +32,19 @@ internal sealed record Failure(ExitCode ExitCode, string What, params IReadOnlyL
             ? new(ExitCode.NotPermitted, $"you may not open the agent's socket {socket}", Groups)
             : new(
                 ExitCode.NotReachable,
-                $"the agent cannot be reached on {socket}: {Lower(failure.Message)}",
+                $"the agent cannot be reached: {WhyNot(failure, socket)}",
                 "Is it running? See: systemctl status appliance-agent",
                 "Does it listen elsewhere? Say where with --socket PATH or APPLIANCE_SOCKET."
             );
+
+    private static string WhyNot(SocketException failure, string socket) =>
+        failure.SocketErrorCode switch
+        {
+            // The runtime's word for a path that does not exist.
+            SocketError.AddressNotAvailable => $"there is no socket at {socket}",
+            SocketError.ConnectionRefused => $"nobody listens on {socket}",
+            _ => $"{socket}: {Lower(failure.Message)}",
+        };
 
     private static Failure Answered(Status status, string socket) =>
         ExitCodes.From(status.StatusCode) switch

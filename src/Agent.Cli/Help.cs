@@ -6,7 +6,7 @@ using Appliance.Cli.Output;
 namespace Appliance.Cli;
 
 /// <summary>The help page of a command, with its examples. The library's own took half of a start-up to lay out.</summary>
-internal sealed class Help : SynchronousCommandLineAction
+internal sealed class Help : AsynchronousCommandLineAction
 {
     private const string Program = "appliancectl";
 
@@ -27,13 +27,15 @@ internal sealed class Help : SynchronousCommandLineAction
         : command.Parents.FirstOrDefault() is Command parent ? $"{PathOf(parent)} {command.Name}"
         : command.Name;
 
-    public override int Invoke(ParseResult parseResult)
-    {
-        var page = Screen.Stdout(GlobalOptions.ColorOf(parseResult));
-        Write(page, parseResult.CommandResult.Command);
-        page.Flush();
-        return (int)ExitCode.Done;
-    }
+    public override Task<int> InvokeAsync(ParseResult parseResult, CancellationToken cancellationToken = default) =>
+        Guard.RunAsync(
+            parseResult,
+            session =>
+            {
+                Write(session.Out, parseResult.CommandResult.Command);
+                return Task.FromResult(ExitCode.Done);
+            }
+        );
 
     private static void Write(Screen page, Command command)
     {

@@ -16,6 +16,6 @@ Help.Replace(root);
 
 var parse = root.Parse(args);
 return parse.Action is ParseErrorAction
-    ? (int)Usage.Report(parse, Console.Error)
+    ? await Guard.RunAsync(parse, session => Task.FromResult(Usage.Report(parse, session.Error)))
     // Signals: streams that follow take Ctrl-C themselves; for the rest the kernel's default already gives 130.
     : await parse.InvokeAsync(new() { ProcessTerminationTimeout = null, EnableDefaultExceptionHandler = false });

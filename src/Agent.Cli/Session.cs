@@ -13,18 +13,20 @@ internal sealed class Session : IDisposable
 
     private AgentConnection? agent;
 
+    private readonly ParseResult parse;
+
     public Session(ParseResult parse)
     {
-        SocketPath = GlobalOptions.SocketOf(parse);
-        Format = GlobalOptions.OutputOf(parse);
+        this.parse = parse;
         var color = GlobalOptions.ColorOf(parse);
         Out = Screen.Stdout(color);
         Error = Screen.Stderr(color);
     }
 
-    public string SocketPath { get; }
+    // Read when asked for: a command line that makes no sense has no values, and still a session to say so in.
+    public string SocketPath => GlobalOptions.SocketOf(parse);
 
-    public OutputFormat Format { get; }
+    public OutputFormat Format => GlobalOptions.OutputOf(parse);
 
     public Screen Out { get; }
 

@@ -9,6 +9,9 @@ internal static class Streaming
     private static readonly TimeSpan FirstDelay = TimeSpan.FromMilliseconds(100);
     private static readonly TimeSpan LongestDelay = TimeSpan.FromSeconds(3);
 
+    /// <summary>How many streams in a row may end in a way that could be an answer before it is taken for one.</summary>
+    private const int DoubtsAllowed = 3;
+
     /// <summary>
     /// Returns when the stream has ended, or when who follows it has seen enough (Ctrl-C). A stream
     /// that follows has no end of its own: once an agent was reached, its absence is waited out, and
@@ -26,6 +29,7 @@ internal static class Streaming
         using var enough = new Enough(follow, cancellationToken);
         var delay = FirstDelay;
         var lost = false;
+        var doubts = 0;
         while (true)
         {
             try
@@ -40,6 +44,7 @@ internal static class Streaming
                 {
                     print(item);
                     delay = FirstDelay;
+                    doubts = 0;
                 }
                 if (!follow)
                     return;
@@ -49,7 +54,12 @@ internal static class Streaming
             {
                 return;
             }
-            catch (RpcException e) when (follow && session.Agent.EverConnected && MayComeBack(e.StatusCode)) { }
+            catch (RpcException e)
+                when (follow && session.Agent.EverConnected && MayComeBack(e.StatusCode, doubts < DoubtsAllowed))
+            {
+                // While nobody answers, an agent is being restarted, and its next cut may look like an answer again.
+                doubts = IsDoubtful(e.StatusCode) ? doubts + 1 : 0;
+            }
 
             if (!lost)
                 session.Error.WriteLine("appliancectl: the agent went away; waiting for it, Ctrl-C to stop");
@@ -62,10 +72,13 @@ internal static class Streaming
 
     /// <summary>
     /// An agent that stops resets its streams, or closes the socket in the middle of one: runtimes call the first
-    /// "cancelled" and the second "unavailable", "internal" or "unknown". Anything else is the agent's answer.
+    /// "cancelled" and the second "unavailable", "internal" or "unknown". The last two are also what an agent answers
+    /// that fails each time, so they have the benefit of the doubt for a while only.
     /// </summary>
-    private static bool MayComeBack(StatusCode status) =>
-        status is StatusCode.Unavailable or StatusCode.Cancelled or StatusCode.Internal or StatusCode.Unknown;
+    private static bool MayComeBack(StatusCode status, bool inDoubt) =>
+        status is StatusCode.Unavailable or StatusCode.Cancelled || (inDoubt && IsDoubtful(status));
+
+    private static bool IsDoubtful(StatusCode status) => status is StatusCode.Internal or StatusCode.Unknown;
 
     /// <summary>A line is on the screen before the next is waited for, and a flood goes out in large writes.</summary>
     private static async IAsyncEnumerable<T> FlushedWhenIdle<T>(

@@ -91,7 +91,7 @@ public sealed class AnswersTests
 
         Assert.Equal(
             """
-            web is running: every container runs and is healthy (since 3 h ago)
+            web is running (since 3 h ago)
 
             Image      demo/web:1.2
             Replicas   2 of 2 ready
@@ -130,8 +130,8 @@ public sealed class AnswersTests
 
         Assert.Equal(
             """
-            db is backing off: shop-db-1 exited with 1 (since 70 min ago)
-            web is running: every container runs and is healthy (since 3 h ago)
+            db is backing off (since 70 min ago): shop-db-1 exited with 1
+            web is running (since 3 h ago)
 
             """,
             run.Stdout

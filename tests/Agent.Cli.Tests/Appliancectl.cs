@@ -38,6 +38,12 @@ internal sealed class Appliancectl : IAsyncDisposable
     public static Appliancectl StartPipeline(string socket, string arguments, string reader) =>
         new(Command("sh", ["-c", $"{Binary} {arguments} | {reader}"], ("APPLIANCE_SOCKET", socket)));
 
+    /// <summary>In a shell, with its output going into a pipe whose reader has ended; what is left is standard error.</summary>
+    public static Task<Outcome> RunWithoutReaderAsync(string arguments) =>
+        new Appliancectl(
+            Command("bash", ["-c", $"exec 3> >(:); wait $!; exec >&3; exec {Binary} {arguments}"], [])
+        ).EndAsync();
+
     /// <summary>With variables set, or unset where the value is null.</summary>
     public static Task<Outcome> RunWithAsync((string Name, string? Value)[] environment, params string[] arguments) =>
         new Appliancectl(Command(Binary, arguments, environment)).EndAsync();

@@ -62,9 +62,25 @@ public sealed class FailuresTests
         var run = await Appliancectl.RunAsync("/nonexistent/agent.sock", "services", "list");
 
         Assert.Equal((3, ""), (run.ExitCode, run.Stdout));
-        Assert.Contains("cannot be reached on /nonexistent/agent.sock", run.Stderr, StringComparison.Ordinal);
+        Assert.Contains(
+            "cannot be reached: there is no socket at /nonexistent/agent.sock",
+            run.Stderr,
+            StringComparison.Ordinal
+        );
         Assert.Contains("systemctl status appliance-agent", run.Stderr, StringComparison.Ordinal);
         Assert.Contains("--socket", run.Stderr, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("--help")]
+    [InlineData("status --help")]
+    [InlineData("--bogus 2>&1")]
+    [InlineData("bundle lint /nonexistent 2>&1")]
+    public async Task A_reader_who_has_left_is_nothing_to_complain_about(string arguments)
+    {
+        var run = await Appliancectl.RunWithoutReaderAsync(arguments);
+
+        Assert.Equal("", run.Stderr);
     }
 
     [Fact]

@@ -104,6 +104,41 @@ public sealed class LintTests : IDisposable
     }
 
     [Fact]
+    public async Task A_pipe_that_nobody_writes_to_is_not_waited_for()
+    {
+        var pipe = Path.Combine(folder.FullName, "pipe");
+        using (var made = System.Diagnostics.Process.Start("mkfifo", [pipe]))
+            await made.WaitForExitAsync(TestContext.Current.CancellationToken);
+        var file = Given("compose.yaml", "name: shop\nservices:\n  web:\n    image: demo/web:1\n    env_file: pipe\n");
+
+        var asFile = await Lint(pipe);
+        var asVariables = await Lint(file, "--env-file", pipe);
+        var inside = await Lint(file);
+
+        Assert.Equal((2, 2, 2), (asFile.ExitCode, asVariables.ExitCode, inside.ExitCode));
+        Assert.Contains($"{pipe} cannot be read: it is not a regular file", asFile.Stderr, StringComparison.Ordinal);
+        Assert.Contains(
+            $"{pipe} cannot be read: it is not a regular file",
+            asVariables.Stderr,
+            StringComparison.Ordinal
+        );
+        Assert.Contains(
+            ":5:15: error: services.web.env_file: \"pipe\" cannot be read",
+            inside.Stderr,
+            StringComparison.Ordinal
+        );
+    }
+
+    [Fact]
+    public async Task A_file_without_end_is_not_read_to_its_end()
+    {
+        var run = await Lint("/dev/zero");
+
+        Assert.Equal((2, ""), (run.ExitCode, run.Stdout));
+        Assert.Contains("the file has more than 1048576 bytes", run.Stderr, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task A_variable_without_a_value_is_usage()
     {
         var run = await Lint("compose.yaml", "--env", "NAME");

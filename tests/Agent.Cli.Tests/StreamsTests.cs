@@ -1,4 +1,5 @@
 using System.Globalization;
+using Grpc.Core;
 
 namespace Agent.Cli.Tests;
 
@@ -90,6 +91,20 @@ public sealed class StreamsTests
         var end = await follower.InterruptAsync();
         Assert.Equal("one\ntwo\nthree\nfour\nfive\nsix\nseven\neight\n", end.Stdout);
         Assert.Equal(0, end.ExitCode);
+    }
+
+    [Theory]
+    [InlineData(StatusCode.Internal)]
+    [InlineData(StatusCode.Unknown)]
+    public async Task An_agent_that_fails_each_time_is_not_asked_for_ever(StatusCode answer)
+    {
+        await using var agent = await FakeAgent.StartAsync();
+        agent.Failure = new(new(answer, "the reason"));
+
+        var run = await Appliancectl.RunAsync(agent.Socket, "events", "-f");
+
+        Assert.Equal(1, run.ExitCode);
+        Assert.Contains($"failed: the reason ({answer})", run.Stderr, StringComparison.Ordinal);
     }
 
     [Fact]

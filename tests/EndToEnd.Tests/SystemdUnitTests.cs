@@ -19,7 +19,7 @@ public sealed class SystemdUnitTests
         var judged = await AnalyzeAsync(
             "security",
             "--offline=true",
-            "--threshold=20",
+            "--threshold=23",
             Path.Combine(DevelopmentRun.Root, Unit)
         );
         Assert.True(judged.ExitCode == 0, judged.Output);

@@ -88,7 +88,7 @@ internal sealed class BundleLintCommand : RunnableCommand
     {
         try
         {
-            return await File.ReadAllBytesAsync(path, cancellationToken);
+            return await RegularFile.ReadAsync(path, ComposeLoader.MaxBytes, cancellationToken);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {

@@ -26,14 +26,18 @@ internal static class ServicesView
         table.WriteTo(screen);
     }
 
-    /// <summary>"web is backing off: it exited with 1 (12 s ago)".</summary>
+    /// <summary>"web is running (since 3 h ago)"; "db is backing off (since 12 s ago): it exited with 1".</summary>
     public static void WriteSentence(Screen screen, ServiceSummary service, DateTimeOffset now)
     {
         var (state, style) = StateOf(service.State);
-        var why = service.Explanation.Length > 0 ? $": {Text.OneLine(service.Explanation)}" : "";
+        // A service that does what it should needs no reason; the agent's would only say the time again.
+        var why =
+            service.State is ServiceState.Running || service.Explanation.Length == 0
+                ? ""
+                : $": {Text.OneLine(service.Explanation)}";
         var since = service.Since is null ? "" : $" (since {Ages.Ago(service.Since, now)})";
         screen.WriteLine(
-            $"{screen.Paint(Text.OneLine(service.Name), Style.Bold)} is {screen.Paint(state, style)}{why}{since}"
+            $"{screen.Paint(Text.OneLine(service.Name), Style.Bold)} is {screen.Paint(state, style)}{since}{why}"
         );
     }
 

@@ -3,6 +3,7 @@ using Appliance.Agent.Sources;
 using Appliance.Agent.Storage;
 using Appliance.Bundles.Compose;
 using Microsoft.Extensions.Options;
+using Microsoft.Win32.SafeHandles;
 
 namespace Appliance.Agent.Supervision;
 
@@ -54,25 +55,47 @@ internal sealed partial class MountedFiles(IOptions<StorageOptions> storage)
     {
         Directory.CreateDirectory(folder, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
         var temporary = path + ".part";
+        // One that was left behind may have an owner and a mode already with which even root, who is not granted
+        // CAP_DAC_OVERRIDE, cannot open it.
+        File.Delete(temporary);
         var options = new FileStreamOptions
         {
-            Mode = FileMode.Create,
+            Mode = FileMode.CreateNew,
             Access = FileAccess.Write,
             UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite,
         };
         using (var stream = new FileStream(temporary, options))
         {
             stream.Write(bytes);
+            var (owner, group) = ((uint)(mount.Uid ?? 0), (uint)(mount.Gid ?? 0));
+            if ((owner, group) != (0, 0) && ChangeOwner(stream.SafeFileHandle, owner, group) != 0)
+                throw LastError(temporary);
+            // After the owner, whose change would take set-id bits away.
+            File.SetUnixFileMode(stream.SafeFileHandle, (UnixFileMode)mount.Mode);
             stream.Flush(flushToDisk: true);
         }
 
-        if (Chown(temporary, (uint)(mount.Uid ?? 0), (uint)(mount.Gid ?? 0)) != 0)
-            throw new IOException($"{temporary}: {Marshal.GetLastPInvokeErrorMessage()}");
-        // After the owner, whose change would take set-id bits away.
-        File.SetUnixFileMode(temporary, (UnixFileMode)mount.Mode);
         File.Move(temporary, path, overwrite: true);
+        FlushFolder();
     }
 
-    [LibraryImport("libc", EntryPoint = "chown", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
-    private static partial int Chown(string path, uint owner, uint group);
+    /// <summary>Makes the new name durable; the runtime opens no directories.</summary>
+    private void FlushFolder()
+    {
+        using var handle = new SafeFileHandle(Open(folder, ReadOnlyDirectory), ownsHandle: true);
+        if (handle.IsInvalid)
+            throw LastError(folder);
+        RandomAccess.FlushToDisk(handle);
+    }
+
+    private static IOException LastError(string path) => new($"{path}: {Marshal.GetLastPInvokeErrorMessage()}");
+
+    // O_RDONLY | O_CLOEXEC, numbers of Linux.
+    private const int ReadOnlyDirectory = 0x80000;
+
+    [LibraryImport("libc", EntryPoint = "fchown", SetLastError = true)]
+    private static partial int ChangeOwner(SafeFileHandle file, uint owner, uint group);
+
+    [LibraryImport("libc", EntryPoint = "open", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    private static partial int Open(string path, int flags);
 }

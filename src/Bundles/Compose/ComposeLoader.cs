@@ -10,24 +10,30 @@ namespace Appliance.Bundles.Compose;
 /// </summary>
 public static class ComposeLoader
 {
+    /// <summary>What a Compose file or a file of variables may have; more is an error of the file.</summary>
+    public const int MaxBytes = SourceText.MaxBytes;
+
     private const string VariablesFile = ".env";
 
     /// <summary>Reads a file; its folder is where the files that it names are looked for.</summary>
     /// <exception cref="IOException">The file itself cannot be read.</exception>
-    /// <exception cref="UnauthorizedAccessException">The file itself may not be read.</exception>
     public static async Task<ComposeResult> LoadAsync(
         string path,
         ComposeOptions options,
         CancellationToken cancellationToken
     )
     {
-        var bytes = new byte[SourceText.MaxBytes + 1];
-        int length;
-        await using (var file = File.OpenRead(path))
-            length = await file.ReadAtLeastAsync(bytes, bytes.Length, throwOnEndOfStream: false, cancellationToken);
-
+        byte[] bytes;
+        try
+        {
+            bytes = await RegularFile.ReadAsync(path, MaxBytes, cancellationToken);
+        }
+        catch (IOException e)
+        {
+            throw new IOException($"{path} cannot be read: {e.Message}", e);
+        }
         var folder = Path.GetDirectoryName(Path.GetFullPath(path))!;
-        return Parse(bytes.AsSpan(0, length), Path.GetFileName(path), folder, options);
+        return Parse(bytes, Path.GetFileName(path), folder, options);
     }
 
     /// <summary>Reads the bytes of a Compose file. Whatever they are, the answer is a result and not an exception.</summary>

@@ -184,6 +184,29 @@ public sealed class BadServiceKeyTests
                 "5:15: error: services.web.sysctls.vm.swappiness: vm.swappiness is the host's"
             },
             { "shm_size: big", "5:15: error: services.web.shm_size: \"big\" is not a size" },
+            { "user: \"0:0:0\"", "5:11: error: services.web.user: \"0:0:0\" is not a user, or a user and a group" },
+            { "user: \"1000:\"", "5:11: error: services.web.user: \"1000:\" is not a user" },
+            { "user: \"4294967296\"", "5:11: error: services.web.user: \"4294967296\" is not a user" },
+            { "stop_signal: SIGTREM", "5:18: error: services.web.stop_signal: \"SIGTREM\" is not a signal" },
+            { "stop_signal: 0", "5:18: error: services.web.stop_signal: \"0\" is not a signal" },
+            { "stop_signal: 65", "5:18: error: services.web.stop_signal: \"65\" is not a signal" },
+            { "stop_signal: SIGRTMIN+16", "5:18: error: services.web.stop_signal: \"SIGRTMIN+16\" is not a signal" },
+            {
+                "labels: {appliance.project: x}",
+                "5:14: error: services.web.labels.appliance.project: labels that begin"
+            },
+            { "labels: [a=1, appliance.project=x]", "5:19: error: services.web.labels[1]: labels that begin" },
+            {
+                "deploy: {labels: {appliance.x: y}}",
+                "5:23: error: services.web.deploy.labels.appliance.x: labels that"
+            },
+            { "tmpfs: /proc", "5:12: error: services.web.tmpfs: nothing can be mounted on /proc" },
+            { "tmpfs: [\"/x/../dev:size=1m\"]", "5:13: error: services.web.tmpfs[0]: nothing can be mounted on /dev" },
+            { "volumes: [/srv/a:/sys/fs]", "5:15: error: services.web.volumes[0]: nothing can be mounted on /sys/fs" },
+            {
+                "volumes: [{type: tmpfs, target: /proc/self}]",
+                "5:15: error: services.web.volumes[0]: nothing can be mounted on /proc/self"
+            },
             { "stop_signal: term", "5:18: error: services.web.stop_signal: \"term\" is not a signal" },
             { "stop_grace_period: 5", "5:24: error: services.web.stop_grace_period: \"5\" is not a duration" },
             {

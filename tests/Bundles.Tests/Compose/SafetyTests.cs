@@ -114,6 +114,45 @@ public sealed class SafetyTests
             Assert.Single(Cases.Findings(Cases.Parse(Cases.Service(key))))
         );
 
+    [Theory]
+    [InlineData("secrets: [{source: f, target: ../../etc/x}]", "5:35", "\"../../etc/x\" must not contain \"..\"")]
+    [InlineData("secrets: [{source: f, target: /run/../etc/x}]", "5:35", "\"/run/../etc/x\" must not contain \"..\"")]
+    [InlineData("secrets: [{source: f, target: /proc/x}]", "5:35", "nothing can be mounted on /proc/x")]
+    [InlineData("configs: [{source: f, target: /etc/../x}]", "5:35", "\"/etc/../x\" must not contain \"..\"")]
+    [InlineData("configs: [{source: f, target: etc/x}]", "5:35", "\"etc/x\" is not an absolute path")]
+    [InlineData("configs: [{source: f, target: /sys/x}]", "5:35", "nothing can be mounted on /sys/x")]
+    public void A_file_is_mounted_where_it_says_and_not_on_what_the_runtime_owns(
+        string mount,
+        string place,
+        string message
+    )
+    {
+        var folder = Directory.CreateTempSubdirectory("safety-");
+        try
+        {
+            File.WriteAllText(Path.Combine(folder.FullName, "f"), "");
+            var yaml = Cases.Service(mount) + "secrets: {f: {file: f}}\nconfigs: {f: {content: x}}";
+            var finding = Assert.Single(
+                Cases.Findings(Cases.Parse(yaml, folder: folder.FullName)),
+                f => f.Contains(": error: ", StringComparison.Ordinal)
+            );
+            Assert.StartsWith($"{place}: error: services.web.{mount[..7]}[0].target: {message}", finding);
+        }
+        finally
+        {
+            folder.Delete(recursive: true);
+        }
+    }
+
+    [Fact]
+    public void What_is_allowed_of_the_host_may_keep_its_place() =>
+        Cases.Good(
+            Cases.Parse(
+                Cases.Service("volumes: [/sys:/sys:ro]\ntmpfs: [\"/dev/shm:size=64m\"]"),
+                new ComposeOptions { Allowances = Allow("bind: /sys") }
+            )
+        );
+
     private static Allowances Allow(string what) =>
         new(
             new Dictionary<string, IReadOnlySet<string>>

@@ -77,6 +77,17 @@ internal static class HostPaths
             : null;
     }
 
+    /// <summary>
+    /// What the runtime itself mounts in every container: whoever may mount over it decides what the runtime, which is
+    /// root, reads and writes there.
+    /// </summary>
+    /// <param name="path">A path inside a container, normalised.</param>
+    public static bool BelongsToRuntime(string path) =>
+        IsSameOrBelow(path, "/proc")
+        || IsSameOrBelow(path, "/sys")
+        // Shared memory is the container's own, and commonly given a size by a tmpfs.
+        || (IsSameOrBelow(path, "/dev") && !IsSameOrBelow(path, "/dev/shm"));
+
     private static bool IsSameOrBelow(string path, string parent) =>
         path == parent || path.StartsWith(parent + "/", StringComparison.Ordinal);
 }

@@ -69,7 +69,7 @@ internal static class DeployReader
             Reservations(resources?["reservations"]?.Map(s_reservationKeys), service),
             Policy(map?["update_config"], s_updateActions),
             Policy(map?["rollback_config"], s_rollbackActions),
-            EnvironmentReader.Mapping(map?["labels"])
+            EnvironmentReader.Labels(map?["labels"])
         );
     }
 

@@ -5,6 +5,8 @@ namespace Appliance.Bundles.Compose.Reading;
 /// <summary><c>environment</c> and <c>env_file</c>, and the other mappings that may be written as lists of <c>k=v</c>.</summary>
 internal static class EnvironmentReader
 {
+    private const string AgentsLabels = "appliance.";
+
     private static readonly KeySet s_fileKeys = new(
         "env_file entry",
         ["path", "required"],
@@ -39,7 +41,20 @@ internal static class EnvironmentReader
         return result;
     }
 
-    /// <summary>Labels, sysctls and the like: a mapping, or a list of <c>key=value</c>.</summary>
+    /// <summary>Labels, without those by which the agent knows what is its own.</summary>
+    public static IReadOnlyDictionary<string, string> Labels(Field? field) =>
+        Mapping(
+            field,
+            (name, at) =>
+            {
+                if (name.StartsWith(AgentsLabels, StringComparison.Ordinal))
+                    at.ErrorAtKey(
+                        $"labels that begin with \"{AgentsLabels}\" are the agent's own; choose another name"
+                    );
+            }
+        );
+
+    /// <summary>Sysctls, labels and the like: a mapping, or a list of <c>key=value</c>.</summary>
     /// <param name="check">Is shown each name and where it stands.</param>
     public static IReadOnlyDictionary<string, string> Mapping(Field? field, Action<string, Field>? check = null)
     {

@@ -50,7 +50,7 @@ internal static class FileReader
             : null;
 
         // A missing source has been reported: then there will be no model, only further diagnostics.
-        return new(name, source!, EnvironmentReader.Mapping(map["labels"]));
+        return new(name, source!, EnvironmentReader.Labels(map["labels"]));
     }
 
     public static ComposeFile Secret(string name, Field field, ReadContext context)
@@ -62,7 +62,7 @@ internal static class FileReader
             : map["file"];
 
         // As above.
-        return new(name, (file is null ? null : FromFile(file, context))!, EnvironmentReader.Mapping(map["labels"]));
+        return new(name, (file is null ? null : FromFile(file, context))!, EnvironmentReader.Labels(map["labels"]));
     }
 
     /// <param name="kind">"secret" or "config", for messages.</param>
@@ -84,9 +84,11 @@ internal static class FileReader
                 continue;
 
             var targetField = map["target"];
-            var target = targetField?.Name() is { } text ? Target(targetField, text, folder) : folder + source;
+            var target = targetField?.Name() is { } text ? Target(targetField, text, kind, folder) : folder + source;
             var (uid, gid) = (map["uid"]?.Int(0, int.MaxValue), map["gid"]?.Int(0, int.MaxValue));
             var mode = map["mode"]?.Mode() ?? DefaultMode;
+            if (target is not null)
+                MountReader.CheckRuntime(targetField ?? item, target);
             if (target is not null)
                 mounts.Add(new(new(source, target, uid, gid, mode), item));
         }
@@ -97,8 +99,20 @@ internal static class FileReader
     // Octal 0444.
     private const int DefaultMode = (4 << 6) | (4 << 3) | 4;
 
-    private static string? Target(Field field, string text, string folder) =>
-        MountReader.Target(field, text.StartsWith('/') ? text : folder + text);
+    private static string? Target(Field field, string text, string kind, string folder)
+    {
+        if (text.Split('/').Contains(".."))
+            field.Error($"\"{Field.Shorten(text)}\" must not contain \"..\"");
+        else if (text.StartsWith('/'))
+            return MountReader.Target(field, text);
+        else if (folder == "/")
+            field.Error(
+                $"\"{Field.Shorten(text)}\" is not an absolute path inside the container, which a {kind} needs"
+            );
+        else
+            return MountReader.Target(field, folder + text);
+        return null;
+    }
 
     private static FileFromRelease? FromFile(Field field, ReadContext context) =>
         field.Name() is { } name && context.Folder.Read(field, name) is { } file

@@ -52,8 +52,12 @@ internal sealed class MountReader(string service, ReadContext context)
 
         void Add(Field item, Mount? mount)
         {
-            if (mount is not null)
-                mounts.Add(new(mount, item));
+            if (mount is null)
+                return;
+            // What is bound to where it is on the host was judged there already, or allowed.
+            if (mount is not BindMount { Source: var source } || source != mount.Target)
+                CheckRuntime(item, mount.Target);
+            mounts.Add(new(mount, item));
         }
     }
 
@@ -67,6 +71,13 @@ internal sealed class MountReader(string service, ReadContext context)
         else
             return path;
         return null;
+    }
+
+    /// <summary>Reports a place, normalised, that a container needs as the runtime made it.</summary>
+    public static void CheckRuntime(Field field, string target)
+    {
+        if (HostPaths.BelongsToRuntime(target))
+            field.Error($"nothing can be mounted on {target}: /proc, /sys and /dev are the container runtime's");
     }
 
     private Mount? Short(Field item)

@@ -65,7 +65,7 @@ internal static class NetworkReader
             EnableIpv6 = map["enable_ipv6"]?.Bool() ?? false,
             Pools = map["ipam"] is { } ipam ? Pools(ipam.Map(s_ipamKeys)) : [],
             DriverOptions = EnvironmentReader.Options(map["driver_opts"]),
-            Labels = EnvironmentReader.Mapping(map["labels"]),
+            Labels = EnvironmentReader.Labels(map["labels"]),
         };
     }
 

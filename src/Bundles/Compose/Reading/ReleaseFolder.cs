@@ -40,7 +40,7 @@ internal sealed class ReleaseFolder(string root)
                 return null;
             }
 
-            using var file = File.OpenRead(full);
+            using var file = RegularFile.Open(full);
             if (file.Length > MaxFile)
             {
                 field.Error($"\"{relative}\" has {file.Length} bytes; at most {MaxFile} are allowed");

@@ -40,7 +40,7 @@ internal static partial class ServiceReader
             Command = Words(map.Nullable("command")),
             Entrypoint = Words(map.Nullable("entrypoint")),
             Environment = EnvironmentReader.Read(map, context),
-            User = map["user"]?.Name(),
+            User = User(map["user"]),
             WorkingDirectory =
                 map["working_dir"] is { } dir && dir.Name() is { } text ? WorkingDirectory(dir, text) : null,
             Hostname = HostName(map["hostname"]),
@@ -60,7 +60,7 @@ internal static partial class ServiceReader
             Probes = HealthReader.Probes(map["x-appliance"]?.Map(s_applianceKeys)["probes"]),
             Restart = Restart(map["restart"]),
             Deploy = DeployReader.Read(deploy, map),
-            Labels = EnvironmentReader.Mapping(map["labels"]),
+            Labels = EnvironmentReader.Labels(map["labels"]),
             CapAdd = security.CapAdd(map["cap_add"]),
             CapDrop = SecurityReader.CapDrop(map["cap_drop"]),
             SecurityOptions = security.Options(map["security_opt"]),
@@ -218,11 +218,29 @@ internal static partial class ServiceReader
         return limits;
     }
 
+    private static string? User(Field? field)
+    {
+        if (field?.Name() is not { } text)
+            return null;
+        if (text.Split(':') is { Length: <= 2 } parts && parts.All(IsUserOrGroup))
+            return text;
+        field.Error(
+            $"\"{Field.Shorten(text)}\" is not a user, or a user and a group: names or numbers, like \"1000:1000\""
+        );
+        return null;
+    }
+
+    // Numbers as the engine bounds them.
+    private static bool IsUserOrGroup(string text) =>
+        text.All(char.IsAsciiDigit)
+            ? int.TryParse(text, System.Globalization.NumberStyles.None, null, out _)
+            : UserNames().IsMatch(text);
+
     private static string? StopSignal(Field? field)
     {
         if (field?.TextOrNumber() is not { } text)
             return null;
-        if (Signals().IsMatch(text))
+        if (Signals.IsSignal(text))
             return text;
         field.Error($"\"{Field.Shorten(text)}\" is not a signal, like SIGTERM or 15");
         return null;
@@ -315,6 +333,6 @@ internal static partial class ServiceReader
     )]
     private static partial Regex HostNames();
 
-    [GeneratedRegex(@"^(SIG)?[A-Z][A-Z0-9]{1,9}([+-][0-9]{1,2})?\z|^[1-9][0-9]?\z", RegexOptions.ExplicitCapture, 1000)]
-    private static partial Regex Signals();
+    [GeneratedRegex(@"^[A-Za-z_][A-Za-z0-9_.-]{0,31}\$?\z", RegexOptions.None, 1000)]
+    private static partial Regex UserNames();
 }

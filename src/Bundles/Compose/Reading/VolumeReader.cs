@@ -36,7 +36,7 @@ internal static class VolumeReader
         map["driver"]?.OneOf(s_drivers);
         if (map["driver_opts"] is { } options)
             CheckOptions(options.Map(s_optionKeys), allowances);
-        return new(name, EnvironmentReader.Options(map["driver_opts"]), EnvironmentReader.Mapping(map["labels"]));
+        return new(name, EnvironmentReader.Options(map["driver_opts"]), EnvironmentReader.Labels(map["labels"]));
     }
 
     private static void CheckOptions(MapReader options, Allowances allowances)

@@ -40,7 +40,7 @@ internal sealed class SourceText
     {
         if (bytes.Length > MaxBytes)
         {
-            log.Error(new(1, 1), "", $"the file has {bytes.Length} bytes; at most {MaxBytes} are read");
+            log.Error(new(1, 1), "", $"the file has more than {MaxBytes} bytes");
             return null;
         }
 
