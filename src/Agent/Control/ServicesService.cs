@@ -31,10 +31,7 @@ internal sealed class ServicesService(
     public override Task<V1.ServiceDetail> GetService(V1.GetServiceRequest request, ServerCallContext context) =>
         Task.FromResult(Detail(request.Name));
 
-    public override async Task<V1.ServiceDetail> StartService(
-        V1.StartServiceRequest request,
-        ServerCallContext context
-    )
+    public override async Task<V1.ServiceDetail> StartService(V1.StartServiceRequest request, ServerCallContext context)
     {
         var found = supervisor.Start(request.Name, context.GetCaller().Actor);
         if (found)
