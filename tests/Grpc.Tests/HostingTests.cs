@@ -134,6 +134,53 @@ public sealed class HostingTests
     }
 
     [Fact]
+    public async Task Health_clients_cannot_make_the_server_keep_what_they_like()
+    {
+        await using var server = await EchoServer.StartAsync();
+        var client = new Health.V1.Health.HealthClient(server.ChannelOverSocket());
+        var request = new Health.V1.HealthCheckRequest { Service = new string('x', 257) };
+        using var check = client.CheckAsync(request, cancellationToken: EchoServer.Cancel);
+        var refused = await Assert.ThrowsAsync<RpcException>(async () => await check);
+        Assert.Equal(StatusCode.InvalidArgument, refused.StatusCode);
+        Assert.DoesNotContain("xx", refused.Status.Detail, StringComparison.Ordinal);
+        using var watch = client.Watch(request, cancellationToken: EchoServer.Cancel);
+        refused = await Assert.ThrowsAsync<RpcException>(() => watch.ResponseStream.MoveNext(EchoServer.Cancel));
+        Assert.Equal(StatusCode.InvalidArgument, refused.StatusCode);
+
+        // A connection has room for 100 of them.
+        request.Service = new string('x', 256);
+        var watchers = new List<AsyncServerStreamingCall<Health.V1.HealthCheckResponse>>();
+        for (var i = 0; i < 1024; i++)
+        {
+            if (i % 64 == 0)
+                client = new Health.V1.Health.HealthClient(server.ChannelOverSocket());
+            watchers.Add(client.Watch(request, cancellationToken: EchoServer.Cancel));
+            Assert.True(await watchers[i].ResponseStream.MoveNext(EchoServer.Cancel));
+        }
+        client = new Health.V1.Health.HealthClient(server.ChannelOverSocket());
+        using var tooMany = client.Watch(new(), cancellationToken: EchoServer.Cancel);
+        refused = await Assert.ThrowsAsync<RpcException>(() => tooMany.ResponseStream.MoveNext(EchoServer.Cancel));
+        Assert.Equal(StatusCode.ResourceExhausted, refused.StatusCode);
+
+        // Who leaves makes room, if not before the server noticed.
+        watchers.ForEach(w => w.Dispose());
+        while (!await IsServedAsync()) { }
+
+        async Task<bool> IsServedAsync()
+        {
+            using var next = client.Watch(new(), cancellationToken: EchoServer.Cancel);
+            try
+            {
+                return await next.ResponseStream.MoveNext(EchoServer.Cancel);
+            }
+            catch (RpcException e) when (e.StatusCode == StatusCode.ResourceExhausted)
+            {
+                return false;
+            }
+        }
+    }
+
+    [Fact]
     public async Task Health_is_checked_and_watched_and_watching_ends_with_the_server()
     {
         await using var server = await EchoServer.StartAsync();

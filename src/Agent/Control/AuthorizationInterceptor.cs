@@ -19,6 +19,7 @@ internal sealed class AuthorizationInterceptor(
 ) : Interceptor
 {
     private const int MaxRequestText = 4096;
+    private const int MaxDetail = 1024;
 
     public override Task<TResponse> UnaryServerHandler<TRequest, TResponse>(
         TRequest request,
@@ -73,7 +74,7 @@ internal sealed class AuthorizationInterceptor(
         }
         catch (RpcException e)
         {
-            Finish(entry with { Outcome = "failed", Detail = $"{e.StatusCode}: {e.Status.Detail}" });
+            Finish(entry with { Outcome = "failed", Detail = Cut($"{e.StatusCode}: {e.Status.Detail}", MaxDetail) });
             throw;
         }
     }
@@ -126,8 +127,10 @@ internal sealed class AuthorizationInterceptor(
         {
             throw Rpc.Error(StatusCode.Unavailable, "the agent is stopping");
         }
-        catch (OperationCanceledException) when (context.CancellationToken.IsCancellationRequested)
+        catch (Exception e)
+            when (e is OperationCanceledException or IOException && context.CancellationToken.IsCancellationRequested)
         {
+            // A write to a client that is gone fails in either way.
             throw Rpc.Error(StatusCode.Cancelled, "the caller went away");
         }
         catch (Exception e) when (e is not RpcException)
@@ -166,11 +169,13 @@ internal sealed class AuthorizationInterceptor(
             caller.Actor,
             caller.Role.InWords(),
             context.Method,
-            text.Length > MaxRequestText ? text[..MaxRequestText] : text,
+            Cut(text, MaxRequestText),
             Outcome: "",
             Detail: ""
         );
     }
+
+    private static string Cut(string text, int atMost) => text.Length > atMost ? text[..atMost] : text;
 }
 
 internal static class CallerOfCall

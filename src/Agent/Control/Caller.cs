@@ -34,8 +34,10 @@ internal sealed class Callers(RoleGroups groups, TimeProvider clock)
         return new(peer.Uid, actor, role, why);
     }
 
-    private Role RoleOf(Peer peer)
+    public Role RoleOf(Peer peer)
     {
+        if (peer.IsForeign)
+            return Role.None;
         if (peer.Uid == 0)
             return Role.Admin;
         var (viewer, @operator, admin) = Ids();

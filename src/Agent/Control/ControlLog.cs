@@ -28,8 +28,8 @@ internal static partial class ControlLog
     )]
     public static partial void PeerUnknown(this ILogger log, string reason);
 
-    [LoggerMessage(13004, LogLevel.Warning, "A connection of uid {Uid} was closed: it has {Limit} already")]
-    public static partial void TooManyConnections(this ILogger log, uint uid, int limit);
+    [LoggerMessage(13004, LogLevel.Warning, "A connection of uid {Uid} was closed: there are too many of its kind")]
+    public static partial void TooManyConnections(this ILogger log, uint uid);
 
     [LoggerMessage(13005, LogLevel.Information, "Listening on {Socket}")]
     public static partial void Listening(this ILogger log, string socket);

@@ -7,8 +7,14 @@ namespace Appliance.Agent.Control;
 
 internal static class ControlServices
 {
-    /// <summary>No request of today's calls comes near; long uploads are streams of messages.</summary>
-    private const int MaxMessage = 1024 * 1024;
+    /// <summary>
+    /// No request comes near: names, numbers and a reason. Anyone may send one, so it bounds what anyone can make the
+    /// agent hold.
+    /// </summary>
+    private const int MaxMessage = 64 * 1024;
+
+    /// <summary>Calls at a time on one connection.</summary>
+    private const int MaxCalls = 32;
 
     public static IServiceCollection AddControl(this IServiceCollection services)
     {
@@ -54,7 +60,8 @@ internal static class ControlServices
         var socket = services.GetRequiredService<IOptions<ControlOptions>>().Value.Socket;
         var peers = services.GetRequiredService<PeerConnections>();
         kestrel.AddServerHeader = false;
-        kestrel.Limits.MaxConcurrentConnections = 1024;
+        kestrel.Limits.MaxConcurrentConnections = PeerConnections.Server;
+        kestrel.Limits.Http2.MaxStreamsPerConnection = MaxCalls;
         // A follower that reads slowly, or not at all for a while, is no attack: it holds back only itself.
         kestrel.Limits.MinRequestBodyDataRate = null;
         kestrel.Limits.MinResponseDataRate = null;

@@ -20,6 +20,8 @@ internal sealed class EventsService(EventLog events, IHostApplicationLifetime li
             context.CancellationToken,
             lifetime.ApplicationStopping
         );
+        // A follower learns at once that it is heard, not only with the first event.
+        await context.WriteResponseHeadersAsync([]);
         var service = request.Service.Length == 0 ? null : request.Service;
         // What is past is settled before anything is read, so that a busy log still has an end.
         var last = events.LastId;

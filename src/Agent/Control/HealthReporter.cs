@@ -15,23 +15,32 @@ internal sealed class HealthReporter(
     ISupervisor supervisor,
     Database database,
     HealthServiceImpl health,
-    SystemdNotifier systemd
+    SystemdNotifier systemd,
+    TimeProvider clock
 ) : BackgroundService
 {
+    /// <summary>How soon it is seen that the state is no longer durable, when nothing else changes.</summary>
+    private static readonly TimeSpan Recheck = TimeSpan.FromSeconds(10);
+
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
+        var told = "";
         while (!stoppingToken.IsCancellationRequested)
         {
             var view = supervisor.View;
             var overall = OverallStatus.Of(view, database.NotDurableBecause);
-            var application = view.Engine.Reachable && overall.Health != Overall.Failed;
+            var serves = overall.Health != Overall.Failed;
             Report("agent", serving: true);
             Report("engine", view.Engine.Reachable);
-            Report("application", overall.Health != Overall.Failed);
-            Report("", application);
-            systemd.Status(Sentence(view, overall));
+            Report("application", serves);
+            Report("", view.Engine.Reachable && serves);
+            var sentence = Sentence(view, overall);
+            if (sentence != told)
+                systemd.Status(told = sentence);
+            using var recheck = new CancellationTokenSource(Recheck, clock);
+            using var ending = CancellationTokenSource.CreateLinkedTokenSource(stoppingToken, recheck.Token);
             await supervisor
-                .WaitForChangeAsync(view, stoppingToken)
+                .WaitForChangeAsync(view, ending.Token)
                 .ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
         foreach (var name in (ReadOnlySpan<string>)["", "application", "engine", "agent"])

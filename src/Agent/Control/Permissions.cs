@@ -27,8 +27,6 @@ internal static class Permissions
         // It says no more than whether the appliance serves, to load balancers and monitors that have no role.
         ["/grpc.health.v1.Health/Check"] = Anyone,
         ["/grpc.health.v1.Health/Watch"] = Anyone,
-        ["/grpc.reflection.v1.ServerReflection/ServerReflectionInfo"] = View,
-        ["/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo"] = View,
     };
 
     /// <param name="method">Full name, <c>/package.Service/Method</c>.</param>

@@ -10,11 +10,15 @@ internal sealed class ServicesService(
     IProbeBook probes,
     EventLog events,
     ContainerLogs logs,
-    IHostApplicationLifetime lifetime
+    IHostApplicationLifetime lifetime,
+    TimeProvider clock
 ) : V1.ServicesService.ServicesServiceBase
 {
     private const int RecentEvents = 10;
     private const int MaxReason = 1000;
+
+    /// <summary>For supervision to take up a wish; what it then takes to fulfil it is not waited for.</summary>
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(2);
 
     public override Task<V1.ListServicesResponse> ListServices(
         V1.ListServicesRequest request,
@@ -27,13 +31,21 @@ internal sealed class ServicesService(
     public override Task<V1.ServiceDetail> GetService(V1.GetServiceRequest request, ServerCallContext context) =>
         Task.FromResult(Detail(request.Name));
 
-    public override Task<V1.ServiceDetail> StartService(V1.StartServiceRequest request, ServerCallContext context) =>
-        Task.FromResult(Changed(request.Name, supervisor.Start(request.Name, context.GetCaller().Actor)));
+    public override async Task<V1.ServiceDetail> StartService(V1.StartServiceRequest request, ServerCallContext context)
+    {
+        var found = supervisor.Start(request.Name, context.GetCaller().Actor);
+        if (found)
+            await WaitUntilAsync(request.Name, state => !IsHeldBack(state), context.CancellationToken);
+        return Changed(request.Name, found);
+    }
 
-    public override Task<V1.ServiceDetail> StopService(V1.StopServiceRequest request, ServerCallContext context) =>
-        Task.FromResult(
-            Changed(request.Name, supervisor.Stop(request.Name, context.GetCaller().Actor, Checked(request.Reason)))
-        );
+    public override async Task<V1.ServiceDetail> StopService(V1.StopServiceRequest request, ServerCallContext context)
+    {
+        var found = supervisor.Stop(request.Name, context.GetCaller().Actor, Checked(request.Reason));
+        if (found)
+            await WaitUntilAsync(request.Name, IsHeldBack, context.CancellationToken);
+        return Changed(request.Name, found);
+    }
 
     public override async Task<V1.ServiceDetail> RestartService(
         V1.RestartServiceRequest request,
@@ -69,6 +81,8 @@ internal sealed class ServicesService(
             context.CancellationToken,
             lifetime.ApplicationStopping
         );
+        // A follower learns at once that it is heard, not only with the first line.
+        await context.WriteResponseHeadersAsync([]);
         var asked = new LogRequest(
             request.Services.ToHashSet(),
             request.Follow,
@@ -78,6 +92,28 @@ internal sealed class ServicesService(
         // A client that does not read stops this loop, and with it the reading from the engine.
         await foreach (var line in logs.ReadAsync(asked, ending.Token))
             await responseStream.WriteAsync(line, ending.Token);
+    }
+
+    private static bool IsHeldBack(ServiceState state) => state is ServiceState.Stopped or ServiceState.Stopping;
+
+    // The wish is durable and holds by now: this is only for an answer that no longer shows the state before it, and
+    // nothing that ends the wait early makes the call fail.
+    private async Task WaitUntilAsync(string service, Func<ServiceState, bool> shown, CancellationToken ct)
+    {
+        using var patience = new CancellationTokenSource(Patience, clock);
+        using var ending = CancellationTokenSource.CreateLinkedTokenSource(
+            patience.Token,
+            lifetime.ApplicationStopping,
+            ct
+        );
+        var view = supervisor.View;
+        while (view.Service(service) is { } seen && !shown(seen.State) && !ending.IsCancellationRequested)
+        {
+            await supervisor
+                .WaitForChangeAsync(view, ending.Token)
+                .ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            view = supervisor.View;
+        }
     }
 
     private V1.ServiceDetail Changed(string name, bool found) => found ? Detail(name) : throw NoSuch(name);

@@ -2,7 +2,9 @@ using System.Runtime.InteropServices;
 
 namespace Appliance.Agent.Host;
 
-/// <summary>The agent as a <c>Type=notify-reload</c> service: ready, reloads on SIGHUP, watchdog, stopping.</summary>
+/// <summary>
+/// The agent as a <c>Type=notify</c> service whose <c>ExecReload=</c> sends SIGHUP: ready, reloads, watchdog, stopping.
+/// </summary>
 internal sealed class SystemdService(
     SystemdEnvironment environment,
     SystemdNotifier systemd,

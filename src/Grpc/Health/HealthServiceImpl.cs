@@ -12,11 +12,19 @@ namespace Grpc.HealthCheck;
 /// The standard health service (grpc.health.v1): the application sets states, clients check or watch them. Safe for
 /// concurrent use; register it as a singleton.
 /// </summary>
+/// <remarks>
+/// Clients name what they like, and watch as long as they like: names of more than 256 characters are refused with
+/// INVALID_ARGUMENT, watchers beyond 1024 at a time with RESOURCE_EXHAUSTED.
+/// </remarks>
 public class HealthServiceImpl : Health.V1.Health.HealthBase
 {
+    private const int MaxName = 256;
+    private const int MaxWatchers = 1024;
+
     private readonly Lock gate = new();
     private readonly Dictionary<string, ServingStatus> states = [];
     private readonly Dictionary<string, List<Channel<ServingStatus>>> watchers = [];
+    private int watching;
 
     /// <summary>Sets the state of a service; the empty name is the server as a whole.</summary>
     public void SetStatus(string service, ServingStatus status)
@@ -57,6 +65,7 @@ public class HealthServiceImpl : Health.V1.Health.HealthBase
     public override Task<HealthCheckResponse> Check(HealthCheckRequest request, ServerCallContext context)
     {
         ArgumentNullException.ThrowIfNull(request);
+        CheckName(request.Service);
         lock (gate)
         {
             return states.TryGetValue(request.Service, out var status)
@@ -75,6 +84,7 @@ public class HealthServiceImpl : Health.V1.Health.HealthBase
         ArgumentNullException.ThrowIfNull(request);
         ArgumentNullException.ThrowIfNull(responseStream);
         ArgumentNullException.ThrowIfNull(context);
+        CheckName(request.Service);
 
         // A watcher that lags needs only the latest state.
         var changes = Channel.CreateBounded<ServingStatus>(
@@ -82,6 +92,9 @@ public class HealthServiceImpl : Health.V1.Health.HealthBase
         );
         lock (gate)
         {
+            if (watching == MaxWatchers)
+                throw new RpcException(new Status(StatusCode.ResourceExhausted, "There are too many watchers."));
+            watching++;
             if (!watchers.TryGetValue(request.Service, out var others))
                 watchers[request.Service] = others = [];
             others.Add(changes);
@@ -100,11 +113,20 @@ public class HealthServiceImpl : Health.V1.Health.HealthBase
         {
             lock (gate)
             {
+                watching--;
                 watchers[request.Service].Remove(changes);
                 if (watchers[request.Service].Count == 0)
                     watchers.Remove(request.Service);
             }
         }
+    }
+
+    private static void CheckName(string service)
+    {
+        if (service.Length > MaxName)
+            throw new RpcException(
+                new Status(StatusCode.InvalidArgument, $"A service's name has at most {MaxName} characters.")
+            );
     }
 
     private static CancellationToken Stopping(ServerCallContext context) =>

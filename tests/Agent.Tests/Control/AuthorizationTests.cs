@@ -1,3 +1,6 @@
+using System.Diagnostics;
+using System.Globalization;
+using System.Net.Sockets;
 using Appliance.Agent.Control;
 using Appliance.Testing;
 using Grpc.Core;
@@ -109,20 +112,88 @@ public sealed class AuthorizationTests
     }
 
     [Fact]
-    public async Task A_user_without_a_role_cannot_keep_root_out()
+    public async Task Users_without_a_role_have_few_connections_each_and_together()
     {
         await using var host = await ControlHost.StartAsync();
-        var held = new List<System.Net.Sockets.Socket>();
-        for (var i = 0; i < 2 * PeerConnections.PerUser; i++)
-            held.Add(await Nobody.ConnectAsync(host.Socket));
-        // Those above the limit are closed.
-        var closed = await held[^1].ReceiveAsync(new byte[1], Ct);
-        Assert.Equal(0, closed);
-        var status = new V1.StatusService.StatusServiceClient(host.Channel(Identity.Root));
-        Assert.Equal(
-            "web",
-            (await status.GetStatusAsync(new V1.GetStatusRequest(), cancellationToken: Ct)).Services[0].Name
-        );
+        var held = new List<Socket>();
+        var ends = new List<Task<int>>();
+        await HoldAsync(Nobody, PeerConnections.PerStranger + 1);
+        await OneIsClosedAsync();
+        for (var uid = 60_000u; ends.Count < PeerConnections.AllStrangers; uid++)
+            await HoldAsync(new Identity(uid, uid), 1);
+        await HoldAsync(new Identity(50_000, 50_000), 1);
+        await OneIsClosedAsync();
+
+        // They are in nobody's way.
+        await AskAsync(host, new Identity(65534, Accounts.GroupId(ControlHost.Groups.Viewer)!.Value));
+        await AskAsync(host, Identity.Root);
         held.ForEach(s => s.Dispose());
+
+        async Task HoldAsync(Identity identity, int connections)
+        {
+            for (var i = 0; i < connections; i++)
+            {
+                held.Add(await identity.ConnectAsync(host.Socket));
+                ends.Add(held[^1].ReceiveAsync(new byte[1], Ct).AsTask());
+            }
+        }
+
+        // Which one is not for the client to know: the server takes them up in any order.
+        async Task OneIsClosedAsync()
+        {
+            var first = await Task.WhenAny(ends).WaitAsync(TimeSpan.FromSeconds(10), Ct);
+            Assert.Equal(0, await first);
+            ends.Remove(first);
+        }
+    }
+
+    [Fact]
+    public async Task Connections_that_end_make_room_for_others()
+    {
+        await using var host = await ControlHost.StartAsync();
+        for (var i = 0; i < 3 * PeerConnections.PerStranger; i++)
+        {
+            using var socket = await Nobody.ConnectAsync(host.Socket);
+            await socket.SendAsync("no HTTP/2, so that the server ends the connection\r\n\r\n"u8.ToArray(), Ct);
+            var first = await socket.ReceiveAsync(new byte[64], Ct);
+            Assert.True(first > 0, $"connection {i} was not served");
+            while (await socket.ReceiveAsync(new byte[64], Ct) > 0) { }
+        }
+    }
+
+    [Fact]
+    public async Task Root_of_a_container_cannot_keep_the_hosts_root_out()
+    {
+        const string connect = """
+            use Socket; $| = 1; my @held;
+            for (1..$ARGV[1]) {
+                socket(my $s, PF_UNIX, SOCK_STREAM, 0) or die "$!"; connect($s, pack_sockaddr_un($ARGV[0])) or die "$!";
+                push @held, $s;
+            }
+            print "connected\n"; <STDIN>;
+            """;
+        await using var host = await ControlHost.StartAsync();
+        var attempts = (PeerConnections.Server + 6).ToString(CultureInfo.InvariantCulture);
+        string[] arguments = ["--nofile=4096", "unshare", "--pid", "--fork", "perl", "-e", connect];
+        using var container = Process.Start(
+            new ProcessStartInfo("prlimit", [.. arguments, host.Socket, attempts])
+            {
+                RedirectStandardInput = true,
+                RedirectStandardOutput = true,
+            }
+        )!;
+        using var deadline = CancellationTokenSource.CreateLinkedTokenSource(Ct);
+        deadline.CancelAfter(TimeSpan.FromSeconds(60));
+        Assert.Equal("connected", await container.StandardOutput.ReadLineAsync(deadline.Token));
+        await AskAsync(host, Identity.Root);
+        container.StandardInput.Close();
+        await container.WaitForExitAsync(deadline.Token);
+    }
+
+    private static async Task AskAsync(ControlHost host, Identity identity)
+    {
+        var client = new V1.StatusService.StatusServiceClient(host.Channel(identity));
+        var status = await client.GetStatusAsync(new V1.GetStatusRequest(), cancellationToken: Ct);
+        Assert.Equal("web", status.Services[0].Name);
     }
 }

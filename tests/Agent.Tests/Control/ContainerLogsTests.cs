@@ -49,6 +49,12 @@ public sealed class ContainerLogsTests : IAsyncLifetime
         );
         Assert.Equal(["b2"], await PastAsync(new LogRequest(new HashSet<string> { "b" }, false, 1, null)));
         Assert.Empty(await PastAsync(new LogRequest(new HashSet<string>(), false, 0, null)));
+
+        // A time asked for is part of the answer.
+        var last = await Logs.ReadAsync(new LogRequest(new HashSet<string> { "b" }, false, 1, null), Ct)
+            .SingleAsync(Ct);
+        var since = last.Time.ToDateTimeOffset();
+        Assert.Equal(["b2", "a2"], await PastAsync(new LogRequest(new HashSet<string>(), false, null, since)));
     }
 
     [Fact]

@@ -126,9 +126,11 @@ internal sealed class FixedSupervisor : ISupervisor
             return ReferenceEquals(seen, view) ? changed.Task.WaitAsync(ct) : Task.CompletedTask;
     }
 
-    public bool Stop(string service, string by, string reason) => Ask(service, $"stop {service} by {by}: {reason}");
+    public bool Stop(string service, string by, string reason) =>
+        Ask(service, $"stop {service} by {by}: {reason}") && Pass(service, ServiceState.Stopping);
 
-    public bool Start(string service, string by) => Ask(service, $"start {service} by {by}");
+    public bool Start(string service, string by) =>
+        Ask(service, $"start {service} by {by}") && Pass(service, ServiceState.Starting);
 
     public Task<RestartOutcome> RestartAsync(string service, string by, string reason, CancellationToken ct) =>
         Task.FromResult<RestartOutcome>(
@@ -136,6 +138,20 @@ internal sealed class FixedSupervisor : ISupervisor
                 ? new RestartOutcome.Restarted()
                 : new RestartOutcome.NoSuchService()
         );
+
+    // As a real one: the wish holds when the call returns, the view shows it some passes later.
+    private bool Pass(string service, ServiceState state)
+    {
+        _ = Task.Run(() =>
+        {
+            View = View with { };
+            View = View with
+            {
+                Services = [.. View.Services.Select(s => s.Name == service ? s with { State = state } : s)],
+            };
+        });
+        return true;
+    }
 
     private bool Ask(string service, string what)
     {

@@ -116,6 +116,64 @@ public sealed class ControlServicesTests
     }
 
     [Fact]
+    public async Task A_start_or_stop_is_answered_with_the_state_after_it()
+    {
+        await using var host = await ControlHost.StartAsync();
+        var services = new V1.ServicesService.ServicesServiceClient(host.Channel(Identity.Root));
+        var stopped = await services.StopServiceAsync(
+            new V1.StopServiceRequest { Name = "web" },
+            cancellationToken: Ct
+        );
+        Assert.Equal(Appliance.V1.ServiceState.Stopping, stopped.Summary.State);
+        var started = await services.StartServiceAsync(
+            new V1.StartServiceRequest { Name = "web" },
+            cancellationToken: Ct
+        );
+        Assert.Equal(Appliance.V1.ServiceState.Starting, started.Summary.State);
+    }
+
+    [Fact]
+    public async Task A_follower_knows_that_it_is_heard_before_there_is_anything_to_read()
+    {
+        await using var host = await ControlHost.StartAsync();
+        var channel = host.Channel(Identity.Root);
+        using var events = new V1.EventsService.EventsServiceClient(channel).StreamEvents(
+            new V1.StreamEventsRequest { Follow = true },
+            cancellationToken: Ct
+        );
+        await events.ResponseHeadersAsync.WaitAsync(TimeSpan.FromSeconds(10), Ct);
+        using var logs = new V1.ServicesService.ServicesServiceClient(channel).StreamLogs(
+            new V1.StreamLogsRequest { Follow = true },
+            cancellationToken: Ct
+        );
+        await logs.ResponseHeadersAsync.WaitAsync(TimeSpan.FromSeconds(10), Ct);
+    }
+
+    [Fact]
+    public async Task A_name_that_does_not_exist_is_not_repeated_at_any_length()
+    {
+        await using var host = await ControlHost.StartAsync();
+        var services = new V1.ServicesService.ServicesServiceClient(host.Channel(Identity.Root));
+        var refused = await Assert.ThrowsAsync<RpcException>(async () =>
+            await services.StopServiceAsync(
+                new V1.StopServiceRequest { Name = new string('x', 10_000) },
+                cancellationToken: Ct
+            )
+        );
+        Assert.Equal(StatusCode.NotFound, refused.StatusCode);
+        Assert.InRange(refused.Status.Detail.Length, 256, 400);
+        Assert.All(host.Audit.List(null), e => Assert.InRange(e.Detail.Length, 0, 1024));
+        await RefusedAsync(
+            StatusCode.ResourceExhausted,
+            async () =>
+                await services.GetServiceAsync(
+                    new V1.GetServiceRequest { Name = new string('x', 70_000) },
+                    cancellationToken: Ct
+                )
+        );
+    }
+
+    [Fact]
     public async Task Followers_end_at_once_when_the_agent_stops()
     {
         var host = await ControlHost.StartAsync();

@@ -86,6 +86,15 @@ public sealed class PeerTests : IDisposable
     }
 
     [Fact]
+    public async Task A_process_that_has_ended_is_foreign_whoever_has_its_number_now()
+    {
+        using var process = Process.Start("perl", ["-e", Connect.Replace("sysread", "0 and sysread"), path]);
+        await process.WaitForExitAsync(TestContext.Current.CancellationToken);
+        using var socket = await listener.AcceptAsync(TestContext.Current.CancellationToken);
+        Assert.True(Peer.Of(socket).IsForeign);
+    }
+
+    [Fact]
     public void A_process_that_cannot_be_seen_is_foreign()
     {
         Assert.True(PidNamespace.IsForeign(0));
