@@ -44,6 +44,7 @@ internal static class Recovery
         CancellationToken ct
     )
     {
+        await bed.CreateNetworkAsync(ct);
         string[] names = [.. Enumerable.Range(1, count).Select(i => $"sleeper-{i}")];
         foreach (var name in names)
             await bed.RunSleeperAsync(name, restartPolicy, ct);

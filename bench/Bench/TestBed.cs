@@ -28,6 +28,8 @@ internal sealed class TestBed(string programs, string floors, string engine, str
             quick
         );
 
+    private const string NetworkName = "bench_floor";
+
     public string Program(string name) => Path.Combine(programs, name);
 
     public string Floor(string name) => Path.Combine(floors, name);
@@ -53,8 +55,19 @@ internal sealed class TestBed(string programs, string floors, string engine, str
         return folder;
     }
 
-    /// <summary>A service that does nothing, on no network: what is left to measure is the supervision.</summary>
-    public static string Sleeper => $"{{image: '{Image}', command: [sleep, infinity], init: true, network_mode: none}}";
+    /// <summary>A service that does nothing: what is left to measure is the supervision.</summary>
+    public static string Sleeper => $"{{image: '{Image}', command: [sleep, infinity], init: true}}";
+
+    /// <summary>The network of containers outside of the agent's care: a bridge, like the one that a release gets.</summary>
+    public Task CreateNetworkAsync(CancellationToken ct) =>
+        Engine.Networks.CreateAsync(
+            new NetworkSpec
+            {
+                Name = NetworkName,
+                Labels = new Dictionary<string, string> { ["appliance.project"] = "bench" },
+            },
+            ct
+        );
 
     /// <summary>A container outside of the agent's care that is like <see cref="Sleeper"/>, started.</summary>
     public async Task<string> RunSleeperAsync(string name, string restartPolicy, CancellationToken ct)
@@ -67,7 +80,7 @@ internal sealed class TestBed(string programs, string floors, string engine, str
             HostConfig = new HostConfig
             {
                 Init = true,
-                NetworkMode = "none",
+                NetworkMode = NetworkName,
                 RestartPolicy = new RestartPolicy { Name = restartPolicy },
             },
         };
