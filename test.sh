@@ -68,13 +68,18 @@ step() {
 
 attribute() { sed -n "s/.*<assembly [^>]* $2=\"\([0-9]*\)\".*/\1/p" "$1"; }
 
+# run_tests NAME: its output to stderr, its result to a file.
 run_tests() {
-    local name=$1 result=$results/$1.xml status=0
+    local name=$1 status=0
     say "Running $name"
-    env "$mark" "artifacts/build/bin/$name/debug/$name" -noLogo -noColor -xml "$result" "${which[@]}" </dev/null >&2 ||
+    env "$mark" "artifacts/build/bin/$name/debug/$name" -noLogo -noColor -xml "$results/$name.xml" "${which[@]}" </dev/null >&2 ||
         status=$?
+    [[ -s $results/$name.xml ]] || say "$name ended with $status, and without a result"
+}
+
+count_tests() {
+    local result=$results/$1.xml
     if [[ ! -s $result ]]; then
-        say "$name ended with $status, and without a result"
         failed=$((failed + 1))
         return
     fi
@@ -88,8 +93,15 @@ step "Checking the format (dotnet csharpier format . mends it)" dotnet csharpier
 if step "Building" dotnet build Agent.sln --verbosity quiet -nologo -consoleLoggerParameters:NoSummary &&
     step "Publishing" ./build.sh; then
     dotnet build-server shutdown --vbcscompiler >/dev/null 2>&1 || true
+    # The end-to-end tests mostly wait, for engines and applications to come up: they do so beside the others.
+    run_tests EndToEnd.Tests 2>"$results/end-to-end.log" &
     for project in tests/*.Tests; do
-        run_tests "$(basename "$project")"
+        [[ $project == */EndToEnd.Tests ]] || run_tests "$(basename "$project")"
+    done
+    wait
+    cat "$results/end-to-end.log" >&2
+    for project in tests/*.Tests; do
+        count_tests "$(basename "$project")"
     done
     ((passed + failed)) || say "No test ran."
 fi

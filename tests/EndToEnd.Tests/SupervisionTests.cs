@@ -53,17 +53,16 @@ public sealed class SupervisionTests
         using var agent = run.StartAgent();
         try
         {
-            var web = await Eventually.GetAsync(
-                "the agent answers",
+            await Eventually.GetAsync(
+                "the agent knows that web is stopped",
                 async cancelled =>
                 {
                     var shown = await run.ControlAsync(["services", "show", "web", "-o", "json"], cancelled);
-                    return shown.ExitCode == 0 ? shown.Output : null;
+                    return shown.Output.Contains("SERVICE_STATE_STOPPED", StringComparison.Ordinal) ? "stopped" : null;
                 },
                 Cancelled,
                 Patience
             );
-            Assert.Contains("SERVICE_STATE_STOPPED", web, StringComparison.Ordinal);
             Assert.Null(await run.VisitAsync(url, Cancelled));
             Assert.Equal(counter, await StartOfAsync(run, "demo-counter-1"));
 
