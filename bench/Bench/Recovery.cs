@@ -29,7 +29,9 @@ internal static class Recovery
         var containers = await bed.ContainersAsync(ct);
         var ours = await MedianAsync(bed, containers.Select(c => c.Name), ct);
 
-        var aim = new Aim(120, TimesFloor: false);
+        // On the host's network, where such a loop took 93 ms, the aim is 120 ms; a release's containers are on a bridge,
+        // whose set-up takes the engine several times that, so the aim is the same share of the loop.
+        var aim = new Aim(1.3, TimesFloor: true);
         return
         [
             new("recovery after kill -9", ours, "ms", policy, "the engine's own --restart=always", aim),
