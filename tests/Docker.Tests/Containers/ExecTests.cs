@@ -1,3 +1,5 @@
+using Appliance.Testing;
+
 namespace Appliance.Docker.Tests.Containers;
 
 public sealed class ExecTests(SharedEngine shared) : EngineTest(shared)
@@ -60,9 +62,13 @@ public sealed class ExecTests(SharedEngine shared) : EngineTest(shared)
             Assert.Equal("on\n"u8, frame.Data.Span);
             break;
         }
-        var seen = await Client.Containers.InspectExecAsync(exec, Ct);
-        Assert.True(seen.Running);
-        Assert.True(seen.Pid > 0);
+        // The engine records that it runs beside handing out its output, not before.
+        var seen = await Eventually.GetAsync(
+            "the engine says that it runs",
+            async ct =>
+                await Client.Containers.InspectExecAsync(exec, ct) is { Running: true, Pid: > 0 } found ? found : null,
+            Ct
+        );
         Assert.Equal(id, seen.ContainerId);
     }
 }
