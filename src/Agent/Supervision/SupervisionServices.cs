@@ -14,6 +14,9 @@ internal static class SupervisionServices
         return services
             .AddSingleton<EngineObserver>()
             .AddSingleton<MountedFiles>()
+            .AddSingleton<Wakeups>()
+            .AddSingleton<AskedRestarts>()
+            .AddSingleton<Lanes>()
             .AddSingleton(s => new EngineWatch(
                 s.GetRequiredService<DockerEngine>(),
                 s.GetRequiredService<IOptions<EngineOptions>>().Value.Endpoint,

@@ -13,9 +13,6 @@ namespace Appliance.Agent.Supervision;
 /// </summary>
 internal sealed class Supervisor : BackgroundService, ISupervisor
 {
-    // How long steps under way may take to end when the agent is told to stop.
-    private static readonly TimeSpan StepsMayEnd = TimeSpan.FromSeconds(8);
-
     // An idle loop is heard of well within what the watchdog allows; such a pass asks the engine nothing.
     private static readonly TimeSpan SignOfLife = Liveness.Usual / 2;
 
@@ -26,7 +23,7 @@ internal sealed class Supervisor : BackgroundService, ISupervisor
 
     private readonly EngineObserver observer;
     private readonly EngineWatch watch;
-    private readonly StepRunner runner;
+    private readonly Lanes lanes;
     private readonly MountedFiles files;
     private readonly SourcesOptions sources;
     private readonly IOptionsMonitor<SupervisionOptions> options;
@@ -37,18 +34,12 @@ internal sealed class Supervisor : BackgroundService, ISupervisor
     private readonly Wakeups wakeups;
 
     private readonly Lock gate = new();
-    private readonly Dictionary<string, Step> inFlight = [];
-    private readonly HashSet<Task> running = [];
-    private readonly Dictionary<string, StepFailure> failures = [];
     private readonly Dictionary<string, HealthVerdict> verdicts = [];
-    private readonly AskedRestarts asked = new();
+    private readonly AskedRestarts asked;
     private readonly HashSet<string> seen = [];
 
     // What was known of the services when the engine last answered: an outage is no news about them.
     private readonly Dictionary<string, ServiceView> known = [];
-    private readonly CancellationTokenSource steps = new();
-    private readonly TaskCompletionSource fault = new(TaskCreationOptions.RunContinuationsAsynchronously);
-    private Release? release;
     private DesiredState? desired;
     private bool adopted;
     private long lastResync;
@@ -56,9 +47,11 @@ internal sealed class Supervisor : BackgroundService, ISupervisor
     private TaskCompletionSource changed = NewSignal();
 
     public Supervisor(
-        DockerEngine engine,
         EngineObserver observer,
         EngineWatch watch,
+        Lanes lanes,
+        AskedRestarts asked,
+        Wakeups wakeups,
         MountedFiles files,
         IOptions<SourcesOptions> sources,
         IOptionsMonitor<SupervisionOptions> options,
@@ -71,12 +64,10 @@ internal sealed class Supervisor : BackgroundService, ISupervisor
         ILogger<Supervisor> log
     )
     {
-        (this.observer, this.watch, this.files, this.options) = (observer, watch, files, options);
-        (this.liveness, this.clock, this.log) = (liveness, clock, log);
+        (this.observer, this.watch, this.lanes, this.files, this.options) = (observer, watch, lanes, files, options);
+        (this.asked, this.wakeups, this.liveness, this.clock, this.log) = (asked, wakeups, liveness, clock, log);
         this.sources = sources.Value;
         storage = (events, wishes, restarts, completions);
-        runner = new StepRunner(engine);
-        wakeups = new Wakeups(clock);
         view = new SupervisionView(watch.View, null, []);
         watch.Changed = OnEngineChanged;
         watch.Happened = e =>
@@ -148,12 +139,6 @@ internal sealed class Supervisor : BackgroundService, ISupervisor
         wakeups.Wake();
     }
 
-    public override void Dispose()
-    {
-        steps.Dispose();
-        base.Dispose();
-    }
-
     /// <summary>Who asks the agent anything finds the release's services known.</summary>
     public override async Task StartAsync(CancellationToken cancellationToken)
     {
@@ -168,11 +153,11 @@ internal sealed class Supervisor : BackgroundService, ISupervisor
         try
         {
             // The watch ends only with the agent, and a step faults only for a bug: either must end the agent.
-            await await Task.WhenAny(LoopAsync(stoppingToken), watching, fault.Task);
+            await await Task.WhenAny(LoopAsync(stoppingToken), watching, lanes.Fault);
         }
         finally
         {
-            await LetStepsEndAsync();
+            await lanes.EndAsync();
         }
     }
 
@@ -205,9 +190,7 @@ internal sealed class Supervisor : BackgroundService, ISupervisor
         }
 
         // Before the look: a step that ends while we look is still taken as under way, and wakes us again.
-        Dictionary<string, Step> underWay;
-        lock (gate)
-            underWay = new(inFlight);
+        var underWay = lanes.UnderWay;
 
         ObservedState observed;
         try
@@ -232,7 +215,7 @@ internal sealed class Supervisor : BackgroundService, ISupervisor
         Adopt(plan);
         asked.AnswerHeldUp(plan, underWay);
         foreach (var step in plan.Steps.DistinctBy(s => s.Lane))
-            Launch(step);
+            lanes.Launch(step);
         Publish(plan, now);
         // After the news of them is told, so that it is told once.
         foreach (var completion in plan.Completed.Where(c => storage.Completions.Of(c.Slot) != c))
@@ -244,7 +227,7 @@ internal sealed class Supervisor : BackgroundService, ISupervisor
     private PlanningInputs InputsOf(
         DesiredState wanted,
         ObservedState observed,
-        Dictionary<string, Step> underWay,
+        IReadOnlyDictionary<string, Step> underWay,
         DateTimeOffset now
     )
     {
@@ -263,121 +246,12 @@ internal sealed class Supervisor : BackgroundService, ISupervisor
                 new Dictionary<string, HealthVerdict>(verdicts),
                 asked.Pending,
                 underWay,
-                new Dictionary<string, StepFailure>(failures),
+                lanes.Failures,
                 seen,
                 options.CurrentValue.Backoff,
                 now
             );
         }
-    }
-
-    private void Launch(Step step)
-    {
-        lock (gate)
-        {
-            if (!inFlight.TryAdd(step.Lane, step))
-                return;
-            var task = Task.Run(() => TakeAsync(step, steps.Token));
-            running.Add(task);
-            _ = task.ContinueWith(
-                t =>
-                {
-                    lock (gate)
-                        running.Remove(t);
-                    if (t.Exception is { } e)
-                        fault.TrySetException(e.InnerExceptions);
-                },
-                TaskScheduler.Default
-            );
-        }
-    }
-
-    private async Task TakeAsync(Step step, CancellationToken ct)
-    {
-        string? madeId = null;
-        try
-        {
-            if (step is Step.Create or Step.Start or Step.Switch && release is { } from)
-                files.PutInPlace(from);
-            CountAgainst(step);
-            madeId = await runner.RunAsync(step, ct);
-            lock (gate)
-                failures.Remove(step.Lane);
-            storage.Events.Append(StepEvents.Done(step));
-            Answer(step, null);
-        }
-        catch (EngineUnavailableException e)
-        {
-            log.StepInterrupted(step.Subject, e.Message);
-            watch.Doubt(e.Message);
-        }
-        catch (Exception e) when (e is DockerEngineException or IOException or UnauthorizedAccessException)
-        {
-            Fail(step, e.Message);
-            Answer(step, e.Message);
-        }
-        catch (OperationCanceledException) when (ct.IsCancellationRequested) { }
-        finally
-        {
-            // A step changes what it names, and events of it may still be on their way.
-            observer.Invalidate(step, madeId);
-            lock (gate)
-                inFlight.Remove(step.Lane);
-            wakeups.Wake();
-        }
-    }
-
-    /// <summary>A promise before the effect: a container that takes the agent down with it still backs off.</summary>
-    private void CountAgainst(Step step)
-    {
-        if (step.Streak is not { } streak || step.Slot is not { } slot)
-            return;
-        var record = options.CurrentValue.Backoff.Next(
-            storage.Restarts.Of(slot.ToString()),
-            slot.ToString(),
-            streak,
-            clock.GetUtcNow(),
-            step.Found
-        );
-        storage.Restarts.Put(record);
-        if (record.Streak == Backoff.AlarmAt)
-            storage.Events.Append(
-                new(
-                    EventSeverity.Error,
-                    "service.failing",
-                    slot.Service,
-                    step.Subject,
-                    $"{step.Found}, {record.Streak} times in a row",
-                    "keeps trying at a growing pace; a person should look at its log"
-                )
-            );
-    }
-
-    private void Fail(Step step, string error)
-    {
-        var now = clock.GetUtcNow();
-        StepFailure failure;
-        lock (gate)
-        {
-            var backoff = options.CurrentValue.Backoff;
-            var count = (failures.GetValueOrDefault(step.Lane)?.Count ?? 0) + 1;
-            // Each try of a switch stops what serves: it is made rarely from the first failure on.
-            var wait = step is Step.Switch ? backoff.Ceiling : backoff.DelayAfter(count, step.Lane);
-            failure = new StepFailure(error.TrimEnd('.', '\n', ' '), count, now + wait);
-            failures[step.Lane] = failure;
-        }
-
-        // The first time and each doubling: a failure that lasts a night must not fill the history.
-        if (System.Numerics.BitOperations.IsPow2(failure.Count))
-            storage.Events.Append(StepEvents.Failed(step, failure));
-    }
-
-    private void Answer(Step step, string? problem)
-    {
-        // Made is not yet started: only a failure answers then.
-        var answers = step is Step.Start or Step.Restart or Step.Switch || (step is Step.Create && problem is not null);
-        if (answers && step.Slot is { } slot)
-            asked.Answer(slot, problem);
     }
 
     private async Task ReadReleaseAsync(CancellationToken ct)
@@ -401,7 +275,7 @@ internal sealed class Supervisor : BackgroundService, ISupervisor
                     return;
                 }
 
-                release = ready.Release;
+                lanes.Release = ready.Release;
                 desired = DesiredStateBuilder.Build(ready.Release, files.PathOf);
                 Show(View with { Release = new ReleaseView(desired.Project, ready.Release.Version, folder) });
                 log.ReleaseRead(desired.Project, ready.Release.Version, desired.Services.Count);
@@ -529,8 +403,7 @@ internal sealed class Supervisor : BackgroundService, ISupervisor
         foreach (var slot in SlotsOf(service))
         {
             storage.Restarts.Forget(slot.ToString());
-            lock (gate)
-                failures.Remove(slot.ToString());
+            lanes.Forgive(slot.ToString());
             if (!which(slot))
                 continue;
             storage.Completions.Forget(slot.ToString());
@@ -550,22 +423,12 @@ internal sealed class Supervisor : BackgroundService, ISupervisor
     private void ForgiveLatest()
     {
         var now = clock.GetUtcNow();
-        lock (gate)
-            failures.Clear();
+        lanes.ForgiveAll();
         foreach (var slot in desired?.Services.SelectMany(SlotsOf) ?? [])
         {
             if (storage.Restarts.Of(slot.ToString()) is { } record && now - record.LastAt < EngineGoing)
                 storage.Restarts.Put(record with { Streak = 0 });
         }
-    }
-
-    private async Task LetStepsEndAsync()
-    {
-        Task[] left;
-        lock (gate)
-            left = [.. running];
-        steps.CancelAfter(StepsMayEnd);
-        await Task.WhenAll(left).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
     }
 
     private static IEnumerable<Slot> SlotsOf(DesiredService service) =>

@@ -1,0 +1,196 @@
+using System.Numerics;
+using Appliance.Agent.Sources;
+using Appliance.Agent.Storage;
+using Appliance.Docker;
+using Microsoft.Extensions.Options;
+
+namespace Appliance.Agent.Supervision;
+
+/// <summary>
+/// Takes steps: one at a time in a lane, lanes side by side. Tells each as an event, remembers what failed and when it
+/// may be tried again, and wakes the reconciler when a lane is free.
+/// </summary>
+internal sealed class Lanes(
+    DockerEngine engine,
+    EngineObserver observer,
+    EngineWatch watch,
+    AskedRestarts asked,
+    Wakeups wakeups,
+    MountedFiles files,
+    EventLog events,
+    RestartLedger restarts,
+    IOptionsMonitor<SupervisionOptions> options,
+    TimeProvider clock,
+    ILogger<Lanes> log
+) : IDisposable
+{
+    // How long steps under way may take to end when the agent is told to stop.
+    private static readonly TimeSpan MayEnd = TimeSpan.FromSeconds(8);
+
+    private readonly StepRunner runner = new(engine);
+    private readonly Lock gate = new();
+    private readonly Dictionary<string, Step> inFlight = [];
+    private readonly Dictionary<string, StepFailure> failures = [];
+    private readonly HashSet<Task> running = [];
+    private readonly CancellationTokenSource ending = new();
+    private readonly TaskCompletionSource fault = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+    /// <summary>The release whose secrets and configs must be in place before a container starts.</summary>
+    public Release? Release { get; set; }
+
+    /// <summary>Steps being taken now, by lane.</summary>
+    public IReadOnlyDictionary<string, Step> UnderWay
+    {
+        get
+        {
+            lock (gate)
+                return new Dictionary<string, Step>(inFlight);
+        }
+    }
+
+    /// <summary>What did not work last time, by lane.</summary>
+    public IReadOnlyDictionary<string, StepFailure> Failures
+    {
+        get
+        {
+            lock (gate)
+                return new Dictionary<string, StepFailure>(failures);
+        }
+    }
+
+    /// <summary>Faults when a step ended in a way that nobody foresaw; that must end the agent.</summary>
+    public Task Fault => fault.Task;
+
+    /// <summary>Starts a step, unless its lane is busy.</summary>
+    public void Launch(Step step)
+    {
+        lock (gate)
+        {
+            if (!inFlight.TryAdd(step.Lane, step))
+                return;
+            var task = Task.Run(() => TakeAsync(step, ending.Token));
+            running.Add(task);
+            _ = task.ContinueWith(
+                t =>
+                {
+                    lock (gate)
+                        running.Remove(t);
+                    if (t.Exception is { } e)
+                        fault.TrySetException(e.InnerExceptions);
+                },
+                TaskScheduler.Default
+            );
+        }
+    }
+
+    public void Forgive(string lane)
+    {
+        lock (gate)
+            failures.Remove(lane);
+    }
+
+    public void ForgiveAll()
+    {
+        lock (gate)
+            failures.Clear();
+    }
+
+    /// <summary>Lets steps under way end, for a few seconds: a stop that is half done leaves a service down.</summary>
+    public async Task EndAsync()
+    {
+        Task[] left;
+        lock (gate)
+            left = [.. running];
+        ending.CancelAfter(MayEnd);
+        await Task.WhenAll(left).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+    }
+
+    public void Dispose() => ending.Dispose();
+
+    private async Task TakeAsync(Step step, CancellationToken ct)
+    {
+        string? madeId = null;
+        try
+        {
+            if (step is Step.Create or Step.Start or Step.Switch && Release is { } release)
+                files.PutInPlace(release);
+            CountAgainst(step);
+            madeId = await runner.RunAsync(step, ct);
+            Forgive(step.Lane);
+            events.Append(StepEvents.Done(step));
+            Answer(step, null);
+        }
+        catch (EngineUnavailableException e)
+        {
+            log.StepInterrupted(step.Subject, e.Message);
+            watch.Doubt(e.Message);
+        }
+        catch (Exception e) when (e is DockerEngineException or IOException or UnauthorizedAccessException)
+        {
+            Fail(step, e.Message);
+            Answer(step, e.Message);
+        }
+        catch (OperationCanceledException) when (ct.IsCancellationRequested) { }
+        finally
+        {
+            // A step changes what it names, and events of it may still be on their way.
+            observer.Invalidate(step, madeId);
+            lock (gate)
+                inFlight.Remove(step.Lane);
+            wakeups.Wake();
+        }
+    }
+
+    /// <summary>A promise before the effect: a container that takes the agent down with it still backs off.</summary>
+    private void CountAgainst(Step step)
+    {
+        if (step.Streak is not { } streak || step.Slot is not { } slot)
+            return;
+        var record = options.CurrentValue.Backoff.Next(
+            restarts.Of(slot.ToString()),
+            slot.ToString(),
+            streak,
+            clock.GetUtcNow(),
+            step.Found
+        );
+        restarts.Put(record);
+        if (record.Streak == Backoff.AlarmAt)
+            events.Append(
+                new(
+                    EventSeverity.Error,
+                    "service.failing",
+                    slot.Service,
+                    step.Subject,
+                    $"{step.Found}, {record.Streak} times in a row",
+                    "keeps trying at a growing pace; a person should look at its log"
+                )
+            );
+    }
+
+    private void Fail(Step step, string error)
+    {
+        var now = clock.GetUtcNow();
+        StepFailure failure;
+        lock (gate)
+        {
+            var backoff = options.CurrentValue.Backoff;
+            var count = (failures.GetValueOrDefault(step.Lane)?.Count ?? 0) + 1;
+            // Each try of a switch stops what serves: it is made rarely from the first failure on.
+            var wait = step is Step.Switch ? backoff.Ceiling : backoff.DelayAfter(count, step.Lane);
+            failure = new StepFailure(error.TrimEnd('.', '\n', ' '), count, now + wait);
+            failures[step.Lane] = failure;
+        }
+
+        // The first time and each doubling: a failure that lasts a night must not fill the history.
+        if (BitOperations.IsPow2(failure.Count))
+            events.Append(StepEvents.Failed(step, failure));
+    }
+
+    private void Answer(Step step, string? problem)
+    {
+        // Made is not yet started: only a failure answers then.
+        var answers = step is Step.Start or Step.Restart or Step.Switch || (step is Step.Create && problem is not null);
+        if (answers && step.Slot is { } slot)
+            asked.Answer(slot, problem);
+    }
+}
