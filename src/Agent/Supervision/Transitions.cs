@@ -12,7 +12,7 @@ internal static class Transitions
             return null;
         return after.State switch
         {
-            ServiceState.Unhealthy => Tell(EventSeverity.Warning, "service.unhealthy", "watches it"),
+            ServiceState.Unhealthy => Tell(EventSeverity.Warning, "service.unhealthy", "restarts it as its pace and what it needs allow"),
             ServiceState.Failed => Tell(EventSeverity.Error, "service.failed", "leaves it; a person has to decide"),
             ServiceState.Completed when newlyCompleted => Tell(
                 EventSeverity.Info,
