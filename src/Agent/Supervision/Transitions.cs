@@ -12,7 +12,11 @@ internal static class Transitions
             return null;
         return after.State switch
         {
-            ServiceState.Unhealthy => Tell(EventSeverity.Warning, "service.unhealthy", "restarts it as its pace and what it needs allow"),
+            ServiceState.Unhealthy => Tell(
+                EventSeverity.Warning,
+                "service.unhealthy",
+                "restarts it as its pace and what it needs allow"
+            ),
             ServiceState.Failed => Tell(EventSeverity.Error, "service.failed", "leaves it; a person has to decide"),
             ServiceState.Completed when newlyCompleted => Tell(
                 EventSeverity.Info,
