@@ -103,13 +103,14 @@ internal sealed class EngineObserver(DockerEngine engine, ILogger<EngineObserver
                 await LookAtImagesAsync(ct);
             if (all)
             {
-                containers.Clear();
                 stale =
                 [
                     .. (await engine.Containers.ListAsync(new ContainerQuery { All = true }, ct))
                         .Where(c => IsOurConcern(desired, c.Labels, c.Names))
                         .Select(c => c.Id),
                 ];
+                foreach (var gone in containers.Keys.Except(stale).ToList())
+                    containers.Remove(gone);
             }
 
             await LookAtContainersAsync(desired, stale, ct);
@@ -156,6 +157,8 @@ internal sealed class EngineObserver(DockerEngine engine, ILogger<EngineObserver
         {
             // One container that the engine cannot describe must not hide all others: it stays as last seen.
             log.ContainerUnreadable(id, e.Message);
+            lock (gate)
+                staleContainers.Add(id);
             return containers.GetValueOrDefault(id);
         }
     }

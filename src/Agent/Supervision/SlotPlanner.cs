@@ -61,7 +61,9 @@ internal sealed class SlotPlanner(DesiredService service, Slot slot, string? obs
 
     private SlotPlan Absent()
     {
-        if (inputs.CompletionOf(slot.ToString()) is { } done && done.ConfigHash == service.ConfigHash)
+        // Who asks for a run gets one: a pass under way may have recorded the completion again after it was forgotten.
+        var completed = inputs.AskedRestarts.ContainsKey(slot) ? null : inputs.CompletionOf(slot.ToString());
+        if (completed is { } done && done.ConfigHash == service.ConfigHash)
             return State(ServiceState.Completed, $"Completed at {Words.At(done.At)} with exit code {done.ExitCode}.");
         if (obstacle is not null)
             return State(ServiceState.Waiting, $"Waiting for {obstacle}.");

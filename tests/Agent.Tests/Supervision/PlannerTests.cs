@@ -95,6 +95,16 @@ public sealed class PlannerTests
     }
 
     [Fact]
+    public void A_completed_one_shot_runs_again_when_a_person_asks_for_it()
+    {
+        var scenario = new Scenario().Service("migrate", RestartRule.OnFailure);
+        scenario.Completions["migrate/1"] = new Completion("migrate/1", "hash", Now, 0);
+        scenario.Asked[new Slot("migrate", 1)] = "root asked for a restart";
+
+        Assert.IsType<Step.Create>(Assert.Single(scenario.Plan().Steps));
+    }
+
+    [Fact]
     public void A_completed_one_shot_of_another_release_runs_again()
     {
         var scenario = new Scenario().Service("migrate", RestartRule.OnFailure, hash: "new");
