@@ -1,9 +1,12 @@
+using Appliance.Agent.Content;
 using Appliance.Agent.Control;
 using Appliance.Agent.Health;
 using Appliance.Agent.Host;
 using Appliance.Agent.Sources;
 using Appliance.Agent.Storage;
 using Appliance.Agent.Supervision;
+using Appliance.Agent.Trust;
+using Appliance.Agent.Updates;
 
 if (!CommandLine.TryParse(args, out var commandLine, out var ending))
     return ending.Say();
@@ -20,7 +23,9 @@ try
             SettingsSection.Of<EngineOptions>(EngineOptions.Section, countsAtStart: true),
             SettingsSection.Of<LoggingOptions>(LoggingOptions.Section),
             SettingsSection.Of<SourcesOptions>(SourcesOptions.Section, countsAtStart: true),
+            SettingsSection.Of<TrustOptions>(TrustOptions.Section, countsAtStart: true),
             SettingsSection.Of<SupervisionOptions>(SupervisionOptions.Section),
+            SettingsSection.Of<UpdatesOptions>(UpdatesOptions.Section),
             SettingsSection.Of<ControlOptions>(ControlOptions.Section, countsAtStart: true),
         ]
     );
@@ -36,8 +41,11 @@ builder
     .AddHost()
     .AddDockerEngine()
     .AddSources()
+    .AddTrust()
+    .AddContent()
     .AddSupervision()
     .AddHealth()
+    .AddUpdates()
     .AddControl();
 
 var app = builder.Build();

@@ -1,4 +1,8 @@
+using Appliance.Agent.Content;
+using Appliance.Agent.Sources;
 using Appliance.Agent.Storage;
+using Appliance.Agent.Updates;
+using Appliance.Bundles.Releases;
 using Appliance.Docker;
 using Google.Protobuf;
 using Grpc.Core;
@@ -114,6 +118,18 @@ internal sealed class AuthorizationInterceptor(
         catch (StorageException e)
         {
             throw Rpc.Error(StatusCode.Unavailable, e.Message);
+        }
+        catch (Exception e) when (e is RefusedException or UpdatesBusyException)
+        {
+            throw Rpc.Error(StatusCode.FailedPrecondition, e.Message);
+        }
+        catch (ContentFullException e)
+        {
+            throw Rpc.Error(StatusCode.ResourceExhausted, e.Message);
+        }
+        catch (UploadException e)
+        {
+            throw Rpc.Error(StatusCode.DataLoss, e.Message);
         }
         catch (EngineUnavailableException e)
         {

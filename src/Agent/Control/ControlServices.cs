@@ -8,7 +8,7 @@ namespace Appliance.Agent.Control;
 internal static class ControlServices
 {
     /// <summary>
-    /// No request comes near: names, numbers and a reason. Anyone may send one, so it bounds what anyone can make the
+    /// No request is larger: names, numbers, a reason, or a piece of a bundle. Anyone may send one, so it bounds what anyone can make the
     /// agent hold.
     /// </summary>
     private const int MaxMessage = 64 * 1024;
@@ -42,6 +42,8 @@ internal static class ControlServices
             .AddSingleton<ServicesService>()
             .AddSingleton<EventsService>()
             .AddSingleton<AuditService>()
+            .AddSingleton<UpdatesService>()
+            .AddSingleton<OperationsService>()
             .AddSingleton<HealthServiceImpl>()
             .AddHostedService<HealthReporter>();
     }
@@ -52,6 +54,8 @@ internal static class ControlServices
         endpoints.MapGrpcService<ServicesService>();
         endpoints.MapGrpcService<EventsService>();
         endpoints.MapGrpcService<AuditService>();
+        endpoints.MapGrpcService<UpdatesService>();
+        endpoints.MapGrpcService<OperationsService>();
         endpoints.MapGrpcService<HealthServiceImpl>();
     }
 

@@ -11,6 +11,7 @@ internal static class Permissions
     private static readonly Permission View = new(Role.Viewer, IsChange: false);
     private static readonly Permission Operate = new(Role.Operator, IsChange: true);
     private static readonly Permission Inspect = new(Role.Admin, IsChange: false);
+    private static readonly Permission Administer = new(Role.Admin, IsChange: true);
 
     private static readonly Dictionary<string, Permission> ByMethod = new()
     {
@@ -24,6 +25,14 @@ internal static class Permissions
         ["/appliance.v1.EventsService/StreamEvents"] = View,
         ["/appliance.v1.AuditService/ListAudit"] = Inspect,
         ["/appliance.v1.AuditService/VerifyAudit"] = Inspect,
+        ["/appliance.v1.UpdatesService/StageBundle"] = Administer,
+        ["/appliance.v1.UpdatesService/StartUpgrade"] = Administer,
+        ["/appliance.v1.UpdatesService/PlanRollback"] = View,
+        ["/appliance.v1.UpdatesService/StartRollback"] = Administer,
+        ["/appliance.v1.UpdatesService/ListHistory"] = View,
+        ["/appliance.v1.OperationsService/ListOperations"] = View,
+        ["/appliance.v1.OperationsService/WatchOperation"] = View,
+        ["/appliance.v1.OperationsService/CancelOperation"] = Administer,
         // It says no more than whether the appliance serves, to load balancers and monitors that have no role.
         ["/grpc.health.v1.Health/Check"] = Anyone,
         ["/grpc.health.v1.Health/Watch"] = Anyone,

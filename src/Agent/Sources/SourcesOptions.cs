@@ -3,18 +3,22 @@ using Microsoft.Extensions.Options;
 
 namespace Appliance.Agent.Sources;
 
-/// <summary>Section <c>sources</c>: what the agent runs.</summary>
+/// <summary>Section <c>sources</c>: where releases come from.</summary>
 internal sealed class SourcesOptions : IValidatableObject
 {
     public const string Section = "sources";
 
-    /// <summary>The folder of the release to run; null: none is installed.</summary>
-    public string? Release { get; set; }
+    /// <summary>The bundle to install while nothing is installed, as on the first boot; null: wait for an upload.</summary>
+    public string? FirstBundle { get; set; }
+
+    /// <summary>How long somebody who uploads a bundle may be silent.</summary>
+    [Range(typeof(TimeSpan), "00:00:01", "01:00:00")]
+    public TimeSpan UploadPatience { get; set; } = TimeSpan.FromMinutes(1);
 
     public IEnumerable<ValidationResult> Validate(ValidationContext validationContext)
     {
-        if (Release is not null && !Path.IsPathFullyQualified(Release))
-            yield return new($"release must be an absolute path, and is \"{Release}\"");
+        if (FirstBundle is not null && !Path.IsPathFullyQualified(FirstBundle))
+            yield return new($"first-bundle must be an absolute path, and is \"{FirstBundle}\"");
     }
 }
 

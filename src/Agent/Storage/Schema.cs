@@ -52,10 +52,84 @@ internal static class Schema
                 hash TEXT NOT NULL
             ) STRICT;
             """,
+        // What is trusted, as received: every root, and one each of the other roles (version 0). The pending rows are what
+        // the running operation will make trusted when it commits.
+        """
+            CREATE TABLE trust (
+                role TEXT NOT NULL,
+                version INTEGER NOT NULL,
+                bytes BLOB NOT NULL,
+                PRIMARY KEY (role, version)
+            ) STRICT, WITHOUT ROWID;
+            CREATE TABLE trust_pending (
+                role TEXT PRIMARY KEY,
+                bytes BLOB NOT NULL
+            ) STRICT, WITHOUT ROWID;
+            CREATE TABLE trust_facts (
+                name TEXT PRIMARY KEY,
+                value TEXT NOT NULL
+            ) STRICT, WITHOUT ROWID;
+            CREATE TABLE releases (
+                digest TEXT PRIMARY KEY,
+                descriptor BLOB NOT NULL
+            ) STRICT, WITHOUT ROWID;
+            CREATE TABLE installed (
+                slot TEXT PRIMARY KEY CHECK (slot IN ('current', 'previous')),
+                digest TEXT NOT NULL REFERENCES releases (digest)
+            ) STRICT, WITHOUT ROWID;
+            CREATE TABLE loaded_images (
+                id TEXT PRIMARY KEY
+            ) STRICT, WITHOUT ROWID;
+            CREATE TABLE operations (
+                id INTEGER PRIMARY KEY AUTOINCREMENT,
+                kind TEXT NOT NULL,
+                state TEXT NOT NULL,
+                phase TEXT NOT NULL,
+                product TEXT NOT NULL,
+                from_digest TEXT,
+                from_version TEXT NOT NULL,
+                to_digest TEXT NOT NULL,
+                to_version TEXT NOT NULL,
+                actor TEXT NOT NULL,
+                started INTEGER NOT NULL,
+                ended INTEGER,
+                sentence TEXT NOT NULL,
+                reason TEXT NOT NULL,
+                evidence TEXT NOT NULL,
+                cancelled_by TEXT,
+                resumed INTEGER NOT NULL
+            ) STRICT;
+            CREATE UNIQUE INDEX one_running_operation ON operations (state) WHERE state = 'Running';
+            CREATE TABLE operation_steps (
+                operation INTEGER NOT NULL REFERENCES operations (id) ON DELETE CASCADE,
+                sequence INTEGER NOT NULL,
+                time INTEGER NOT NULL,
+                phase TEXT NOT NULL,
+                outcome TEXT NOT NULL,
+                service TEXT,
+                text TEXT NOT NULL,
+                PRIMARY KEY (operation, sequence)
+            ) STRICT, WITHOUT ROWID;
+            """,
     ];
 
     /// <summary>What is worth carrying over from a damaged file, what people rely on first.</summary>
-    public static readonly IReadOnlyList<string> Tables = ["wishes", "completions", "restarts", "audit", "events"];
+    public static readonly IReadOnlyList<string> Tables =
+    [
+        "trust",
+        "trust_facts",
+        "releases",
+        "installed",
+        "operations",
+        "operation_steps",
+        "trust_pending",
+        "loaded_images",
+        "wishes",
+        "completions",
+        "restarts",
+        "audit",
+        "events",
+    ];
 
     public static int Version => Steps.Length;
 

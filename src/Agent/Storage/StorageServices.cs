@@ -13,6 +13,8 @@ internal static class StorageServices
             .AddSingleton<Wishes>()
             .AddSingleton<RestartLedger>()
             .AddSingleton<Completions>()
-            .AddSingleton<AuditTrail>();
+            .AddSingleton<AuditTrail>()
+            .AddSingleton<TrustTable>()
+            .AddSingleton<UpdateJournal>();
     }
 }

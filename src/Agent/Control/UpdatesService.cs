@@ -1,0 +1,78 @@
+using Appliance.Agent.Sources;
+using Appliance.Agent.Storage;
+using Appliance.Agent.Updates;
+using Google.Protobuf.WellKnownTypes;
+using Grpc.Core;
+using Microsoft.Extensions.Options;
+
+namespace Appliance.Agent.Control;
+
+internal sealed class UpdatesService(
+    Updater updater,
+    Plans plans,
+    UpdateJournal journal,
+    OperationProgress progress,
+    IOptionsMonitor<SourcesOptions> sources,
+    TimeProvider clock
+) : V1.UpdatesService.UpdatesServiceBase
+{
+    public override async Task<V1.StagedRelease> StageBundle(
+        IAsyncStreamReader<V1.StageBundleRequest> requestStream,
+        ServerCallContext context
+    )
+    {
+        var ct = context.CancellationToken;
+        if (!await requestStream.MoveNext(ct) || requestStream.Current.Start is not { } start)
+            throw Rpc.Error(StatusCode.InvalidArgument, "the first message must be start");
+        if (start.Size < 0)
+            throw Rpc.Error(StatusCode.InvalidArgument, "size must not be negative");
+
+        await using var bundle = new UploadStream(
+            async token => await requestStream.MoveNext(token) ? Piece(requestStream.Current) : null,
+            start.Size,
+            sources.CurrentValue.UploadPatience,
+            clock
+        );
+        var staged = await updater.StageAsync(bundle, start.AcceptExpired, context.GetCaller().Actor, ct);
+        var descriptor = staged.Content.Descriptor;
+        return new V1.StagedRelease
+        {
+            Product = descriptor.Product,
+            Version = descriptor.Version.Text,
+            Digest = staged.Known.Digest,
+            SignedAt = descriptor.SignedAt.ToTimestamp(),
+            ExpiresAt = staged.Expires.ToTimestamp(),
+            Plan = (await plans.OfUpgradeAsync(staged, ct)).ToMessage(),
+        };
+    }
+
+    public override Task<V1.Operation> StartUpgrade(V1.StartUpgradeRequest request, ServerCallContext context) =>
+        Task.FromResult(
+            updater.StartUpgrade(request.Digest, context.GetCaller().Actor).ToMessage(progress.Current)
+        );
+
+    public override async Task<V1.UpdatePlan> PlanRollback(V1.PlanRollbackRequest request, ServerCallContext context) =>
+        (await plans.OfRollbackAsync(updater.PreviousOrRefuse(), context.CancellationToken)).ToMessage();
+
+    public override Task<V1.Operation> StartRollback(V1.StartRollbackRequest request, ServerCallContext context) =>
+        Task.FromResult(updater.StartRollback(context.GetCaller().Actor).ToMessage(progress.Current));
+
+    public override Task<V1.ListHistoryResponse> ListHistory(
+        V1.ListHistoryRequest request,
+        ServerCallContext context
+    ) =>
+        Task.FromResult(
+            new V1.ListHistoryResponse
+            {
+                Operations =
+                {
+                    journal.Ended(OperationMapping.Limit(request.Limit)).Select(o => o.ToMessage(Progress.None)),
+                },
+            }
+        );
+
+    private static ReadOnlyMemory<byte> Piece(V1.StageBundleRequest message) =>
+        message.PartCase is V1.StageBundleRequest.PartOneofCase.Chunk
+            ? message.Chunk.Memory
+            : throw Rpc.Error(StatusCode.InvalidArgument, "after start there may only be chunks");
+}

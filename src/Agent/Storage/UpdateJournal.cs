@@ -1,0 +1,285 @@
+using Microsoft.Data.Sqlite;
+
+namespace Appliance.Agent.Storage;
+
+/// <summary>
+/// Which release is installed, and how far an operation on it is: each intention is here before its effect, and each
+/// move from one release to another is one transaction.
+/// </summary>
+internal sealed class UpdateJournal(Database database, TimeProvider clock)
+{
+    private const string Columns =
+        "id, kind, state, phase, product, from_digest, from_version, to_digest, to_version, actor, started, ended, sentence, reason, evidence, cancelled_by, resumed";
+    private const int Kept = 200;
+
+    private TaskCompletionSource changed = NewSignal();
+
+    /// <summary>The release that runs when nothing else is asked for.</summary>
+    public KnownRelease? Current => In("current");
+
+    /// <summary>The release that a rollback brings back.</summary>
+    public KnownRelease? Previous => In("previous");
+
+    /// <summary>The highest version that was ever committed; nothing lower is installed as an upgrade.</summary>
+    public string? Floor =>
+        database.Read(c =>
+            c.Rows("SELECT value FROM trust_facts WHERE name = 'floor'", r => r.GetString(0)).SingleOrDefault()
+        );
+
+    public Operation? Running => Where("state = 'Running'", limit: 1).SingleOrDefault();
+
+    /// <summary>Completes with the next change of any operation.</summary>
+    public Task Changed => Volatile.Read(ref changed).Task;
+
+    public Operation? Find(long id) => Where($"id = {id}", limit: 1).SingleOrDefault();
+
+    /// <summary>Newest first.</summary>
+    public IReadOnlyList<Operation> Newest(int limit) => Where("1", limit);
+
+    public IReadOnlyList<Operation> Ended(int limit) => Where("state <> 'Running'", limit);
+
+    public KnownRelease? Release(string digest) =>
+        database.Read(c =>
+            c.Rows("SELECT digest, descriptor FROM releases WHERE digest = ?1", Known, digest).SingleOrDefault()
+        );
+
+    public IReadOnlyList<OperationStep> Steps(long operation, long after = 0) =>
+        database.Read(c =>
+            c.Rows(
+                """
+                SELECT sequence, time, phase, outcome, service, text FROM operation_steps
+                WHERE operation = ?1 AND sequence > ?2 ORDER BY sequence
+                """,
+                r => new OperationStep(
+                    r.GetInt64(0),
+                    r.Time(1),
+                    Enum.Parse<Phase>(r.GetString(2)),
+                    Enum.Parse<StepOutcome>(r.GetString(3)),
+                    r.Text(4),
+                    r.GetString(5)
+                ),
+                operation,
+                after
+            )
+        );
+
+    /// <summary>Begins an operation; from here on it goes on over any restart.</summary>
+    /// <param name="trust">Null: nothing new becomes trusted.</param>
+    /// <exception cref="StorageException">It could not be made durable, and is not begun.</exception>
+    /// <exception cref="InvalidOperationException">Another one runs.</exception>
+    public Operation Begin(Operation wanted, KnownRelease target, PendingTrust? trust)
+    {
+        var id = Change(c =>
+        {
+            if (c.Number("SELECT count(*) FROM operations WHERE state = 'Running'") > 0)
+                throw new InvalidOperationException("another operation runs");
+            c.Execute(
+                "INSERT OR IGNORE INTO releases (digest, descriptor) VALUES (?1, ?2)",
+                target.Digest,
+                target.Descriptor
+            );
+            c.Execute("DELETE FROM trust_pending");
+            foreach (var (role, bytes) in RolesOf(trust))
+                c.Execute("INSERT INTO trust_pending (role, bytes) VALUES (?1, ?2)", role, bytes.ToArray());
+            var begun = c.Number(
+                """
+                INSERT INTO operations (kind, state, phase, product, from_digest, from_version, to_digest, to_version, actor,
+                    started, sentence, reason, evidence, resumed)
+                VALUES (?1, 'Running', ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, '', '', 0) RETURNING id
+                """,
+                wanted.Kind.ToString(),
+                wanted.Phase.ToString(),
+                wanted.Product,
+                wanted.FromDigest,
+                wanted.FromVersion,
+                wanted.ToDigest,
+                wanted.ToVersion,
+                wanted.Actor,
+                Now,
+                wanted.Sentence
+            );
+            AddStep(c, begun, wanted.Phase, StepOutcome.Done, null, wanted.Sentence);
+            return begun;
+        });
+        return Find(id)!;
+    }
+
+    /// <summary>Records a step; the operation is in its phase from then on.</summary>
+    /// <exception cref="StorageException">It could not be made durable: what it announces must not be done.</exception>
+    public void Record(long operation, Phase phase, StepOutcome outcome, string text, string? service = null) =>
+        Change(c =>
+        {
+            AddStep(c, operation, phase, outcome, service, text);
+            return c.Execute(
+                "UPDATE operations SET phase = ?2, sentence = ?3 WHERE id = ?1",
+                operation,
+                phase.ToString(),
+                text
+            );
+        });
+
+    /// <summary>Notes that a start of the agent found it unfinished.</summary>
+    public void Resume(long operation) =>
+        Change(c => c.Execute("UPDATE operations SET resumed = resumed + 1 WHERE id = ?1", operation));
+
+    /// <summary>Somebody wants it taken back.</summary>
+    public void Cancel(long operation, string by) =>
+        Change(c => c.Execute("UPDATE operations SET cancelled_by = ?2 WHERE id = ?1", operation, by));
+
+    /// <summary>From here on it is taken back, whatever happens.</summary>
+    public void TurnBack(long operation, string text, string reason, string evidence) =>
+        Change(c =>
+        {
+            AddStep(c, operation, Phase.RollingBack, StepOutcome.Begun, null, text);
+            return c.Execute(
+                "UPDATE operations SET phase = 'RollingBack', sentence = ?2, reason = ?3, evidence = ?4 WHERE id = ?1",
+                operation,
+                text,
+                reason,
+                evidence
+            );
+        });
+
+    /// <summary>
+    /// The point of no return: the target is what runs, what is pending is trusted, and the floor rises to it.
+    /// </summary>
+    public void Commit(Operation operation, string text) =>
+        Change(c =>
+        {
+            c.Execute("DELETE FROM installed WHERE slot = 'previous'");
+            // What was rolled back from is not kept: an upgrade brings it again.
+            if (operation is { Kind: OperationKind.Upgrade, FromDigest: { } from })
+                c.Execute("INSERT INTO installed (slot, digest) VALUES ('previous', ?1)", from);
+            c.Execute("INSERT OR REPLACE INTO installed (slot, digest) VALUES ('current', ?1)", operation.ToDigest);
+            c.Execute("INSERT OR REPLACE INTO trust (role, version, bytes) SELECT role, 0, bytes FROM trust_pending");
+            c.Execute("DELETE FROM trust_pending");
+            if (operation.Kind is not OperationKind.Rollback)
+                c.Execute("INSERT OR REPLACE INTO trust_facts (name, value) VALUES ('floor', ?1)", operation.ToVersion);
+            AddStep(c, operation.Id, Phase.Committed, StepOutcome.Done, null, text);
+            return c.Execute(
+                "UPDATE operations SET phase = 'Committed', sentence = ?2 WHERE id = ?1",
+                operation.Id,
+                text
+            );
+        });
+
+    /// <summary>Ends an operation, and forgets the releases that nothing refers to any more.</summary>
+    public void End(
+        long operation,
+        OperationState state,
+        Phase phase,
+        string sentence,
+        string reason,
+        string evidence
+    ) =>
+        Change(c =>
+        {
+            AddStep(
+                c,
+                operation,
+                phase,
+                state is OperationState.Done ? StepOutcome.Done : StepOutcome.Failed,
+                null,
+                sentence
+            );
+            c.Execute("DELETE FROM trust_pending");
+            c.Execute(
+                """
+                UPDATE operations SET state = ?2, phase = ?3, sentence = ?4, reason = ?5, evidence = ?6, ended = ?7
+                WHERE id = ?1
+                """,
+                operation,
+                state.ToString(),
+                phase.ToString(),
+                sentence,
+                reason,
+                evidence,
+                Now
+            );
+            c.Execute("DELETE FROM releases WHERE digest NOT IN (SELECT digest FROM installed)");
+            return c.Execute("DELETE FROM operations WHERE id <= ?1", operation - Kept);
+        });
+
+    /// <summary>Ids of images that were given to the engine, and have not been taken from it again.</summary>
+    public IReadOnlyList<string> LoadedImages =>
+        database.Read(c => c.Rows("SELECT id FROM loaded_images", r => r.GetString(0)));
+
+    /// <summary>Before an engine is given images: they are ours to take away again.</summary>
+    public void WillLoad(IEnumerable<string> ids) =>
+        Promise(c => ids.Sum(id => c.Execute("INSERT OR IGNORE INTO loaded_images (id) VALUES (?1)", id)));
+
+    public void Unloaded(string id) => Promise(c => c.Execute("DELETE FROM loaded_images WHERE id = ?1", id));
+
+    private long Now => clock.GetUtcNow().ToUnixTimeMilliseconds();
+
+    private KnownRelease? In(string slot) =>
+        database.Read(c =>
+            c.Rows("SELECT digest, descriptor FROM installed JOIN releases USING (digest) WHERE slot = ?1", Known, slot)
+                .SingleOrDefault()
+        );
+
+    private List<Operation> Where(string condition, int limit) =>
+        database.Read(c =>
+            c.Rows($"SELECT {Columns} FROM operations WHERE {condition} ORDER BY id DESC LIMIT ?1", Row, limit)
+        );
+
+    private T Change<T>(Func<SqliteConnection, T> change)
+    {
+        CrashPoint.Before();
+        var result = database.Promise(change);
+        CrashPoint.After();
+        Interlocked.Exchange(ref changed, NewSignal()).SetResult();
+        return result;
+    }
+
+    private void Promise(Func<SqliteConnection, int> change) => database.Promise(change);
+
+    private void AddStep(
+        SqliteConnection c,
+        long operation,
+        Phase phase,
+        StepOutcome outcome,
+        string? service,
+        string text
+    ) =>
+        c.Execute(
+            """
+            INSERT INTO operation_steps (operation, sequence, time, phase, outcome, service, text)
+            SELECT ?1, coalesce(max(sequence), 0) + 1, ?2, ?3, ?4, ?5, ?6 FROM operation_steps WHERE operation = ?1
+            """,
+            operation,
+            Now,
+            phase.ToString(),
+            outcome.ToString(),
+            service,
+            text
+        );
+
+    private static IEnumerable<(string Role, ReadOnlyMemory<byte> Bytes)> RolesOf(PendingTrust? trust) =>
+        trust is null ? [] : [("timestamp", trust.Timestamp), ("snapshot", trust.Snapshot), ("targets", trust.Targets)];
+
+    private static KnownRelease Known(SqliteDataReader r) => new(r.GetString(0), r.GetFieldValue<byte[]>(1));
+
+    private static Operation Row(SqliteDataReader r) =>
+        new(
+            r.GetInt64(0),
+            Enum.Parse<OperationKind>(r.GetString(1)),
+            Enum.Parse<OperationState>(r.GetString(2)),
+            Enum.Parse<Phase>(r.GetString(3)),
+            r.GetString(4),
+            r.Text(5),
+            r.GetString(6),
+            r.GetString(7),
+            r.GetString(8),
+            r.GetString(9),
+            r.Time(10),
+            r.IsDBNull(11) ? null : r.Time(11),
+            r.GetString(12),
+            r.GetString(13),
+            r.GetString(14),
+            r.Text(15),
+            r.GetInt32(16)
+        );
+
+    private static TaskCompletionSource NewSignal() => new(TaskCreationOptions.RunContinuationsAsynchronously);
+}

@@ -1,0 +1,133 @@
+using Appliance.Agent.Storage;
+using Appliance.Bundles;
+using Appliance.Bundles.Compose;
+using Appliance.Bundles.Packaging;
+using Appliance.Bundles.Releases;
+using Appliance.Tuf;
+using Microsoft.Extensions.Options;
+
+namespace Appliance.Agent.Trust;
+
+/// <summary>
+/// The only door to a release: its signatures lead to the pinned root, it is of this product, and it is not older than
+/// what this appliance has committed to.
+/// </summary>
+internal sealed class ReleaseTrust(
+    TrustTable table,
+    UpdateJournal journal,
+    IOptions<TrustOptions> options,
+    TimeProvider clock,
+    ILogger<ReleaseTrust> log
+)
+{
+    private const int MaxRoot = 1024 * 1024;
+
+    /// <summary>
+    /// Verifies what came as a bundle. New roots, and the time that it vouches for, are kept whatever becomes of it;
+    /// all else counts when an update to it commits.
+    /// </summary>
+    /// <exception cref="RefusedException">With the reason, and the file or field.</exception>
+    /// <exception cref="StorageException">What must be kept could not be.</exception>
+    public async Task<VerifiedBundle> VerifyAsync(ReceivedBundle received, bool acceptExpired, CancellationToken ct)
+    {
+        try
+        {
+            var trusted = OfflineVerification.AddRoots(await TrustedAsync(ct), received.Metadata.Roots);
+            table.KeepRoots(trusted.Roots, OfflineVerification.VersionOf(trusted.Roots[0]));
+            var now = Later(clock.GetUtcNow(), table.LatestSignedAt);
+            var verified = received.Verify(trusted, now, acceptExpired);
+            table.Saw(verified.Descriptor.SignedAt);
+            Admit(verified.Descriptor);
+            return verified;
+        }
+        catch (TufException e)
+        {
+            throw new RefusedException(e.Message, e);
+        }
+    }
+
+    /// <summary>What the release itself says of the versions that it may follow.</summary>
+    /// <exception cref="RefusedException">It may not follow what is installed.</exception>
+    public void AdmitUpgrade(ReleaseDocument document)
+    {
+        if (
+            document.UpgradeFrom is { } range
+            && journal.Current is { } current
+            && ReleaseDescriptor.Parse(current.Descriptor).Version is var installed
+            && !range.Contains(installed)
+        )
+            throw new RefusedException(
+                $"release.json: {document.Product} {document.Version} may be upgraded to from {range}, and {installed} is"
+                    + " installed; upgrade to a version in between first"
+            );
+    }
+
+    private void Admit(ReleaseDescriptor release)
+    {
+        var current = journal.Current is { } known ? ReleaseDescriptor.Parse(known.Descriptor) : null;
+        if ((current?.Product ?? options.Value.Product) is { } product && release.Product != product)
+            throw new RefusedException(
+                $"the bundle is a release of {release.Product}; this appliance runs {product} and nothing else"
+            );
+        if (current?.Index == release.Index)
+            throw new RefusedException($"{release.Product} {release.Version} is installed already");
+        if (journal.Floor is { } text && SemanticVersion.TryParse(text) is { } floor && release.Version < floor)
+            throw new RefusedException(
+                $"version {release.Version} is lower than {floor}, which this appliance has run; `appliancectl rollback`"
+                    + " brings back the release before, and nothing else goes back"
+            );
+    }
+
+    private async Task<TrustedState> TrustedAsync(CancellationToken ct)
+    {
+        var pinned = options.Value.Root is { } path ? await ReadAsync(path, ct) : null;
+        if (table.Load() is { } stored)
+        {
+            var state = new TrustedState(
+                [.. stored.Roots.Select(r => (ReadOnlyMemory<byte>)r)],
+                stored.Timestamp,
+                stored.Snapshot,
+                stored.Targets
+            );
+            // A box that was given another signer's root must not go on trusting the first one in silence.
+            return pinned is null ? state : Agreeing(state, pinned);
+        }
+        if (pinned is null)
+            throw new RefusedException(
+                "no root of trust is pinned on this appliance: name the vendor's root.json as trust.root in agent.yaml"
+            );
+        var first = OfflineVerification.Pin(pinned);
+        table.KeepRoots(first.Roots, OfflineVerification.VersionOf(pinned));
+        log.RootPinned(options.Value.Root!, OfflineVerification.VersionOf(pinned));
+        return first;
+    }
+
+    private TrustedState Agreeing(TrustedState state, byte[] pinned)
+    {
+        try
+        {
+            return OfflineVerification.AddRoots(state, [pinned]);
+        }
+        catch (TufException e)
+        {
+            throw new RefusedException(
+                $"{options.Value.Root}, named by trust.root, does not agree with the root that this appliance trusts: {e.Message}",
+                e
+            );
+        }
+    }
+
+    private static async Task<byte[]> ReadAsync(string path, CancellationToken ct)
+    {
+        try
+        {
+            return await RegularFile.ReadAsync(path, MaxRoot, ct);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new RefusedException($"{path}, named by trust.root, cannot be read: {e.Message}", e);
+        }
+    }
+
+    private static DateTimeOffset Later(DateTimeOffset a, DateTimeOffset b) => a > b ? a : b;
+}

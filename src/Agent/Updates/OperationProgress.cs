@@ -1,0 +1,32 @@
+namespace Appliance.Agent.Updates;
+
+/// <summary>How far the present phase is. Only for people to watch: nothing is decided by it, and nothing stored.</summary>
+internal sealed record Progress(long BytesDone, long BytesTotal, int ServicesDone, int ServicesTotal)
+{
+    public static Progress None { get; } = new(0, 0, 0, 0);
+}
+
+/// <summary>The progress of the operation that runs, with a signal for watchers that comes no faster than they can read.</summary>
+internal sealed class OperationProgress(TimeProvider clock)
+{
+    private static readonly TimeSpan Pace = TimeSpan.FromMilliseconds(100);
+
+    private TaskCompletionSource changed = NewSignal();
+    private Progress current = Progress.None;
+    private long lastSignal = clock.GetTimestamp();
+
+    public Progress Current => Volatile.Read(ref current);
+
+    public Task Changed => Volatile.Read(ref changed).Task;
+
+    public void Set(Progress next)
+    {
+        Volatile.Write(ref current, next);
+        if (clock.GetElapsedTime(Volatile.Read(ref lastSignal)) < Pace)
+            return;
+        Volatile.Write(ref lastSignal, clock.GetTimestamp());
+        Interlocked.Exchange(ref changed, NewSignal()).TrySetResult();
+    }
+
+    private static TaskCompletionSource NewSignal() => new(TaskCreationOptions.RunContinuationsAsynchronously);
+}

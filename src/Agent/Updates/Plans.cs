@@ -1,0 +1,67 @@
+using Appliance.Agent.Content;
+using Appliance.Agent.Storage;
+using Appliance.Agent.Supervision;
+using Appliance.Bundles.Releases;
+using Appliance.Docker;
+
+namespace Appliance.Agent.Updates;
+
+/// <summary>What an operation would do, before anybody agrees to it.</summary>
+/// <param name="Space">Null: the engine does not answer.</param>
+internal sealed record Plan(
+    OperationKind Kind,
+    string Product,
+    string FromVersion,
+    string ToVersion,
+    IReadOnlyList<ServiceDifference> Services,
+    long BytesToMove,
+    long BytesToStore,
+    Space? Space
+);
+
+internal sealed class Plans(UpdateJournal journal, KnownReleases releases, Preflight preflight)
+{
+    /// <exception cref="IOException">The installed release is not stored any more.</exception>
+    public async Task<Plan> OfUpgradeAsync(Staged staged, CancellationToken ct) =>
+        await OfAsync(
+            journal.Current is null ? OperationKind.Install : OperationKind.Upgrade,
+            new OpenedRelease(staged.Content, staged.Release),
+            ct
+        ) with
+        {
+            BytesToMove = staged.Moved,
+            BytesToStore = staged.Stored,
+        };
+
+    /// <exception cref="IOException">A release is not stored any more.</exception>
+    /// <exception cref="RefusedException">It is not fit for this appliance any more.</exception>
+    public async Task<Plan> OfRollbackAsync(KnownRelease target, CancellationToken ct) =>
+        await OfAsync(OperationKind.Rollback, await releases.OpenAsync(target, ct), ct);
+
+    private async Task<Plan> OfAsync(OperationKind kind, OpenedRelease target, CancellationToken ct)
+    {
+        var current = journal.Current is { } known ? (await releases.OpenAsync(known, ct)).Release : null;
+        return new Plan(
+            kind,
+            target.Release.Product,
+            current?.Version ?? "",
+            target.Release.Version,
+            ReleaseDifference.Between(current, target.Release),
+            0,
+            0,
+            await SpaceAsync(target.Content, ct)
+        );
+    }
+
+    private async Task<Space?> SpaceAsync(ReleaseContent release, CancellationToken ct)
+    {
+        try
+        {
+            return await preflight.SpaceAsync(release, ct);
+        }
+        catch (DockerEngineException)
+        {
+            return null;
+        }
+    }
+}

@@ -1,0 +1,131 @@
+using Appliance.Agent.Content;
+using Appliance.Agent.Storage;
+using Appliance.Agent.Supervision;
+using Appliance.Bundles.Releases;
+using Appliance.Docker;
+
+namespace Appliance.Agent.Updates;
+
+/// <summary>
+/// Gives back the space of releases that nothing refers to: content, files, and the images that were given to the
+/// engine. What runs, what a rollback brings back and what is being worked on stay.
+/// </summary>
+internal sealed class Pruning(
+    UpdateJournal journal,
+    ContentStore store,
+    ReleaseLibrary library,
+    KnownReleases releases,
+    MountedFiles files,
+    DockerEngine engine,
+    TimeProvider clock,
+    ILogger<Pruning> log
+)
+{
+    // A container of a release that was just taken back may be on its way out, and holds its image until then.
+    private static readonly TimeSpan[] Tries =
+    [
+        TimeSpan.Zero,
+        TimeSpan.FromSeconds(1),
+        TimeSpan.FromSeconds(3),
+        TimeSpan.FromSeconds(8),
+    ];
+
+    /// <summary>Best effort: what cannot be given back now is tried again with the next call.</summary>
+    public async Task RunAsync(CancellationToken ct)
+    {
+        if (await ContentAsync(staged: null, ct) is not { } kept)
+            return;
+        try
+        {
+            var opened = new List<Release>();
+            foreach (var content in kept)
+                opened.Add(await releases.OpenAsync(content, ct));
+            files.Collect(opened);
+            await RemoveImagesAsync(kept.SelectMany(k => k.Images).Select(i => i.Config.Digest).ToHashSet(), ct);
+        }
+        catch (Exception e)
+            when (e is IOException or UnauthorizedAccessException or RefusedException or StorageException or DockerEngineException)
+        {
+            log.PruningPutOff(e.Message);
+        }
+    }
+
+    /// <summary>Only what the agent itself has stored; asks the engine nothing.</summary>
+    /// <param name="staged">A release that waits to be installed; null: none does.</param>
+    /// <returns>What was kept; null when it could not be told, and nothing was given back.</returns>
+    public async Task<IReadOnlyList<ReleaseContent>?> ContentAsync(ReleaseContent? staged, CancellationToken ct)
+    {
+        try
+        {
+            var kept = await KeptAsync(ct);
+            if (staged is not null)
+                kept.Add(staged);
+            await store.CollectAsync(kept.SelectMany(k => k.Blobs).Select(b => b.Digest).ToHashSet(), ct);
+            library.Collect(kept.Select(k => k.Descriptor.Index.Digest).ToHashSet());
+            return kept;
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or RefusedException)
+        {
+            log.PruningPutOff(e.Message);
+            return null;
+        }
+    }
+
+    private async Task<List<ReleaseContent>> KeptAsync(CancellationToken ct)
+    {
+        var running = journal.Running;
+        string?[] digests =
+        [
+            journal.Current?.Digest,
+            journal.Previous?.Digest,
+            running?.FromDigest,
+            running?.ToDigest,
+        ];
+        var kept = new List<ReleaseContent>();
+        foreach (var digest in digests.OfType<string>().Distinct())
+        {
+            if (journal.Release(digest) is { } known)
+                kept.Add(await releases.ReadAsync(known, ct));
+        }
+        return kept;
+    }
+
+    private async Task RemoveImagesAsync(HashSet<string> kept, CancellationToken ct)
+    {
+        var left = journal.LoadedImages.Where(id => !kept.Contains(id)).ToList();
+        foreach (var pause in Tries)
+        {
+            if (left.Count == 0)
+                return;
+            await Task.Delay(pause, clock, ct);
+            foreach (var id in left.ToList())
+            {
+                if (!await IsGoneAsync(id, ct))
+                    continue;
+                journal.Unloaded(id);
+                left.Remove(id);
+            }
+        }
+        log.ImagesStay(left.Count);
+    }
+
+    private async Task<bool> IsGoneAsync(string id, CancellationToken ct)
+    {
+        try
+        {
+            // By its names first: one that has several is not removed by its id.
+            foreach (var tag in (await engine.Images.InspectAsync(id, ct)).RepoTags)
+                await engine.Images.RemoveAsync(tag, force: false, ct);
+            await engine.Images.RemoveAsync(id, force: false, ct);
+            return true;
+        }
+        catch (EngineNotFoundException)
+        {
+            return true;
+        }
+        catch (EngineConflictException)
+        {
+            return false;
+        }
+    }
+}

@@ -1,0 +1,59 @@
+using Appliance.Agent.Content;
+using Appliance.Agent.Storage;
+using Appliance.Agent.Trust;
+using Appliance.Bundles.Packaging;
+using Appliance.Bundles.Releases;
+
+namespace Appliance.Agent.Updates;
+
+/// <summary>Takes a bundle in: verified as it arrives, stored by digest, and refused without a trace.</summary>
+internal sealed class Staging(ReleaseTrust trust, ContentStore store, KnownReleases releases)
+{
+    /// <exception cref="RefusedException">It is not what it must be, or not what may be installed here.</exception>
+    /// <exception cref="ContentFullException">There is no room for it.</exception>
+    /// <exception cref="IOException">It cannot be read, or stored.</exception>
+    public async Task<Staged> TakeInAsync(Stream bundle, bool acceptExpired, CancellationToken ct)
+    {
+        var sink = new CountingSink(store);
+        var received = await ReceivedBundle.OpenAsync(bundle, ct);
+        var verified = await trust.VerifyAsync(received, acceptExpired, ct);
+        var moved = new LastReport();
+        var content = await verified.ReadReleaseAsync(sink, moved, ct);
+        trust.AdmitUpgrade(content.Document);
+        await store.FlushAsync(ct);
+        var release = await releases.OpenAsync(content, ct);
+        return new Staged(
+            new KnownRelease(content.Descriptor.Index.Digest, verified.Descriptor.ToBytes().ToArray()),
+            content,
+            release,
+            new PendingTrust(
+                received.Metadata.Timestamp,
+                received.Metadata.Snapshot,
+                received.Metadata.Targets
+            ),
+            verified.ExpiresAt,
+            moved.Value,
+            sink.Stored
+        );
+    }
+
+    private sealed class LastReport : IProgress<long>
+    {
+        public long Value { get; private set; }
+
+        public void Report(long value) => Value = value;
+    }
+
+    private sealed class CountingSink(ContentStore store) : IBlobSink
+    {
+        public long Stored { get; private set; }
+
+        public async ValueTask<IBlobWriter?> OpenAsync(Blob blob, CancellationToken cancellationToken)
+        {
+            var writer = await store.OpenAsync(blob, cancellationToken);
+            if (writer is not null)
+                Stored += blob.Size;
+            return writer;
+        }
+    }
+}

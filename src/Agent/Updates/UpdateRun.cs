@@ -1,0 +1,256 @@
+using Appliance.Agent.Content;
+using Appliance.Agent.Storage;
+using Appliance.Agent.Supervision;
+using Appliance.Bundles.Releases;
+using Appliance.Docker;
+
+namespace Appliance.Agent.Updates;
+
+/// <summary>
+/// One operation from where the journal says that it is, to its end. Each intention is in the journal before its
+/// effect, and each effect may be repeated, so a start of the agent goes on with the same code that began it.
+/// </summary>
+internal sealed class UpdateRun(
+    Operation operation,
+    Release from,
+    OpenedRelease to,
+    UpdateJournal journal,
+    ISupervisor supervisor,
+    Preflight preflight,
+    ImageLoader images,
+    Gate gate,
+    Evidence evidence,
+    OperationProgress progress,
+    ILogger<UpdateRun> log
+)
+{
+    private readonly IReadOnlyList<ServiceDifference> differences = ReleaseDifference.Between(
+        from,
+        to.Release
+    );
+
+    private string Target => $"{operation.Product} {operation.ToVersion}";
+
+    private string Origin => operation.FromVersion.Length > 0 ? operation.FromVersion : "nothing";
+
+    /// <summary>Takes it to its end, but for the pruning.</summary>
+    /// <param name="cancel">Fires when somebody wants it taken back.</param>
+    /// <param name="ct">Fires when the agent ends; the next start goes on.</param>
+    /// <returns>How it ends.</returns>
+    public async Task<Ending> RunAsync(CancellationToken cancel, CancellationToken ct)
+    {
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(cancel, ct);
+        try
+        {
+            if (operation.Phase < Phase.Switching && await PrepareAsync(either.Token) is { } refusal)
+                return refusal;
+            if (operation.Phase is Phase.RollingBack)
+                return await GoBackAsync(operation.Reason, operation.Evidence, ct);
+            if (operation.Phase < Phase.Committed)
+            {
+                if (await SwitchAsync(either.Token) is { } unfit)
+                    return await TurnBackAsync(unfit, ct);
+                journal.Commit(operation, $"{Target} is the release to run");
+            }
+            supervisor.Run(new RunningRelease(to.Release));
+            return new Ending(OperationState.Done, Phase.Pruned, DoneSentence, "", "");
+        }
+        catch (OperationCanceledException) when (!ct.IsCancellationRequested)
+        {
+            return await CancelledAsync(ct);
+        }
+    }
+
+    private string DoneSentence =>
+        operation.Kind switch
+        {
+            OperationKind.Install => $"{Target} is installed",
+            OperationKind.Upgrade => $"{operation.Product} was upgraded from {Origin} to {operation.ToVersion}",
+            _ => $"{operation.Product} was rolled back from {Origin} to {operation.ToVersion}",
+        };
+
+    /// <summary>All that touches nothing that runs.</summary>
+    /// <returns>Null: it may go on. Otherwise how it ends.</returns>
+    private async Task<Ending?> PrepareAsync(CancellationToken ct)
+    {
+        supervisor.Run(new RunningRelease(from));
+        try
+        {
+            if (operation.Phase < Phase.Preflighted)
+            {
+                await preflight.CheckAsync(to.Content, ct);
+                Record(Phase.Preflighted, StepOutcome.Done, "the engine answers, and has room for it");
+            }
+            await LoadAsync(ct);
+            return null;
+        }
+        catch (RefusedException e)
+        {
+            return new Ending(OperationState.Refused, Phase.Preflighted, "refused; nothing was changed", e.Message, "");
+        }
+        catch (Exception e) when (e is DockerEngineException or IOException or UnauthorizedAccessException)
+        {
+            return new Ending(
+                OperationState.Failed,
+                Phase.Loading,
+                $"{Target} could not be loaded; what ran before runs on, untouched",
+                e.Message,
+                ""
+            );
+        }
+    }
+
+    private async Task LoadAsync(CancellationToken ct)
+    {
+        if (operation.Phase >= Phase.Loaded)
+            return;
+        journal.WillLoad(to.Content.Images.Select(i => i.Config.Digest));
+        Record(Phase.Loading, StepOutcome.Begun, $"loading {Count(to.Content.Images.Count, "image")}");
+        var plan = await images.PlanAsync(to.Content.Images, ct);
+        var report = new ByteReport(progress, plan.BytesToSend);
+        await images.LoadAsync(to.Content.Images, report, ct);
+        progress.Set(Progress.None);
+        Record(Phase.Loaded, StepOutcome.Done, $"the engine has {Count(to.Content.Images.Count, "image")} of {Target}");
+    }
+
+    /// <summary>Service by service, each proven before the next is touched; then all of them for a while.</summary>
+    private async Task<Unfit?> SwitchAsync(CancellationToken ct)
+    {
+        var switched = differences
+            .Where(d => d.Change is ServiceChange.Untouched)
+            .Select(d => d.Service)
+            .Concat(journal.Steps(operation.Id).Select(s => s.Service).OfType<string>())
+            .ToHashSet();
+        var changes = differences.Where(d => d.Change is not ServiceChange.Untouched).ToList();
+        var mark = gate.Mark();
+        foreach (var (change, number) in changes.Select((c, i) => (c, i)))
+        {
+            progress.Set(new Progress(0, 0, number, changes.Count));
+            if (!IsRecorded(change.Service))
+                Record(Phase.Switching, StepOutcome.Begun, Announce(change), change.Service);
+            switched.Add(change.Service);
+            mark = gate.Mark();
+            supervisor.Run(new RunningRelease(from, to.Release, switched.ToHashSet()));
+            if (await ProvenAsync(change, mark, ct) is { } unfit)
+            {
+                Record(Phase.Switching, StepOutcome.Failed, unfit.Reason, change.Service);
+                return unfit;
+            }
+            if (!IsRecorded(change.Service, StepOutcome.Done))
+                Record(Phase.Switching, StepOutcome.Done, Report(change), change.Service);
+        }
+        return await ObserveAsync(mark, ct);
+    }
+
+    private async Task<Unfit?> ObserveAsync(long mark, CancellationToken ct)
+    {
+        progress.Set(Progress.None);
+        var hashes = supervisor.HashesOf(to.Release);
+        var period = differences
+            .Where(d => d.Change is ServiceChange.Added or ServiceChange.Changed)
+            .Select(d => to.Release.Model.Services[d.Service].Deploy.Update.Monitor)
+            .DefaultIfEmpty(TimeSpan.Zero)
+            .Max();
+        Record(Phase.Observing, StepOutcome.Begun, $"watching all services for {period.TotalSeconds:0.#} s");
+        supervisor.Run(new RunningRelease(to.Release));
+        foreach (var (service, hash) in hashes)
+        {
+            if (await gate.PassAsync(service, hash, StartPeriodOf(service), mark, ct) is { } late)
+                return late;
+        }
+        return await gate.StayAsync(hashes, period, mark, ct);
+    }
+
+    private Task<Unfit?> ProvenAsync(ServiceDifference change, long mark, CancellationToken ct) =>
+        change.Change is ServiceChange.Removed
+            ? Task.FromResult<Unfit?>(null)
+            : gate.PassAsync(
+                change.Service,
+                supervisor.HashesOf(to.Release)[change.Service],
+                StartPeriodOf(change.Service),
+                mark,
+                ct
+            );
+
+    private TimeSpan StartPeriodOf(string service) => StartPeriods.Of(to.Release.Model.Services[service]);
+
+    private async Task<Ending> TurnBackAsync(Unfit unfit, CancellationToken ct)
+    {
+        var said = await evidence.OfAsync(unfit.Service, ct);
+        TurnBack(unfit.Reason, said);
+        return await GoBackAsync(unfit.Reason, said, ct);
+    }
+
+    private async Task<Ending> CancelledAsync(CancellationToken ct)
+    {
+        var by = journal.Find(operation.Id)?.CancelledBy ?? "somebody";
+        var reason = $"{by} cancelled it";
+        if (journal.Find(operation.Id)!.Phase < Phase.Switching)
+            return new Ending(OperationState.Cancelled, Phase.Loading, "cancelled; nothing was changed", reason, "");
+        TurnBack(reason, "");
+        return await GoBackAsync(reason, "", ct) with { State = OperationState.Cancelled };
+    }
+
+    private void TurnBack(string reason, string said)
+    {
+        var text = operation.FromDigest is null ? $"taking {Target} away again" : $"going back to {Origin}";
+        journal.TurnBack(operation.Id, text, reason, said);
+        log.Step(operation.Name, nameof(Phase.RollingBack), reason);
+    }
+
+    private async Task<Ending> GoBackAsync(string reason, string said, CancellationToken ct)
+    {
+        progress.Set(Progress.None);
+        supervisor.Run(new RunningRelease(from));
+        var state = operation.CancelledBy is null ? OperationState.RolledBack : OperationState.Cancelled;
+        if (operation.FromDigest is null)
+            return new Ending(state, Phase.RolledBack, $"{Target} was taken away again", reason, said);
+
+        var mark = gate.Mark();
+        var ailing = new List<string>();
+        foreach (var (service, hash) in supervisor.HashesOf(from))
+        {
+            var startPeriod = StartPeriods.Of(from.Model.Services[service]);
+            if (await gate.PassAsync(service, hash, startPeriod, mark, ct) is { } unfit)
+                ailing.Add(unfit.Reason);
+        }
+        var sentence = $"{operation.Product} {Origin} runs again";
+        return new Ending(
+            state,
+            Phase.RolledBack,
+            ailing.Count == 0 ? sentence : $"{sentence}, but not all of it is well: {string.Join("; ", ailing)}",
+            reason,
+            said
+        );
+    }
+
+    private bool IsRecorded(string service, StepOutcome outcome = StepOutcome.Begun) =>
+        journal.Steps(operation.Id).Any(s => s.Service == service && s.Outcome == outcome);
+
+    private void Record(Phase phase, StepOutcome outcome, string text, string? service = null)
+    {
+        journal.Record(operation.Id, phase, outcome, text, service);
+        log.Step(operation.Name, phase.ToString(), text);
+    }
+
+    private static string Announce(ServiceDifference change) =>
+        change.Change switch
+        {
+            ServiceChange.Added => $"starting {change.Service}",
+            ServiceChange.Removed => $"removing {change.Service}",
+            _ => $"replacing {change.Service}: {string.Join(", ", change.Reasons)}",
+        };
+
+    private static string Report(ServiceDifference change) =>
+        change.Change is ServiceChange.Removed ? $"{change.Service} is no longer wanted" : $"{change.Service} is well";
+
+    private static string Count(int count, string what) => count == 1 ? $"1 {what}" : $"{count} {what}s";
+
+    private sealed class ByteReport(OperationProgress progress, long total) : IProgress<long>
+    {
+        public void Report(long value) => progress.Set(new Progress(value, total, 0, 0));
+    }
+}
+
+/// <summary>How an operation ends, before it is written down.</summary>
+internal sealed record Ending(OperationState State, Phase Phase, string Sentence, string Reason, string Evidence);

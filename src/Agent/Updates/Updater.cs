@@ -1,0 +1,369 @@
+using System.Threading.Channels;
+using Appliance.Agent.Content;
+using Appliance.Agent.Sources;
+using Appliance.Agent.Storage;
+using Appliance.Agent.Supervision;
+using Appliance.Bundles.Compose;
+using Appliance.Bundles.Releases;
+using Microsoft.Extensions.Options;
+
+namespace Appliance.Agent.Updates;
+
+/// <summary>
+/// Decides which release runs. At a start of the agent it goes on where the journal ends; then it takes in bundles and
+/// operations, one at a time.
+/// </summary>
+internal sealed class Updater(
+    UpdateJournal journal,
+    Staging staging,
+    KnownReleases releases,
+    UpdateRuns runs,
+    Pruning pruning,
+    ISupervisor supervisor,
+    EventLog events,
+    IOptionsMonitor<UpdatesOptions> options,
+    IOptions<SourcesOptions> sources,
+    TimeProvider clock,
+    ILogger<Updater> log
+) : BackgroundService
+{
+    private const int MayResume = 3;
+    private static readonly TimeSpan AfterTrouble = TimeSpan.FromSeconds(5);
+
+    private readonly Lock gate = new();
+    private readonly Channel<Operation> begun = Channel.CreateUnbounded<Operation>();
+    private CancellationTokenSource cancel = new();
+    private string? busyWith;
+    private Staged? staged;
+    private DateTimeOffset stagedUntil;
+
+    /// <summary>The release that waits to be installed; null when there is none (any more).</summary>
+    public Staged? Waiting
+    {
+        get
+        {
+            lock (gate)
+                return clock.GetUtcNow() < stagedUntil ? staged : null;
+        }
+    }
+
+    /// <summary>Takes a bundle in, in place of one that waits. What is refused, or breaks off, leaves nothing behind.</summary>
+    /// <exception cref="UpdatesBusyException">Something else is being done.</exception>
+    /// <exception cref="RefusedException">It is not what it must be, or not what may be installed here.</exception>
+    /// <exception cref="ContentFullException">There is no room for it.</exception>
+    /// <exception cref="IOException">It cannot be read, or stored.</exception>
+    public async Task<Staged> StageAsync(Stream bundle, bool acceptExpired, string actor, CancellationToken ct)
+    {
+        Occupy($"{actor} is sending a bundle");
+        try
+        {
+            lock (gate)
+                staged = null;
+            var taken = await staging.TakeInAsync(bundle, acceptExpired, ct);
+            lock (gate)
+                (staged, stagedUntil) = (taken, clock.GetUtcNow() + options.CurrentValue.StagedFor);
+            return taken;
+        }
+        catch (RefusedException e)
+        {
+            log.BundleRefused(e.Message);
+            events.Append(
+                new(EventSeverity.Warning, "bundle.refused", null, null, $"{actor} sent a bundle: {e.Message}", "changed nothing")
+            );
+            throw;
+        }
+        finally
+        {
+            // Of the one before, and of what broke off; also when the caller has gone away.
+            await pruning.ContentAsync(Waiting?.Content, CancellationToken.None);
+            Vacate();
+        }
+    }
+
+    /// <summary>Begins to install or upgrade to what waits.</summary>
+    /// <exception cref="UpdatesBusyException">Something else is being done.</exception>
+    /// <exception cref="RefusedException">No release with this digest waits.</exception>
+    /// <exception cref="StorageException">It could not be made durable, and is not begun.</exception>
+    public Operation StartUpgrade(string digest, string actor) =>
+        Begin(() =>
+        {
+            if (Waiting is not { } target || target.Known.Digest != digest)
+                throw new RefusedException($"{digest} does not wait to be installed (any more); send its bundle again");
+            var current = CurrentDescriptor();
+            var version = target.Content.Descriptor.Version.Text;
+            var wanted = Wanted(
+                current is null ? OperationKind.Install : OperationKind.Upgrade,
+                target.Content.Descriptor,
+                actor,
+                $"{target.Content.Descriptor.Product} {version} is verified, and here in full"
+            );
+            var operation = journal.Begin(wanted, target.Known, target.Trust);
+            lock (gate)
+                staged = null;
+            return operation;
+        });
+
+    /// <summary>Begins to go back to the release before.</summary>
+    /// <exception cref="UpdatesBusyException">Something else is being done.</exception>
+    /// <exception cref="RefusedException">There is none.</exception>
+    /// <exception cref="StorageException">It could not be made durable, and is not begun.</exception>
+    public Operation StartRollback(string actor) =>
+        Begin(() =>
+        {
+            var target = PreviousOrRefuse();
+            var descriptor = ReleaseDescriptor.Parse(target.Descriptor);
+            var sentence = $"{descriptor.Product} {descriptor.Version} was verified when it was installed";
+            return journal.Begin(Wanted(OperationKind.Rollback, descriptor, actor, sentence), target, trust: null);
+        });
+
+    /// <summary>Wants an operation taken back.</summary>
+    /// <exception cref="RefusedException">It has ended, or committed.</exception>
+    /// <exception cref="StorageException">The wish could not be made durable, and does not count.</exception>
+    public Operation Cancel(Operation operation, string by)
+    {
+        lock (gate)
+        {
+            var now = journal.Find(operation.Id);
+            if (now is null or { HasEnded: true })
+                throw new RefusedException($"{operation.Name} has ended already");
+            if (now.Phase is Phase.Committed or Phase.Pruned)
+                throw new RefusedException($"{operation.Name} has committed; `appliancectl rollback` goes back");
+            if (now.Phase is not (Phase.RollingBack or Phase.RolledBack))
+                journal.Cancel(operation.Id, by);
+            cancel.Cancel();
+        }
+        return journal.Find(operation.Id)!;
+    }
+
+    /// <summary>The release that a rollback would bring back.</summary>
+    /// <exception cref="RefusedException">There is none.</exception>
+    public KnownRelease PreviousOrRefuse() =>
+        journal.Previous
+        ?? throw new RefusedException(
+            journal.Current is null
+                ? "nothing is installed"
+                : "there is no release to go back to: one is kept from an upgrade until the rollback to it"
+        );
+
+    /// <summary>Whoever asks the agent anything finds the installed release known.</summary>
+    public override async Task StartAsync(CancellationToken cancellationToken)
+    {
+        if (journal.Running is { } unfinished)
+        {
+            Occupy(Doing(unfinished));
+            begun.Writer.TryWrite(unfinished);
+        }
+        else
+        {
+            await RunCurrentAsync(cancellationToken);
+        }
+        await base.StartAsync(cancellationToken);
+    }
+
+    public override void Dispose()
+    {
+        cancel.Dispose();
+        base.Dispose();
+    }
+
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        if (journal.Running is null)
+        {
+            await pruning.RunAsync(stoppingToken);
+            await InstallFirstAsync(stoppingToken);
+        }
+        else
+        {
+            journal.Resume(journal.Running!.Id);
+        }
+        await foreach (var operation in begun.Reader.ReadAllAsync(stoppingToken))
+            await FinishAsync(operation.Id, stoppingToken);
+    }
+
+    private async Task RunCurrentAsync(CancellationToken ct)
+    {
+        if (journal.Current is not { } current)
+            return;
+        try
+        {
+            supervisor.Run(new RunningRelease((await releases.OpenAsync(current, ct)).Release));
+        }
+        catch (Exception e) when (e is RefusedException or IOException or UnauthorizedAccessException)
+        {
+            // What runs goes on running, untouched, and unsupervised: that is an alarm.
+            supervisor.Refuse($"the installed release cannot be read: {e.Message}");
+        }
+    }
+
+    /// <summary>On the first boot there is nobody yet to send a bundle.</summary>
+    private async Task InstallFirstAsync(CancellationToken ct)
+    {
+        if (journal.Current is not null || sources.Value.FirstBundle is not { } path)
+            return;
+        const string actor = "the agent (sources.first-bundle)";
+        try
+        {
+            await using var bundle = File.OpenRead(path);
+            var taken = await StageAsync(bundle, acceptExpired: false, actor, ct);
+            StartUpgrade(taken.Known.Digest, actor);
+        }
+        catch (Exception e)
+            when (e is RefusedException or IOException or UnauthorizedAccessException or StorageException or UpdatesBusyException)
+        {
+            events.Append(
+                new(EventSeverity.Error, "bundle.refused", null, null, $"{path}: {e.Message}", "installed nothing")
+            );
+        }
+    }
+
+    private async Task FinishAsync(long id, CancellationToken ct)
+    {
+        while (true)
+        {
+            try
+            {
+                var operation = journal.Find(id)!;
+                var ending = await EndingOfAsync(operation, ct);
+                await pruning.RunAsync(ct);
+                journal.End(id, ending.State, ending.Phase, ending.Sentence, ending.Reason, ending.Evidence);
+                // The release that the operation held is only free now.
+                await pruning.RunAsync(ct);
+                Tell(operation, ending);
+                break;
+            }
+            catch (StorageException e)
+            {
+                // Nothing may be done that cannot be written down first.
+                log.Step($"op-{id}", "waiting", e.Message);
+                await Task.Delay(AfterTrouble, clock, ct);
+            }
+        }
+        lock (gate)
+        {
+            if (cancel.IsCancellationRequested)
+                cancel = new CancellationTokenSource();
+        }
+        Vacate();
+    }
+
+    private async Task<Ending> EndingOfAsync(Operation operation, CancellationToken ct)
+    {
+        if (operation is { Resumed: > MayResume, Phase: < Phase.Committed })
+            journal.TurnBack(
+                operation.Id,
+                "going back",
+                $"the agent was started {operation.Resumed} times while it ran",
+                ""
+            );
+        if (operation.CancelledBy is not null)
+            await cancel.CancelAsync();
+        UpdateRun run;
+        try
+        {
+            run = await runs.OpenAsync(journal.Find(operation.Id)!, ct);
+        }
+        catch (Exception e) when (e is RefusedException or IOException or UnauthorizedAccessException)
+        {
+            await RunCurrentAsync(ct);
+            return Unopened(operation, e.Message);
+        }
+        return await run.RunAsync(cancel.Token, ct);
+    }
+
+    /// <summary>What is stored of a release was damaged meanwhile: the one that is installed runs, as far as it can.</summary>
+    private static Ending Unopened(Operation operation, string reason) =>
+        new(
+            operation.Phase < Phase.Switching || operation.Phase is Phase.Committed
+                ? OperationState.Failed
+                : OperationState.RolledBack,
+            operation.Phase,
+            "what is stored of the releases could not be read",
+            reason,
+            operation.Evidence
+        );
+
+    private void Tell(Operation operation, Ending ending) =>
+        events.Append(
+            new(
+                ending.State is OperationState.Done ? EventSeverity.Info : EventSeverity.Error,
+                ending.State switch
+                {
+                    OperationState.Done => "update.done",
+                    OperationState.RolledBack => "update.rolled-back",
+                    OperationState.Cancelled => "update.cancelled",
+                    _ => "update.failed",
+                },
+                null,
+                null,
+                ending.Reason.Length > 0
+                    ? $"{operation.Name} to {operation.Product} {operation.ToVersion}: {ending.Reason}"
+                    : $"{operation.Actor} asked for {operation.Name}",
+                ending.Sentence
+            )
+        );
+
+    private Operation Begin(Func<Operation> begin)
+    {
+        Occupy("an operation is being begun");
+        try
+        {
+            var operation = begin();
+            lock (gate)
+                busyWith = Doing(operation);
+            begun.Writer.TryWrite(operation);
+            return operation;
+        }
+        catch
+        {
+            Vacate();
+            throw;
+        }
+    }
+
+    private Operation Wanted(OperationKind kind, ReleaseDescriptor target, string actor, string sentence)
+    {
+        var current = CurrentDescriptor();
+        return new Operation(
+            0,
+            kind,
+            OperationState.Running,
+            Phase.Verified,
+            target.Product,
+            journal.Current?.Digest,
+            current?.Version.Text ?? "",
+            target.Index.Digest,
+            target.Version.Text,
+            actor,
+            clock.GetUtcNow(),
+            null,
+            sentence,
+            "",
+            "",
+            null,
+            0
+        );
+    }
+
+    private ReleaseDescriptor? CurrentDescriptor() =>
+        journal.Current is { } current ? ReleaseDescriptor.Parse(current.Descriptor) : null;
+
+    private void Occupy(string with)
+    {
+        lock (gate)
+        {
+            if (busyWith is not null)
+                throw new UpdatesBusyException(busyWith);
+            busyWith = with;
+        }
+    }
+
+    private void Vacate()
+    {
+        lock (gate)
+            busyWith = null;
+    }
+
+    private static string Doing(Operation operation) =>
+        $"{operation.Name} ({operation.Kind.ToString().ToLowerInvariant()} to {operation.ToVersion}) is under way";
+}

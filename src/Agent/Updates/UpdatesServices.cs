@@ -1,0 +1,23 @@
+namespace Appliance.Agent.Updates;
+
+internal static class UpdatesServices
+{
+    public static IServiceCollection AddUpdates(this IServiceCollection services)
+    {
+        services
+            .AddOptionsWithValidateOnStart<UpdatesOptions, UpdatesOptionsValidator>()
+            .BindConfiguration(UpdatesOptions.Section);
+        return services
+            .AddSingleton<KnownReleases>()
+            .AddSingleton<Staging>()
+            .AddSingleton<Preflight>()
+            .AddSingleton<Gate>()
+            .AddSingleton<Evidence>()
+            .AddSingleton<OperationProgress>()
+            .AddSingleton<UpdateRuns>()
+            .AddSingleton<Pruning>()
+            .AddSingleton<Plans>()
+            .AddSingleton<Updater>()
+            .AddHostedService(s => s.GetRequiredService<Updater>());
+    }
+}
