@@ -24,7 +24,7 @@ internal sealed class TrustTable(Database database)
 
     /// <summary>Keeps roots in their order; those that are known already stay as they are.</summary>
     /// <exception cref="StorageException">They could not be made durable.</exception>
-    public void KeepRoots(IReadOnlyList<ReadOnlyMemory<byte>> roots, int firstVersion) =>
+    public void KeepRoots(IReadOnlyList<ReadOnlyMemory<byte>> roots, long firstVersion) =>
         database.Promise(c =>
             roots
                 .Select(

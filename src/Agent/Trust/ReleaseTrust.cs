@@ -33,7 +33,7 @@ internal sealed class ReleaseTrust(
         try
         {
             var trusted = OfflineVerification.AddRoots(await TrustedAsync(ct), received.Metadata.Roots);
-            table.KeepRoots(trusted.Roots, OfflineVerification.VersionOf(trusted.Roots[0]));
+            table.KeepRoots(trusted.Roots, PinnedRoot.VersionOf(trusted.Roots[0]));
             var now = Later(clock.GetUtcNow(), table.LatestSignedAt);
             var verified = received.Verify(trusted, now, acceptExpired);
             table.Saw(verified.Descriptor.SignedAt);
@@ -97,8 +97,8 @@ internal sealed class ReleaseTrust(
                 "no root of trust is pinned on this appliance: name the vendor's root.json as trust.root in agent.yaml"
             );
         var first = OfflineVerification.Pin(pinned);
-        table.KeepRoots(first.Roots, OfflineVerification.VersionOf(pinned));
-        log.RootPinned(options.Value.Root!, OfflineVerification.VersionOf(pinned));
+        table.KeepRoots(first.Roots, PinnedRoot.VersionOf(pinned));
+        log.RootPinned(options.Value.Root!, PinnedRoot.VersionOf(pinned));
         return first;
     }
 
@@ -106,7 +106,8 @@ internal sealed class ReleaseTrust(
     {
         try
         {
-            return OfflineVerification.AddRoots(state, [pinned]);
+            PinnedRoot.DemandSameSigner(state, pinned);
+            return state;
         }
         catch (TufException e)
         {
