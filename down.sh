@@ -37,12 +37,12 @@ remove_ours() {
         ids=$(ours volume)
         [[ -z $ids ]] || xargs docker volume rm <<<"$ids"
     fi
-    # There is no release if up.sh was interrupted early, and then nothing of it was loaded.
-    [[ -f $run/release/compose.yaml ]] || return 0
-    for image in $(sed -n 's/^ *image: *//p' "$run/release/compose.yaml" | sort -u); do
-        # By name and without --force: the same image under another name, or in a container that is not ours, stays.
-        ! docker image inspect "$image" &>/dev/null || docker image rm "$image" ||
-            say "The image $image stays: something else uses it"
+    # Without --force: an image that has another name too, or is in a container that is not ours, stays.
+    local title
+    for title in web counter; do
+        for image in $(docker image ls --format '{{.Repository}}:{{.Tag}}' --filter "label=org.opencontainers.image.title=demo/$title"); do
+            docker image rm "$image" || say "The image $image stays: something else uses it"
+        done
     done
 }
 
@@ -67,7 +67,7 @@ fi
 
 if [[ -n $keep_data ]]; then
     # What stays: the engine's data if it is ours, the agent's state, and the names of the two.
-    find "$run" -mindepth 1 -maxdepth 1 ! -name docker ! -name data ! -name engine ! -name port -exec rm -rf {} +
+    find "$run" -mindepth 1 -maxdepth 1 ! -name docker ! -name data ! -name engine ! -name port ! -name root.json -exec rm -rf {} +
 else
     rm -rf --one-file-system "$run"
 fi

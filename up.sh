@@ -1,5 +1,6 @@
 #!/bin/bash
-# Brings up the demo appliance on this machine: an engine, the agent, and the demo application that it supervises.
+# Brings up the demo appliance on this machine: an engine, the agent, and the demo application, installed from its
+# signed bundle.
 # Running it again changes nothing that need not change. down.sh takes it away.
 #
 #   APPLIANCE_RUN_DIR     where everything of this run is kept (artifacts/run)
@@ -8,7 +9,7 @@
 source "$(dirname "${BASH_SOURCE[0]}")/scripts/lib.sh"
 source "$root/scripts/engine.sh"
 
-readonly version=1.0.0
+readonly first=1.0.0
 
 require_root
 require_sdk
@@ -42,8 +43,10 @@ until port_is_free || port_is_ours; do
 done
 echo "$port" >"$run/port"
 
-"$root/appliance/demo/build.sh" $version "$run/release"
-printf 'DEMO_PORT=%s\n' "$port" >"$run/release/.env"
+# The demo's signer and its bundles are this checkout's own: made once, and shared by all runs.
+"$root/appliance/demo/bundles.sh" "$root/artifacts/demo" 9>&-
+# A run stays with the signer that it began with, as an appliance does.
+[[ -e $run/root.json ]] || install -m 644 "$root/artifacts/demo/root.json" "$run/root.json"
 
 cat >"$run/env" <<ENV
 # source this: the programs on PATH, this run's agent and this run's engine.
@@ -55,20 +58,32 @@ ENV
 [[ -e $run/agent.yaml ]] || echo "# The agent's settings; what is not set here has its default." >"$run/agent.yaml"
 
 # The agent: restarted when it, or what it was started with, has changed. Its containers run on meanwhile.
-command=(appliance-agent --release "$run/release" --data "$run/data" --socket "$APPLIANCE_SOCKET"
-    --docker "$engine" --config "$run/agent.yaml")
+# The garbage collector's setting is the unit's: see there.
+command=(env DOTNET_GCgen0size=0x200000 APPLIANCE__TRUST__ROOT="$run/root.json"
+    APPLIANCE__APPLICATION__VARIABLES__DEMO_PORT="$port"
+    appliance-agent --data "$run/data" --socket "$APPLIANCE_SOCKET" --docker "$engine" --config "$run/agent.yaml")
 started_with=$({
     printf '%s\n' "${command[@]}"
     cat "$root/artifacts/bin/.appliance-agent.stamp"
-    find "$run/release" -type f -print0 | sort -z | xargs -0 sha256sum
 } | sha256sum)
 if ! running "$run/agent.pid" >/dev/null || [[ $started_with != "$(cat "$run/agent.started-with" 2>/dev/null)" ]]; then
     stop "$run/agent.pid" 20
     say "Starting the agent"
-    # The garbage collector's setting is the unit's: see there.
-    DOTNET_GCgen0size=0x200000 setsid "${command[@]}" </dev/null >>"$run/agent.log" 2>&1 9>&- &
+    setsid "${command[@]}" </dev/null >>"$run/agent.log" 2>&1 9>&- &
     identity $! >"$run/agent.pid" || true
     printf '%s\n' "$started_with" >"$run/agent.started-with"
+fi
+
+answering() { appliancectl status >/dev/null 2>&1 || has_ended "$run/agent.pid"; }
+wait_until 30 answering || true
+installed() { appliancectl status -o json | sed -n '/"release": {/,/}/s/.*"version": "\([^"]*\)".*/\1/p'; }
+if [[ -z $(installed) ]]; then
+    say "Installing the demo"
+    appliancectl upgrade --bundle "$root/artifacts/demo/demo-$first.bundle" --yes >&2 || {
+        say "The end of the agent's log, $run/agent.log:"
+        tail -n 30 "$run/agent.log" >&2
+        exit 1
+    }
 fi
 
 healthy() { appliancectl status -o json 2>/dev/null | grep -q '"health": "HEALTH_OK"'; }
@@ -82,10 +97,12 @@ if ! wait_until 120 settled || ! healthy; then
     exit 1
 fi
 
+bundles=${root#"$PWD"/}/artifacts/demo
+[[ $PWD != "$root" ]] || bundles=artifacts/demo
 cat <<SUMMARY
 The demo runs: open http://127.0.0.1:$port
 
-  application  demo $version, from $run/release
+  application  demo $(installed), of $(ls "$root"/artifacts/demo/*.bundle | wc -l) bundles in $bundles
   agent        pid $(running "$run/agent.pid"), socket $APPLIANCE_SOCKET, log $run/agent.log
   engine       $engine
 
@@ -94,5 +111,9 @@ Type next:
   appliancectl status
   appliancectl events -f                 # and in another terminal:
   docker rm -f demo-web-1                # the agent brings it back, and says so
+  appliancectl upgrade --bundle $bundles/demo-2.0.0.bundle
+  appliancectl upgrade --bundle $bundles/demo-3.0.0-broken.bundle     # never gets healthy, and is taken back
+  appliancectl history
+  appliancectl rollback
   ./down.sh                              # takes everything away; --keep-data keeps the visits
 SUMMARY
