@@ -10,13 +10,15 @@ internal sealed partial class FakeAgent
 
     public Operation Started { get; set; } = Sample.Operation(OperationState.Running);
 
+    /// <summary>What only starting fails with, when set.</summary>
+    public RpcException? StartFailure { get; set; }
+
     /// <summary>Refuses a bundle once so many bytes of it have come.</summary>
     public (long After, RpcException With)? Refusal { get; set; }
 
     /// <summary>Whether the bytes of a bundle are left unread after the first.</summary>
     public bool StopsReading { get; set; }
 
-    /// <summary>The bytes that came, whether they were whole messages, and whether the call was given up.</summary>
     public MemoryStream Received { get; } = new();
 
     public int LargestChunk { get; private set; }
@@ -66,7 +68,7 @@ internal sealed partial class FakeAgent
         public override Task<Operation> StartRollback(StartRollbackRequest request, ServerCallContext context)
         {
             agent.Take("StartRollback", request);
-            return Task.FromResult(agent.Started);
+            return agent.StartFailure is { } failure ? throw failure : Task.FromResult(agent.Started);
         }
 
         public override Task<ListHistoryResponse> ListHistory(ListHistoryRequest request, ServerCallContext context)

@@ -162,6 +162,25 @@ public sealed class OperationsTests
         Assert.Equal(["PlanRollback { }", "StartRollback { }", """WatchOperation { "id": "op-12" }"""], agent.Calls);
     }
 
+    [Theory]
+    [InlineData(StatusCode.Unavailable, 3, true)]
+    [InlineData(StatusCode.FailedPrecondition, 5, false)]
+    public async Task Where_it_is_not_known_whether_a_rollback_began_it_is_said_how_to_find_out(
+        StatusCode answer,
+        int exitCode,
+        bool inDoubt
+    )
+    {
+        await using var agent = await FakeAgent.StartAsync();
+        agent.StartFailure = new(new(answer, "op-11 runs"));
+
+        var run = await Appliancectl.RunAsync(agent.Socket, "rollback", "--yes");
+
+        Assert.Equal((exitCode, ""), (run.ExitCode, run.Stdout));
+        Assert.Contains(": op-11 runs\n", run.Stderr, StringComparison.Ordinal);
+        Assert.Equal(inDoubt, run.Stderr.Contains("appliancectl operations list", StringComparison.Ordinal));
+    }
+
     [Fact]
     public async Task History_tells_below_what_went_wrong_why_it_did()
     {

@@ -18,10 +18,10 @@ public sealed class UpgradeTests : IDisposable
         fax       removed
         counter   untouched
 
-        To move     120 MB
-        To store    46 MB
-        To unpack   1.5 GB
-        Free        12 GB
+        To move      120 MB
+        To store     46 MB
+        To unpack    1.5 GB
+        Free         12 GB
 
         """;
 

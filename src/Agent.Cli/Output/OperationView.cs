@@ -39,7 +39,7 @@ internal static class OperationView
         var (word, style) = OperationWords.Of(operation.State);
         var sentence = operation.Sentence.Length > 0 ? operation.Sentence.TrimEnd('.') : Describe(operation);
         screen.WriteLine(
-            $"{screen.Paint(char.ToUpperInvariant(word[0]) + word[1..], style)}: {Text.OneLine(sentence)} "
+            $"{screen.Paint(Text.Capitalized(word), style)}: {Text.OneLine(sentence)} "
                 + $"({Text.OneLine(operation.Id)}, {Ages.Took(operation.StartedAt, operation.EndedAt, now)})"
         );
     }

@@ -39,7 +39,7 @@ internal static class OperationWords
             plan.Kind switch
             {
                 OperationKind.Install => $"Install {plan.Product} {plan.ToVersion}?",
-                OperationKind.Rollback => $"Go back with {plan.Product} from {plan.FromVersion} to {plan.ToVersion}?",
+                OperationKind.Rollback => $"Roll {plan.Product} back from {plan.FromVersion} to {plan.ToVersion}?",
                 _ => $"Upgrade {plan.Product} from {plan.FromVersion} to {plan.ToVersion}?",
             }
         );

@@ -7,8 +7,9 @@ internal static class PlanView
 {
     public static void Write(Screen screen, StagedRelease release, DateTimeOffset now)
     {
-        Write(screen, release.Plan ?? new());
-        var facts = new Table("", "");
+        var plan = release.Plan ?? new();
+        WriteServices(screen, plan);
+        var facts = Space(plan);
         facts.Add("Signed", Ages.Ago(release.SignedAt, now));
         facts.Add("Signatures", Validity(release, now));
         facts.Add("Digest", release.Digest);
@@ -17,8 +18,14 @@ internal static class PlanView
 
     public static void Write(Screen screen, UpdatePlan plan)
     {
+        WriteServices(screen, plan);
+        Space(plan).WriteTo(screen);
+    }
+
+    private static void WriteServices(Screen screen, UpdatePlan plan)
+    {
         var title = OperationWords.Describe(plan.Kind, plan.Product, plan.FromVersion, plan.ToVersion);
-        screen.WriteLine(screen.Paint(Text.OneLine(char.ToUpperInvariant(title[0]) + title[1..]), Style.Bold));
+        screen.WriteLine(screen.Paint(Text.OneLine(Text.Capitalized(title)), Style.Bold));
         screen.WriteLine();
 
         var services = new Table("SERVICE", "CHANGE", "WHY");
@@ -26,13 +33,16 @@ internal static class PlanView
             services.Add(service.Service, ChangeOf(service.Change), string.Join("; ", service.Reasons));
         services.WriteTo(screen);
         screen.WriteLine();
+    }
 
+    private static Table Space(UpdatePlan plan)
+    {
         var facts = new Table("", "");
         facts.Add("To move", Sizes.Of(plan.BytesToMove));
         facts.Add("To store", Sizes.Of(plan.BytesToStore));
         facts.Add("To unpack", Sizes.Of(plan.BytesToUnpack));
         facts.Add("Free", Free(plan));
-        facts.WriteTo(screen);
+        return facts;
     }
 
     private static Cell Free(UpdatePlan plan) =>
