@@ -43,6 +43,10 @@ internal sealed class AgentConnection : IDisposable
 
     public AuditService.AuditServiceClient Audit => new(channel);
 
+    public UpdatesService.UpdatesServiceClient Updates => new(channel);
+
+    public OperationsService.OperationsServiceClient Operations => new(channel);
+
     /// <summary>Why the last attempt to connect failed; null after one that did not.</summary>
     public SocketException? ConnectFailure { get; private set; }
 

@@ -5,6 +5,9 @@ namespace Appliance.Cli;
 /// <summary>A command with examples on its help page.</summary>
 internal class CliCommand(string name, string description) : Command(name, description)
 {
+    /// <summary>What its own help page says after the description.</summary>
+    public IReadOnlyList<string> Notes { get; init; } = [];
+
     public IReadOnlyList<Example> Examples { get; init; } = [];
 }
 

@@ -1,3 +1,4 @@
+using Appliance.V1;
 using Grpc.Core;
 
 namespace Appliance.Cli;
@@ -18,6 +19,9 @@ internal enum ExitCode
 
     /// <summary>The agent began, and took back what it had done.</summary>
     RolledBack = 6,
+
+    /// <summary>Ctrl-C, as a shell reports it.</summary>
+    Interrupted = 130,
 }
 
 internal static class ExitCodes
@@ -32,6 +36,16 @@ internal static class ExitCodes
             StatusCode.PermissionDenied or StatusCode.Unauthenticated => ExitCode.NotPermitted,
             StatusCode.FailedPrecondition => ExitCode.Refused,
             StatusCode.Aborted => ExitCode.RolledBack,
+            _ => ExitCode.Failed,
+        };
+
+    /// <summary>What came of an operation. One that runs on without being watched is no failure.</summary>
+    public static ExitCode From(OperationState state) =>
+        state switch
+        {
+            OperationState.Done or OperationState.Running => ExitCode.Done,
+            OperationState.Refused => ExitCode.Refused,
+            OperationState.RolledBack => ExitCode.RolledBack,
             _ => ExitCode.Failed,
         };
 }

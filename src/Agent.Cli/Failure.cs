@@ -16,6 +16,7 @@ internal sealed record Failure(ExitCode ExitCode, string What, params IReadOnlyL
             RpcException e => Answered(e.Status, session.SocketPath),
             SocketPathException e => new(ExitCode.Usage, e.Message, "A path has at most 107 bytes."),
             FileException e => new(ExitCode.Usage, e.Message),
+            UnconfirmedException e => new(ExitCode.Usage, e.Message, "Add --yes to do it without being asked."),
             IOException e => new(ExitCode.Failed, $"the output cannot be written: {e.Message}"),
             _ => null,
         };
@@ -68,7 +69,10 @@ internal sealed record Failure(ExitCode ExitCode, string What, params IReadOnlyL
                 "the agent does not know this command",
                 "Agent and appliancectl differ in version. See: appliancectl --version; appliancectl status"
             ),
-            _ when status.StatusCode == StatusCode.NotFound => new(ExitCode.Failed, status.Detail),
+            _ when status.StatusCode is StatusCode.NotFound or StatusCode.ResourceExhausted => new(
+                ExitCode.Failed,
+                status.Detail
+            ),
             var code => new(
                 code,
                 $"failed: {status.Detail} ({status.StatusCode})",
@@ -87,3 +91,6 @@ internal sealed record Failure(ExitCode ExitCode, string What, params IReadOnlyL
 
 /// <summary>A file that a command was given cannot be read.</summary>
 internal sealed class FileException(string message, Exception? inner = null) : Exception(message, inner);
+
+/// <summary>A change was not confirmed, and nobody can be asked.</summary>
+internal sealed class UnconfirmedException() : Exception("this needs a yes, and there is no terminal to ask on");

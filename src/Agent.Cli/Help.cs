@@ -40,6 +40,8 @@ internal sealed class Help : AsynchronousCommandLineAction
     private static void Write(Screen page, Command command)
     {
         page.WriteLine(command.Description ?? "");
+        foreach (var note in (command as CliCommand)?.Notes ?? [])
+            page.WriteLine(note);
         Heading(page, "Usage");
         page.WriteLine($"  {UsageLine(command)}");
 

@@ -7,7 +7,11 @@ var root = new RootCommand("Watch and run the appliance on this machine.")
 {
     new StatusCommand(),
     new ServicesCommand(),
+    new UpgradeCommand(),
+    new RollbackCommand(),
+    new HistoryCommand(),
     new EventsCommand(),
+    new OperationsCommand(),
     new AuditCommand(),
     new BundleCommand(),
 };

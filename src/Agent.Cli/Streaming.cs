@@ -1,4 +1,3 @@
-using System.Runtime.InteropServices;
 using Grpc.Core;
 
 namespace Appliance.Cli;
@@ -14,8 +13,9 @@ internal static class Streaming
 
     /// <summary>
     /// Returns when the stream has ended, or when who follows it has seen enough (Ctrl-C). A stream
-    /// that follows has no end of its own: once an agent was reached, its absence is waited out, and
-    /// <paramref name="open"/> is called again, to ask for what <paramref name="print"/> has not had.
+    /// that follows has no end of its own but the item that <paramref name="isLast"/> knows: once an agent was
+    /// reached, its absence is waited out, and <paramref name="open"/> is called again, to ask for what
+    /// <paramref name="print"/> has not had.
     /// </summary>
     /// <exception cref="RpcException">The agent declined, was never reached, or failed in a stream that does not follow.</exception>
     public static async Task RunAsync<T>(
@@ -23,10 +23,12 @@ internal static class Streaming
         bool follow,
         Func<AgentConnection, CallOptions, AsyncServerStreamingCall<T>> open,
         Action<T> print,
+        Predicate<T>? isLast,
         CancellationToken cancellationToken
     )
     {
-        using var enough = new Enough(follow, cancellationToken);
+        // To cut short what would have ended by itself is something else: there the kernel's default gives 130.
+        using var enough = new Interrupt(follow, cancellationToken);
         var delay = FirstDelay;
         var lost = false;
         var doubts = 0;
@@ -45,12 +47,13 @@ internal static class Streaming
                     print(item);
                     delay = FirstDelay;
                     doubts = 0;
+                    if (isLast?.Invoke(item) == true)
+                        return;
                 }
                 if (!follow)
                     return;
             }
-            catch (Exception e)
-                when (enough.Token.IsCancellationRequested && e is RpcException or OperationCanceledException)
+            catch (Exception e) when (enough.Came && e is RpcException or OperationCanceledException)
             {
                 return;
             }
@@ -62,7 +65,7 @@ internal static class Streaming
             }
 
             if (!lost)
-                session.Error.WriteLine("appliancectl: the agent went away; waiting for it, Ctrl-C to stop");
+                session.Error.WriteLine("appliancectl: the agent went away; waiting for it, Ctrl-C ends the wait");
             lost = true;
             if (!await enough.WaitedOut(delay * (0.8 + (Random.Shared.NextDouble() * 0.4)), session.Clock))
                 return;
@@ -95,48 +98,6 @@ internal static class Streaming
             if (!await next)
                 yield break;
             yield return stream.Current;
-        }
-    }
-
-    /// <summary>Whether who follows has seen enough.</summary>
-    private sealed class Enough : IDisposable
-    {
-        private readonly CancellationTokenSource source;
-        private readonly PosixSignalRegistration? interrupt;
-
-        public Enough(bool follow, CancellationToken cancellationToken)
-        {
-            source = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-            // To cut short what would have ended by itself is something else: there the kernel's default gives 130.
-            interrupt = follow ? PosixSignalRegistration.Create(PosixSignal.SIGINT, Cancel) : null;
-        }
-
-        public CancellationToken Token => source.Token;
-
-        /// <summary>Waits; false when that was cut short.</summary>
-        public async Task<bool> WaitedOut(TimeSpan delay, TimeProvider clock)
-        {
-            try
-            {
-                await Task.Delay(delay, clock, Token);
-                return true;
-            }
-            catch (OperationCanceledException)
-            {
-                return false;
-            }
-        }
-
-        public void Dispose()
-        {
-            interrupt?.Dispose();
-            source.Dispose();
-        }
-
-        private void Cancel(PosixSignalContext context)
-        {
-            context.Cancel = true;
-            source.Cancel();
         }
     }
 }

@@ -12,10 +12,11 @@ internal sealed class Appliancectl : IAsyncDisposable
     private readonly Captured stdout;
     private readonly Captured stderr;
 
-    private Appliancectl(ProcessStartInfo start)
+    private Appliancectl(ProcessStartInfo start, bool typesLater = false)
     {
         process = Process.Start(start) ?? throw new InvalidOperationException($"{start.FileName} did not start");
-        process.StandardInput.Close();
+        if (!typesLater)
+            process.StandardInput.Close();
         stdout = new(process.StandardOutput);
         stderr = new(process.StandardError);
     }
@@ -56,17 +57,11 @@ internal sealed class Appliancectl : IAsyncDisposable
         string socket,
         (string Name, string? Value)[] environment,
         params string[] arguments
-    )
-    {
-        var line = $"stty cols 80; exec {Binary} {string.Join(' ', arguments)}";
-        return new Appliancectl(
-            Command(
-                "script",
-                ["--quiet", "--return", "--echo", "never", "--command", line, "/dev/null"],
-                [("APPLIANCE_SOCKET", socket), ("TERM", "xterm"), .. environment]
-            )
-        ).EndAsync();
-    }
+    ) => new Appliancectl(Terminal(socket, environment, arguments)).EndAsync();
+
+    /// <summary>On a terminal where somebody will <see cref="Type"/>.</summary>
+    public static Appliancectl StartOnTerminal(string socket, params string[] arguments) =>
+        new(Terminal(socket, [], arguments), typesLater: true);
 
     /// <summary>As a user who is in no group of the appliance.</summary>
     public static Task<Outcome> RunAsNobodyAsync(string socket, params string[] arguments)
@@ -78,6 +73,13 @@ internal sealed class Appliancectl : IAsyncDisposable
         return new Appliancectl(
             Command(program, [.. first, .. arguments], ("APPLIANCE_SOCKET", socket), ("HOME", "/nonexistent"))
         ).EndAsync();
+    }
+
+    /// <summary>Types, and then leaves the keyboard.</summary>
+    public void Type(string keys)
+    {
+        process.StandardInput.Write(keys);
+        process.StandardInput.Close();
     }
 
     public Task StdoutShows(Func<string, bool> condition) => stdout.Until(condition, Patience);
@@ -108,6 +110,20 @@ internal sealed class Appliancectl : IAsyncDisposable
             process.Kill();
         process.Dispose();
         return ValueTask.CompletedTask;
+    }
+
+    private static ProcessStartInfo Terminal(
+        string socket,
+        (string Name, string? Value)[] environment,
+        string[] arguments
+    )
+    {
+        var line = $"stty cols 80; exec {Binary} {string.Join(' ', arguments)}";
+        return Command(
+            "script",
+            ["--quiet", "--return", "--echo", "never", "--command", line, "/dev/null"],
+            [("APPLIANCE_SOCKET", socket), ("TERM", "xterm"), .. environment]
+        );
     }
 
     private static ProcessStartInfo Command(

@@ -10,6 +10,7 @@ public sealed class FailuresTests
     [InlineData(StatusCode.Unknown, 1, "failed: the reason (Unknown)")]
     [InlineData(StatusCode.Internal, 1, "failed: the reason (Internal)")]
     [InlineData(StatusCode.NotFound, 1, "the reason")]
+    [InlineData(StatusCode.ResourceExhausted, 1, "appliancectl: the reason")]
     [InlineData(StatusCode.Unimplemented, 1, "the agent does not know this command")]
     [InlineData(StatusCode.InvalidArgument, 2, "the reason")]
     [InlineData(StatusCode.Unavailable, 3, "did not answer: the reason")]
@@ -113,6 +114,9 @@ public sealed class FailuresTests
     [InlineData("services logs --tail -5", "--tail is a number of lines, not '-5'")]
     [InlineData("events --after x", "--after is the id of an event, not 'x'")]
     [InlineData("status --bogus", "--bogus")]
+    [InlineData("upgrade --yes", "--bundle")]
+    [InlineData("history --limit -1", "--limit is a number of operations, not '-1'")]
+    [InlineData("operations cancel --yes", "Required argument")]
     public async Task A_command_line_that_makes_no_sense_is_usage(string arguments, string message)
     {
         var run = await Appliancectl.RunAsync("/nonexistent/agent.sock", arguments.Split(' '));
@@ -152,6 +156,12 @@ public sealed class FailuresTests
     [InlineData("audit list")]
     [InlineData("audit verify")]
     [InlineData("bundle lint")]
+    [InlineData("upgrade")]
+    [InlineData("rollback")]
+    [InlineData("history")]
+    [InlineData("operations list")]
+    [InlineData("operations watch")]
+    [InlineData("operations cancel")]
     public async Task Every_command_has_help_with_examples(string command)
     {
         var run = await Appliancectl.RunAsync("/nonexistent", [.. command.Split(' '), "--help"]);

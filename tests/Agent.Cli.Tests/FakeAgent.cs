@@ -11,7 +11,7 @@ using Status = Appliance.V1.Status;
 namespace Agent.Cli.Tests;
 
 /// <summary>A real gRPC server on a unix socket, which answers what a test tells it to.</summary>
-internal sealed class FakeAgent : IAsyncDisposable
+internal sealed partial class FakeAgent : IAsyncDisposable
 {
     private readonly DirectoryInfo folder = Directory.CreateTempSubdirectory("actl-");
     private readonly Channel<string> calls = Channel.CreateUnbounded<string>();
@@ -63,6 +63,8 @@ internal sealed class FakeAgent : IAsyncDisposable
         server.MapGrpcService<ServicesAnswers>();
         server.MapGrpcService<EventsAnswers>();
         server.MapGrpcService<AuditAnswers>();
+        server.MapGrpcService<UpdatesAnswers>();
+        server.MapGrpcService<OperationsAnswers>();
         await server.StartAsync();
     }
 

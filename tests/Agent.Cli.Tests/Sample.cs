@@ -152,4 +152,73 @@ internal static class Sample
             Stream = stderr ? LogLine.Types.Stream.Stderr : LogLine.Types.Stream.Stdout,
             Text = text,
         };
+
+    public static StagedRelease Staged() =>
+        new()
+        {
+            Product = "demo",
+            Version = "2.0.0",
+            Digest = "sha256:abc",
+            SignedAt = Ago(TimeSpan.FromDays(3)),
+            ExpiresAt = Ago(-TimeSpan.FromDays(365.5)),
+            Plan = new()
+            {
+                Kind = OperationKind.Upgrade,
+                Product = "demo",
+                FromVersion = "1.0.0",
+                ToVersion = "2.0.0",
+                Services =
+                {
+                    new ServiceChange
+                    {
+                        Service = "web",
+                        Change = ServiceChange.Types.Change.Changed,
+                        Reasons = { "image demo/web:1.0.0 -> demo/web:2.0.0", "environment" },
+                    },
+                    new ServiceChange { Service = "mail", Change = ServiceChange.Types.Change.Added },
+                    new ServiceChange { Service = "fax", Change = ServiceChange.Types.Change.Removed },
+                    new ServiceChange { Service = "counter", Change = ServiceChange.Types.Change.Untouched },
+                },
+                BytesToMove = 120_000_000,
+                BytesToStore = 45_600_000,
+                BytesToUnpack = 1_500_000_000,
+                FreeBytes = 12_000_000_000,
+            },
+        };
+
+    public static Operation Operation(OperationState state, string reason = "", string evidence = "") =>
+        new()
+        {
+            Id = "op-12",
+            Kind = OperationKind.Upgrade,
+            State = state,
+            Phase = "switching",
+            Sentence = state == OperationState.Running ? "starting web" : "what came of it.",
+            Product = "demo",
+            FromVersion = "1.0.0",
+            ToVersion = "2.0.0",
+            StartedAt = Noon,
+            EndedAt = state == OperationState.Running ? null : Noon + Duration.FromTimeSpan(TimeSpan.FromSeconds(42)),
+            Actor = "uid:0 (root)",
+            Reason = reason,
+            Evidence = evidence,
+        };
+
+    public static OperationStep Step(
+        int sequence,
+        string text,
+        OperationStep.Types.Outcome outcome = OperationStep.Types.Outcome.Done,
+        string phase = "switching"
+    ) =>
+        new()
+        {
+            Sequence = sequence,
+            Time = Noon + Duration.FromTimeSpan(TimeSpan.FromSeconds(sequence)),
+            Phase = phase,
+            Text = text,
+            Outcome = outcome,
+        };
+
+    public static OperationUpdate Update(Operation operation, params OperationStep[] steps) =>
+        new() { Operation = operation, Steps = { steps } };
 }

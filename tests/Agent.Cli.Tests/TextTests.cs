@@ -50,4 +50,24 @@ public sealed class TextTests
     [InlineData("\u202eabc\u2028", @"\u202eabc\u2028")]
     public void Text_from_elsewhere_becomes_one_harmless_line(string text, string printed) =>
         Assert.Equal(printed, Text.OneLine(text));
+
+    [Theory]
+    [InlineData(0, "0 bytes")]
+    [InlineData(999, "999 bytes")]
+    [InlineData(1000, "1.0 kB")]
+    [InlineData(9_940_000, "9.9 MB")]
+    [InlineData(9_960_000, "10 MB")]
+    [InlineData(999_499_999, "999 MB")]
+    [InlineData(999_600_000, "1.0 GB")]
+    [InlineData(1_500_000_000, "1.5 GB")]
+    [InlineData(long.MaxValue, "9.2 EB")]
+    public void Sizes_are_told_as_disks_are_sold(long bytes, string words) => Assert.Equal(words, Sizes.Of(bytes));
+
+    [Theory]
+    [InlineData(0, 3_400_000_000, "0 bytes of 3.4 GB, 0 %")]
+    [InlineData(1_200_000_000, 3_400_000_000, "1.2 GB of 3.4 GB, 35 %")]
+    [InlineData(3_399_999_999, 3_400_000_000, "3.4 GB of 3.4 GB, 99 %")]
+    [InlineData(1000, 0, "1.0 kB")]
+    public void A_part_is_all_of_it_only_at_the_end(long done, long total, string words) =>
+        Assert.Equal(words, Sizes.Part(done, total));
 }

@@ -32,4 +32,23 @@ internal static class CommonOptions
     }
 
     public static Option<bool> Follow(string description) => new("--follow", "-f") { Description = description };
+
+    public static Option<bool> Plan() => new("--plan") { Description = "Only print what would change" };
+
+    public static Option<int> Limit() =>
+        new("--limit")
+        {
+            Description = "The newest N (default: 20); 0 for all that are kept",
+            HelpName = "N",
+            DefaultValueFactory = _ => 20,
+            CustomParser = result =>
+            {
+                if (result.Tokens.Count == 0)
+                    return 20;
+                if (int.TryParse(result.Tokens[0].Value, out var n) && n >= 0)
+                    return n;
+                result.AddError($"--limit is a number of operations, not '{result.Tokens[0].Value}'.");
+                return 0;
+            },
+        };
 }

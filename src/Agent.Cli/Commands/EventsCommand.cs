@@ -72,6 +72,7 @@ internal sealed class EventsCommand : RunnableCommand
                 request.AfterId = item.Id;
                 request.ClearTail();
             },
+            isLast: null,
             cancellationToken
         );
         return ExitCode.Done;

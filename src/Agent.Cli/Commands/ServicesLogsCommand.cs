@@ -76,6 +76,7 @@ internal sealed class ServicesLogsCommand : RunnableCommand
                 if (position.Advance(line))
                     session.PrintItem(line, view.Write);
             },
+            isLast: null,
             cancellationToken
         );
         return ExitCode.Done;

@@ -29,4 +29,17 @@ internal static class Ages
     /// <summary>Time on this machine's clock, to the second: <c>2026-01-15 12:00:00</c>.</summary>
     public static string Local(Timestamp? moment) =>
         moment is null ? new string('-', 19) : $"{moment.ToDateTimeOffset().ToLocalTime():yyyy-MM-dd HH:mm:ss}";
+
+    /// <summary>"42 s": how long something took, or has taken so far; "-" for what has not begun.</summary>
+    public static string Took(Timestamp? started, Timestamp? ended, DateTimeOffset now) =>
+        started is null
+            ? "-"
+            : Length(
+                // Clocks are set back at times.
+                TimeSpan.FromTicks(Math.Max(0, ((ended?.ToDateTimeOffset() ?? now) - started.ToDateTimeOffset()).Ticks))
+            );
+
+    /// <summary>Time of day on this machine's clock: <c>12:00:00</c>.</summary>
+    public static string LocalTime(Timestamp? moment) =>
+        moment is null ? new string('-', 8) : $"{moment.ToDateTimeOffset().ToLocalTime():HH:mm:ss}";
 }

@@ -13,9 +13,13 @@ internal sealed class Table(params string[] headers)
 {
     private const string Gap = "   ";
 
-    private readonly List<Cell[]> rows = [];
+    private readonly List<Row> rows = [];
 
-    public void Add(params Cell[] cells) => rows.Add([.. cells.Select(c => c with { Value = Text.OneLine(c.Value) })]);
+    public void Add(params Cell[] cells) =>
+        rows.Add(new([.. cells.Select(c => c with { Value = Text.OneLine(c.Value) })], []));
+
+    /// <summary>Lines below the last row, which belong to it and to no column.</summary>
+    public void AddBelow(IEnumerable<string> lines) => rows[^1].Below.AddRange(lines.Select(Text.OneLine));
 
     public void WriteTo(Screen screen, string indent = "")
     {
@@ -23,12 +27,18 @@ internal sealed class Table(params string[] headers)
         if (headers.Any(h => h.Length > 0))
             WriteRow(screen, indent, [.. headers.Select(h => new Cell(h, Style.Bold))], widths);
         foreach (var row in rows)
-            WriteRow(screen, indent, row, widths);
+        {
+            WriteRow(screen, indent, row.Cells, widths);
+            foreach (var line in row.Below)
+                screen.WriteLine($"{indent}{Gap}{line}");
+        }
     }
 
     private int[] WidthsFor(int? available)
     {
-        var widths = headers.Select((h, i) => rows.Select(r => r[i].Value.Length).Append(h.Length).Max()).ToArray();
+        var widths = headers
+            .Select((h, i) => rows.Select(r => r.Cells[i].Value.Length).Append(h.Length).Max())
+            .ToArray();
         var before = widths[..^1].Sum(w => w + Gap.Length);
         // On a terminal too narrow even for the first columns, wrapping beats showing nothing.
         if (available - before is { } left && left >= headers[^1].Length + 1 && left < widths[^1])
@@ -50,4 +60,6 @@ internal sealed class Table(params string[] headers)
         }
         screen.WriteLine();
     }
+
+    private sealed record Row(Cell[] Cells, List<string> Below);
 }

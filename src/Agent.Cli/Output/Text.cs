@@ -42,6 +42,8 @@ internal static class Text
         return clean.ToString();
     }
 
+    public static string Capitalized(string words) => char.ToUpperInvariant(words[0]) + words[1..];
+
     private static string Escaped(char c) =>
         c switch
         {

@@ -18,7 +18,7 @@ public static partial class RegularFile
 
     /// <summary>Opens a file for reading; one that is a pipe does not keep the caller waiting for its writer.</summary>
     /// <exception cref="IOException">It is no file, as a pipe, or cannot be opened.</exception>
-    internal static FileStream Open(string path)
+    public static FileStream Open(string path)
     {
         var handle = new SafeFileHandle(OpenAt(path, ReadOnlyWithoutWaiting), ownsHandle: true);
         if (handle.IsInvalid)

@@ -1,0 +1,70 @@
+using Appliance.V1;
+
+namespace Appliance.Cli.Output;
+
+/// <summary>What an upgrade or rollback would do, for who decides about it.</summary>
+internal static class PlanView
+{
+    public static void Write(Screen screen, StagedRelease release, DateTimeOffset now)
+    {
+        var plan = release.Plan ?? new();
+        WriteServices(screen, plan);
+        var facts = Space(plan);
+        facts.Add("Signed", Ages.Ago(release.SignedAt, now));
+        facts.Add("Signatures", Validity(release, now));
+        facts.Add("Digest", release.Digest);
+        facts.WriteTo(screen);
+    }
+
+    public static void Write(Screen screen, UpdatePlan plan)
+    {
+        WriteServices(screen, plan);
+        Space(plan).WriteTo(screen);
+    }
+
+    private static void WriteServices(Screen screen, UpdatePlan plan)
+    {
+        var title = OperationWords.Describe(plan.Kind, plan.Product, plan.FromVersion, plan.ToVersion);
+        screen.WriteLine(screen.Paint(Text.OneLine(Text.Capitalized(title)), Style.Bold));
+        screen.WriteLine();
+
+        var services = new Table("SERVICE", "CHANGE", "WHY");
+        foreach (var service in plan.Services)
+            services.Add(service.Service, ChangeOf(service.Change), string.Join("; ", service.Reasons));
+        services.WriteTo(screen);
+        screen.WriteLine();
+    }
+
+    private static Table Space(UpdatePlan plan)
+    {
+        var facts = new Table("", "");
+        facts.Add("To move", Sizes.Of(plan.BytesToMove));
+        facts.Add("To store", Sizes.Of(plan.BytesToStore));
+        facts.Add("To unpack", Sizes.Of(plan.BytesToUnpack));
+        facts.Add("Free", Free(plan));
+        return facts;
+    }
+
+    private static Cell Free(UpdatePlan plan) =>
+        plan.FreeBytes < plan.BytesToStore + plan.BytesToUnpack
+            ? new Cell(Sizes.Of(plan.FreeBytes), Style.Red)
+            : Sizes.Of(plan.FreeBytes);
+
+    private static Cell Validity(StagedRelease release, DateTimeOffset now)
+    {
+        if (release.ExpiresAt is not { } end)
+            return "-";
+        var ago = Ages.Ago(end, now);
+        return end.ToDateTimeOffset() <= now ? new Cell($"expired {ago}", Style.Yellow) : $"expire {ago}";
+    }
+
+    private static Cell ChangeOf(ServiceChange.Types.Change change) =>
+        change switch
+        {
+            ServiceChange.Types.Change.Added => new("added", Style.Green),
+            ServiceChange.Types.Change.Changed => new("changed", Style.Yellow),
+            ServiceChange.Types.Change.Removed => new("removed", Style.Red),
+            ServiceChange.Types.Change.Untouched => new("untouched", Style.Dim),
+            _ => new("unknown", Style.Yellow),
+        };
+}
