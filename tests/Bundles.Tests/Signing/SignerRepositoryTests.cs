@@ -6,10 +6,10 @@ using Appliance.Tuf;
 
 namespace Bundles.Tests.Signing;
 
-public sealed class SignerRepositoryTests : IDisposable
+public sealed class SignerRepositoryTests(PreparedSigner prepared) : IClassFixture<PreparedSigner>, IDisposable
 {
-    private const string Passphrase = "correct horse battery";
-    private static readonly DateTimeOffset Now = new(2026, 1, 15, 12, 0, 0, TimeSpan.Zero);
+    private const string Passphrase = PreparedSigner.Passphrase;
+    private static readonly DateTimeOffset Now = PreparedSigner.Now;
 
     private readonly ScratchFolder scratch = new();
     private readonly CancellationToken stop = TestContext.Current.CancellationToken;
@@ -21,7 +21,7 @@ public sealed class SignerRepositoryTests : IDisposable
     [Fact]
     public async Task What_it_signs_is_verified_by_who_has_pinned_its_first_root()
     {
-        var repository = await CreateAsync();
+        var repository = await PreparedAsync();
 
         var release = await repository.AddReleaseAsync(Release("1.0.0"), Passphrase, Now, stop);
 
@@ -37,7 +37,7 @@ public sealed class SignerRepositoryTests : IDisposable
     [Fact]
     public async Task Each_release_has_higher_versions_and_names_all_before_it()
     {
-        var repository = await CreateAsync();
+        var repository = await PreparedAsync();
         var first = await repository.AddReleaseAsync(Release("1.0.0"), Passphrase, Now, stop);
         // A repository is opened anew by each command.
         repository = await SignerRepository.OpenAsync(Folder, stop);
@@ -55,7 +55,7 @@ public sealed class SignerRepositoryTests : IDisposable
     [Fact]
     public async Task A_release_that_was_signed_is_given_out_again_without_a_new_version()
     {
-        var repository = await CreateAsync();
+        var repository = await PreparedAsync();
         var first = await repository.AddReleaseAsync(Release("1.0.0"), Passphrase, Now, stop);
 
         var later = Release("1.0.0") with { SignedAt = Now.AddDays(1) };
@@ -68,7 +68,7 @@ public sealed class SignerRepositoryTests : IDisposable
     [Fact]
     public async Task A_release_whose_metadata_has_expired_is_signed_anew()
     {
-        var repository = await CreateAsync();
+        var repository = await PreparedAsync();
         var first = await repository.AddReleaseAsync(Release("1.0.0"), Passphrase, Now, stop);
 
         var second = await repository.AddReleaseAsync(Release("1.0.0"), Passphrase, Now.AddDays(400), stop);
@@ -80,7 +80,7 @@ public sealed class SignerRepositoryTests : IDisposable
     [Fact]
     public async Task A_version_cannot_be_signed_with_another_index()
     {
-        var repository = await CreateAsync();
+        var repository = await PreparedAsync();
         await repository.AddReleaseAsync(Release("1.0.0"), Passphrase, Now, stop);
 
         var refusal = await Assert.ThrowsAsync<RefusedException>(() =>
@@ -93,7 +93,7 @@ public sealed class SignerRepositoryTests : IDisposable
     [Fact]
     public async Task A_release_of_another_product_is_refused()
     {
-        var repository = await CreateAsync();
+        var repository = await PreparedAsync();
 
         await Assert.ThrowsAsync<RefusedException>(() =>
             repository.AddReleaseAsync(Release("1.0.0") with { Product = "other" }, Passphrase, Now, stop)
@@ -103,7 +103,7 @@ public sealed class SignerRepositoryTests : IDisposable
     [Fact]
     public async Task Keys_are_encrypted_and_their_owners_alone()
     {
-        await CreateAsync();
+        await SignerRepository.CreateAsync(Folder, new("demo"), Passphrase, Now, stop);
 
         var keys = Directory.GetFiles(Path.Combine(Folder, "keys"));
         Assert.Equal(4, keys.Length);
@@ -127,7 +127,7 @@ public sealed class SignerRepositoryTests : IDisposable
     [Fact]
     public async Task A_wrong_passphrase_signs_nothing_and_changes_nothing_that_is_given_out()
     {
-        var repository = await CreateAsync();
+        var repository = await PreparedAsync();
 
         var refusal = await Assert.ThrowsAsync<TufException>(() =>
             repository.AddReleaseAsync(Release("1.0.0"), "something else altogether", Now, stop)
@@ -141,8 +141,10 @@ public sealed class SignerRepositoryTests : IDisposable
     [Fact]
     public async Task A_folder_that_is_one_already_or_not_empty_is_left_alone()
     {
-        await CreateAsync();
-        var refusal = await Assert.ThrowsAsync<RefusedException>(CreateAsync);
+        await PreparedAsync();
+        var refusal = await Assert.ThrowsAsync<RefusedException>(() =>
+            SignerRepository.CreateAsync(Folder, new("demo"), Passphrase, Now, stop)
+        );
         Assert.Contains("already", refusal.Message, StringComparison.Ordinal);
 
         Directory.CreateDirectory(scratch["full"]);
@@ -185,7 +187,7 @@ public sealed class SignerRepositoryTests : IDisposable
     [InlineData("metadata/.timestamp.json.part")]
     public async Task What_a_killed_command_left_is_neither_used_nor_reused(string left)
     {
-        var repository = await CreateAsync();
+        var repository = await PreparedAsync();
         var first = await repository.AddReleaseAsync(Release("1.0.0"), Passphrase, Now, stop);
         await File.WriteAllTextAsync(Path.Combine(Folder, left), "half of a fi", stop);
 
@@ -201,7 +203,7 @@ public sealed class SignerRepositoryTests : IDisposable
     [Fact]
     public async Task Two_commands_at_a_time_are_kept_apart()
     {
-        var repository = await CreateAsync();
+        var repository = await PreparedAsync();
         await using var other = new FileStream(
             Path.Combine(Folder, ".lock"),
             FileMode.OpenOrCreate,
@@ -219,7 +221,7 @@ public sealed class SignerRepositoryTests : IDisposable
     [Fact]
     public async Task Metadata_that_somebody_changed_in_the_folder_is_not_built_on()
     {
-        var repository = await CreateAsync();
+        var repository = await PreparedAsync();
         await repository.AddReleaseAsync(Release("1.0.0"), Passphrase, Now, stop);
         var file = Path.Combine(Folder, "metadata", "1.targets.json");
         var text = await File.ReadAllTextAsync(file, stop);
@@ -233,7 +235,7 @@ public sealed class SignerRepositoryTests : IDisposable
     [Fact]
     public async Task New_root_and_online_keys_are_followed_by_who_has_pinned_the_first_root()
     {
-        var repository = await CreateAsync();
+        var repository = await PreparedAsync();
         var first = await repository.AddReleaseAsync(Release("1.0.0"), Passphrase, Now, stop);
         var trusted = Verify(OfflineVerification.Pin(first.Metadata.Roots[0]), first).State;
 
@@ -283,7 +285,7 @@ public sealed class SignerRepositoryTests : IDisposable
     [Fact]
     public async Task The_same_releases_give_the_same_signed_content()
     {
-        var repository = await CreateAsync();
+        var repository = await PreparedAsync();
         var first = await repository.AddReleaseAsync(Release("1.0.0"), Passphrase, Now, stop);
         File.Delete(Path.Combine(Folder, "metadata", "timestamp.json"));
         File.Delete(Path.Combine(Folder, "metadata", "1.snapshot.json"));
@@ -298,8 +300,11 @@ public sealed class SignerRepositoryTests : IDisposable
     private static string SignedOf(ReadOnlyMemory<byte> file) =>
         System.Text.Encoding.UTF8.GetString(file.Span).Split("\"signed\":")[1];
 
-    private Task<SignerRepository> CreateAsync() =>
-        SignerRepository.CreateAsync(Folder, new("demo"), Passphrase, Now, stop);
+    private Task<SignerRepository> PreparedAsync()
+    {
+        prepared.CopyTo(Folder);
+        return SignerRepository.OpenAsync(Folder, stop);
+    }
 
     private static VerifiedMetadata Verify(TrustedState trusted, SignedRelease release) =>
         OfflineVerification.Verify(trusted, release.Metadata, Now, acceptExpired: false);
