@@ -42,6 +42,9 @@ public enum TufFault
     /// <summary>No trusted metadata names it.</summary>
     NotFound,
 
+    /// <summary>A private key cannot be opened with the passphrase that was given.</summary>
+    Locked,
+
     /// <summary>It could not be fetched.</summary>
     Unavailable,
 }

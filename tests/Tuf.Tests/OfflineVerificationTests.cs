@@ -1,5 +1,4 @@
 using System.Text;
-using System.Text.Json.Nodes;
 using Appliance.Tuf;
 using static Tuf.Tests.Refusals;
 

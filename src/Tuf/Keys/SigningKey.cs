@@ -51,7 +51,7 @@ public sealed class SigningKey : IDisposable
         catch (CryptographicException e)
         {
             opened.Dispose();
-            throw new TufException(TufFault.Malformed, file, "cannot be opened: the passphrase is wrong", e);
+            throw new TufException(TufFault.Locked, file, "cannot be opened: the passphrase is wrong", e);
         }
         catch (TufException)
         {
