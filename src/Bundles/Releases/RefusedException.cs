@@ -1,3 +1,5 @@
+using Appliance.Tuf;
+
 namespace Appliance.Bundles.Releases;
 
 /// <summary>
@@ -11,4 +13,7 @@ public sealed class RefusedException : Exception
 
     public RefusedException(string message, Exception inner)
         : base(message, inner) { }
+
+    /// <summary>What is wrong with the signer's metadata; null if that is not why.</summary>
+    public TufFault? Fault => (InnerException as TufException)?.Fault;
 }

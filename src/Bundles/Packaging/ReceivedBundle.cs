@@ -1,0 +1,163 @@
+using Appliance.Bundles.Releases;
+using Appliance.Tuf;
+
+namespace Appliance.Bundles.Packaging;
+
+/// <summary>
+/// The beginning of a bundle as it came: nothing of it is verified, and nothing but the metadata can be looked at.
+/// </summary>
+/// <remarks>The stream stays the caller's, who keeps it open until the release has been read.</remarks>
+public sealed class ReceivedBundle
+{
+    private const int MaxRoots = 1000;
+    private const int MaxMetadata = 1024 * 1024;
+    private const int MaxTargets = 8 * 1024 * 1024;
+    private const int MaxDescriptor = 64 * 1024;
+
+    private readonly BundleInput rest;
+    private readonly (string Snapshot, string Targets) names;
+
+    private ReceivedBundle(BundleInput rest, (string Snapshot, string Targets) names) =>
+        (this.rest, this.names) = (rest, names);
+
+    /// <summary>All metadata of the signer, as it came. The roots may be followed before the rest is verified.</summary>
+    public required MetadataSet Metadata { get; init; }
+
+    /// <summary>The descriptor of the release, as it came.</summary>
+    public required ReadOnlyMemory<byte> DescriptorBytes { get; init; }
+
+    /// <summary>The descriptor's path among the targets: <c>product/version.json</c>.</summary>
+    public required string TargetPath { get; init; }
+
+    /// <summary>Reads the metadata and the descriptor.</summary>
+    /// <param name="stream">Read in large pieces, so that it needs no buffer of its own; not to its end.</param>
+    /// <exception cref="RefusedException">It is not the beginning of a bundle.</exception>
+    /// <exception cref="IOException">The stream cannot be read.</exception>
+    public static async Task<ReceivedBundle> OpenAsync(Stream stream, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(stream);
+        var input = new BundleInput(stream);
+        var roots = new List<ReadOnlyMemory<byte>>();
+        ReadOnlyMemory<byte> timestamp;
+        while (true)
+        {
+            var next = BundleNames.Root(roots.Count + 1);
+            var (name, bytes) = await ReadAsync(
+                input,
+                roots.Count == 0 ? next : $"{next} or {BundleNames.Timestamp}",
+                name => roots.Count < MaxRoots && name == next || roots.Count > 0 && name == BundleNames.Timestamp,
+                MaxMetadata,
+                cancellationToken
+            );
+            if (name == BundleNames.Timestamp)
+            {
+                timestamp = bytes;
+                break;
+            }
+            roots.Add(bytes);
+        }
+
+        var snapshot = await ReadVersionAsync(input, "snapshot", MaxMetadata, cancellationToken);
+        var targets = await ReadVersionAsync(input, "targets", MaxTargets, cancellationToken);
+        var descriptor = await ReadAsync(
+            input,
+            "targets/<product>/<version>.json",
+            IsTarget,
+            MaxDescriptor,
+            cancellationToken
+        );
+        return new(input, (snapshot.Name, targets.Name))
+        {
+            Metadata = new(roots, timestamp, snapshot.Bytes, targets.Bytes),
+            DescriptorBytes = descriptor.Bytes,
+            TargetPath = descriptor.Name["targets/".Length..],
+        };
+    }
+
+    /// <summary>Verifies the metadata and, by it, the descriptor: the only way to the rest of the bundle.</summary>
+    /// <param name="trusted">What the appliance trusts; it does not change by this.</param>
+    /// <param name="now">The effective time: the clock, or what is known to be later.</param>
+    /// <param name="acceptExpired">A person has agreed to metadata whose time is over.</param>
+    /// <exception cref="RefusedException">
+    /// Something does not hold. Where it is the metadata, <see cref="RefusedException.Fault"/> says of what kind.
+    /// </exception>
+    public VerifiedBundle Verify(TrustedState trusted, DateTimeOffset now, bool acceptExpired)
+    {
+        try
+        {
+            var verified = OfflineVerification.Verify(trusted, Metadata, now, acceptExpired);
+            DemandNames();
+            if (!verified.Targets.Targets.TryGetValue(TargetPath, out var target))
+                throw new RefusedException(
+                    $"{BundleNames.Target(TargetPath)}: the signed metadata does not name it: it was not signed, or was withdrawn"
+                );
+            target.Check(BundleNames.Target(TargetPath), DescriptorBytes.Span);
+
+            var descriptor = DescriptorJson.Parse(DescriptorBytes);
+            if (BundleNames.TargetPath(descriptor) != TargetPath)
+                throw new RefusedException(
+                    $"{BundleNames.Target(TargetPath)} describes {descriptor.Product} {descriptor.Version}"
+                );
+            return new(rest, descriptor, verified.State, verified.ExpiresAt);
+        }
+        catch (TufException e)
+        {
+            throw new RefusedException(e.Message, e);
+        }
+    }
+
+    // The names say the versions; they are no part of what is signed.
+    private void DemandNames()
+    {
+        var versions = MetadataVersions.Of(Metadata);
+        Demand(names.Snapshot, BundleNames.Snapshot(versions.Snapshot));
+        Demand(names.Targets, BundleNames.Targets(versions.Targets));
+
+        static void Demand(string name, string expected)
+        {
+            if (name != expected)
+                throw new RefusedException($"{name} holds what must be called {expected}");
+        }
+    }
+
+    private static async ValueTask<(string Name, ReadOnlyMemory<byte> Bytes)> ReadAsync(
+        BundleInput input,
+        string what,
+        Func<string, bool> accept,
+        int maxSize,
+        CancellationToken cancellationToken
+    )
+    {
+        var (name, size) = await input.BeginAsync(what, accept, maxSize, cancellationToken);
+        return (name, await input.ReadAllAsync(size, name, cancellationToken));
+    }
+
+    private static ValueTask<(string Name, ReadOnlyMemory<byte> Bytes)> ReadVersionAsync(
+        BundleInput input,
+        string role,
+        int maxSize,
+        CancellationToken cancellationToken
+    ) =>
+        ReadAsync(
+            input,
+            $"metadata/<version>.{role}.json",
+            name => IsVersionOf(name, role),
+            maxSize,
+            cancellationToken
+        );
+
+    private static bool IsVersionOf(string name, string role)
+    {
+        var (start, end) = ("metadata/", $".{role}.json");
+        return name.StartsWith(start, StringComparison.Ordinal)
+            && name.EndsWith(end, StringComparison.Ordinal)
+            && name.Length - start.Length - end.Length is > 0 and < 19
+            && name[start.Length..^end.Length].All(char.IsAsciiDigit);
+    }
+
+    private static bool IsTarget(string name) =>
+        name.StartsWith("targets/", StringComparison.Ordinal)
+        && name.EndsWith(".json", StringComparison.Ordinal)
+        && ReleasePath.IsValid(name)
+        && name.All(char.IsAscii);
+}
