@@ -1,3 +1,4 @@
+using Appliance.Agent.Content;
 using Appliance.Agent.Control;
 using Appliance.Agent.Health;
 using Appliance.Agent.Host;
@@ -20,6 +21,7 @@ try
             SettingsSection.Of<EngineOptions>(EngineOptions.Section, countsAtStart: true),
             SettingsSection.Of<LoggingOptions>(LoggingOptions.Section),
             SettingsSection.Of<SourcesOptions>(SourcesOptions.Section, countsAtStart: true),
+            SettingsSection.Of<ApplicationOptions>(ApplicationOptions.Section, countsAtStart: true),
             SettingsSection.Of<SupervisionOptions>(SupervisionOptions.Section),
             SettingsSection.Of<ControlOptions>(ControlOptions.Section, countsAtStart: true),
         ]
@@ -36,6 +38,7 @@ builder
     .AddHost()
     .AddDockerEngine()
     .AddSources()
+    .AddContent()
     .AddSupervision()
     .AddHealth()
     .AddControl();

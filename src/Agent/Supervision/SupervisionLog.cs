@@ -2,8 +2,18 @@ namespace Appliance.Agent.Supervision;
 
 internal static partial class SupervisionLog
 {
-    [LoggerMessage(6001, LogLevel.Information, "Release of {Product} {Version} read: {Services} services")]
-    public static partial void ReleaseRead(this ILogger log, string product, string version, int services);
+    [LoggerMessage(
+        6001,
+        LogLevel.Information,
+        "{Product} {Version} is to run (on the way to {Next}): {Services} services"
+    )]
+    public static partial void ReleaseGiven(
+        this ILogger log,
+        string product,
+        string version,
+        string? next,
+        int services
+    );
 
     [LoggerMessage(6002, LogLevel.Warning, "Pass abandoned: {Reason}")]
     public static partial void PassAbandoned(this ILogger log, string reason);
