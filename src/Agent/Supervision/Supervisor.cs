@@ -109,7 +109,10 @@ internal sealed class Supervisor : BackgroundService, ISupervisor
         var slots = next.Services.SelectMany(SlotsOf).ToHashSet();
         foreach (var slot in asked.Pending.Keys.Where(s => !slots.Contains(s)))
             asked.Answer(slot, "the release no longer has it");
-        log.ReleaseGiven(next.Project, what.Release.Version, what.Next?.Version, next.Services.Count);
+        if (what.Next is { } to)
+            log.OnTheWay(next.Project, what.Release.Version, to.Version, what.Switched?.Count ?? 0);
+        else
+            log.ReleaseGiven(next.Project, what.Release.Version, next.Services.Count);
         wakeups.Wake();
     }
 
@@ -364,7 +367,7 @@ internal sealed class Supervisor : BackgroundService, ISupervisor
     {
         seen.UnionWith(observed.Networks.Keys);
         seen.UnionWith(observed.Volumes);
-        seen.UnionWith(observed.ImageIds.Keys);
+        seen.UnionWith(observed.LoadedImages);
         seen.UnionWith(observed.Containers.Where(c => c.Ours).Select(c => c.Name));
     }
 
