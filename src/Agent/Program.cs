@@ -24,6 +24,7 @@ try
             SettingsSection.Of<LoggingOptions>(LoggingOptions.Section),
             SettingsSection.Of<SourcesOptions>(SourcesOptions.Section, countsAtStart: true),
             SettingsSection.Of<TrustOptions>(TrustOptions.Section, countsAtStart: true),
+            SettingsSection.Of<ApplicationOptions>(ApplicationOptions.Section, countsAtStart: true),
             SettingsSection.Of<SupervisionOptions>(SupervisionOptions.Section),
             SettingsSection.Of<UpdatesOptions>(UpdatesOptions.Section),
             SettingsSection.Of<ControlOptions>(ControlOptions.Section, countsAtStart: true),

@@ -62,7 +62,7 @@ internal static class Mapping
         {
             Product = release.Product,
             Version = release.Version,
-            Source = release.Source,
+            Source = release.Digest,
         };
 
     public static V1.Health ToMessage(this Overall health) =>

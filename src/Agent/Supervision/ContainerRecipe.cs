@@ -1,13 +1,14 @@
 using System.Globalization;
+using Appliance.Agent.Content;
 using Appliance.Bundles.Compose;
 using Appliance.Docker;
 using Ulimit = Appliance.Docker.Ulimit;
 
 namespace Appliance.Agent.Supervision;
 
-/// <summary>What a container of a service is made from; everything but its replica number, its name and its image's id.</summary>
+/// <summary>What a container of a service is made from; everything but its replica number and its name.</summary>
 /// <param name="fileOf">Where on the host a secret or config stands with the owner and mode that a service wants.</param>
-internal sealed class ContainerRecipe(ComposeModel model, Func<ComposeFile, FileMount, string> fileOf)
+internal sealed class ContainerRecipe(Release release, Func<ComposeFile, FileMount, string> fileOf)
 {
     // The engine's own default keeps every line for ever, and fills the disk.
     private static readonly LogConfig CappedLogs = new()
@@ -15,6 +16,8 @@ internal sealed class ContainerRecipe(ComposeModel model, Func<ComposeFile, File
         Type = "json-file",
         Config = new Dictionary<string, string> { ["max-file"] = "3", ["max-size"] = "10m" },
     };
+
+    private readonly ComposeModel model = release.Model;
 
     public static string NetworkName(string project, string network) => $"{project}_{network}";
 
@@ -41,7 +44,8 @@ internal sealed class ContainerRecipe(ComposeModel model, Func<ComposeFile, File
         var first = AttachmentsOf(service) is [var a, ..] ? a : null;
         return new ContainerSpec
         {
-            Image = service.Image.ToString(),
+            // By id: a tag may move, and the same image under another tag is the same.
+            Image = release.Images[service.Image.ToString()].Config.Digest,
             Cmd = service.Command,
             // An empty list would mean "the image's"; one empty string clears it.
             Entrypoint = service.Entrypoint is { Count: 0 } ? [""] : service.Entrypoint,

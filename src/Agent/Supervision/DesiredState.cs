@@ -1,9 +1,12 @@
+using Appliance.Agent.Content;
 using Appliance.Bundles.Compose;
+using Appliance.Bundles.Releases;
 using Appliance.Docker;
 
 namespace Appliance.Agent.Supervision;
 
 /// <summary>What the release wants of the engine. Built once for a release; names are the engine's own.</summary>
+/// <param name="Images">By id.</param>
 internal sealed record DesiredState(
     string Project,
     IReadOnlyDictionary<string, DesiredNetwork> Networks,
@@ -12,6 +15,9 @@ internal sealed record DesiredState(
     IReadOnlyList<DesiredService> Services
 )
 {
+    /// <summary>How long a container of a service may take to end; of services on their way out too.</summary>
+    public required IReadOnlyDictionary<string, TimeSpan> StopGraces { get; init; }
+
     public DesiredService? Service(string name) => Services.FirstOrDefault(s => s.Name == name);
 }
 
@@ -20,9 +26,10 @@ internal sealed record DesiredNetwork(string Name, string ConfigHash, NetworkSpe
 
 internal sealed record DesiredVolume(string Name, VolumeSpec Spec);
 
-/// <param name="Id">The image's id, when an archive of the release tells it; null when only the engine can.</param>
-/// <param name="Archive">The docker-archive that holds the image; null when it must be on the engine already.</param>
-internal sealed record DesiredImage(string Reference, string? Id, string? Archive);
+/// <param name="Id">Decides what runs.</param>
+/// <param name="Reference">As the release calls it.</param>
+/// <param name="Tag">The name that it is to have on the engine, for people to know it by; null: none.</param>
+internal sealed record DesiredImage(string Id, string Reference, ImageTag? Tag, ReleaseImage Image);
 
 internal enum RestartRule
 {
@@ -56,6 +63,7 @@ internal sealed record Attachment(
     string? Ipv6Address
 );
 
+/// <param name="Image">As the release calls it.</param>
 /// <param name="RestartPolicy">As the release declares it, for people to read.</param>
 /// <param name="MaxFailures">The N of <c>on-failure:N</c>: after that many failures in a row, an alarm, and the slowest pace.</param>
 /// <param name="Probes">Where there are any, a container is not healthy before the Health room has said so.</param>
@@ -63,6 +71,7 @@ internal sealed record Attachment(
 internal sealed record DesiredService(
     string Name,
     string Image,
+    string ImageId,
     int Replicas,
     RestartRule Restart,
     string RestartPolicy,

@@ -1,6 +1,6 @@
 using System.Security.Cryptography;
 using System.Text;
-using Appliance.Agent.Sources;
+using Appliance.Agent.Content;
 using Appliance.Bundles.Compose;
 using Appliance.Docker;
 
@@ -9,6 +9,12 @@ namespace Appliance.Agent.Supervision;
 /// <summary>Translates a release into the engine's terms. The same release gives the same specs and hashes.</summary>
 internal static class DesiredStateBuilder
 {
+    /// <param name="fileOf">See <see cref="Build(Release, Func{ComposeFile, FileMount, string})"/>.</param>
+    public static DesiredState Build(RunningRelease what, Func<ComposeFile, FileMount, string> fileOf) =>
+        what.Next is { } next
+            ? DesiredStateMix.Of(Build(what.Release, fileOf), Build(next, fileOf), what.IsSwitched, what.HasBegun)
+            : Build(what.Release, fileOf);
+
     /// <param name="fileOf">Where on the host a secret or config stands with the owner and mode that a service wants.</param>
     public static DesiredState Build(Release release, Func<ComposeFile, FileMount, string> fileOf)
     {
@@ -20,7 +26,8 @@ internal static class DesiredStateBuilder
             .Select(d => d.Service)
             .ToHashSet();
 
-        var containers = new ContainerRecipe(model, fileOf);
+        var containers = new ContainerRecipe(release, fileOf);
+        var services = DependencyOrder.Of(enabled, s => s.Name, s => s.DependsOn.Select(d => d.Service));
         return new DesiredState(
             model.Name,
             enabled
@@ -37,17 +44,17 @@ internal static class DesiredStateBuilder
                 .Select(v => VolumeOf(model.Name, v))
                 .ToDictionary(v => v.Name),
             enabled
-                .Select(s => s.Image.ToString())
-                .Distinct()
+                .Select(s => release.Images[s.Image.ToString()])
+                .DistinctBy(i => i.Config.Digest)
                 .ToDictionary(
-                    reference => reference,
-                    reference =>
-                        release.Images.GetValueOrDefault(reference) is { } image
-                            ? new DesiredImage(reference, image.Id, image.Archive)
-                            : new DesiredImage(reference, null, null)
+                    i => i.Config.Digest,
+                    i => new DesiredImage(i.Config.Digest, i.Reference, ImageTag.Of(i.Reference), i)
                 ),
-            [.. InDependencyOrder(enabled).Select(s => ServiceOf(s, containers, completedFor.Contains(s.Name)))]
-        );
+            [.. services.Select(s => ServiceOf(s, containers, completedFor.Contains(s.Name)))]
+        )
+        {
+            StopGraces = enabled.ToDictionary(s => s.Name, s => s.StopGracePeriod),
+        };
     }
 
     public static string HashOf(params IEnumerable<string> parts)
@@ -75,6 +82,7 @@ internal static class DesiredStateBuilder
         return new DesiredService(
             service.Name,
             service.Image.ToString(),
+            spec.Image!,
             service.Deploy.Replicas,
             RuleOf(service.Restart, isWaitedFor),
             InComposeWords(service.Restart),
@@ -112,28 +120,6 @@ internal static class DesiredStateBuilder
             { MaxRetries: { } n } => $"on-failure:{n}",
             _ => "on-failure",
         };
-
-    private static List<ComposeService> InDependencyOrder(List<ComposeService> services)
-    {
-        var (ordered, seen) = (new List<ComposeService>(), new HashSet<string>());
-        foreach (var service in services)
-            Visit(service);
-        return ordered;
-
-        // Cycles were refused when the file was read.
-        void Visit(ComposeService service)
-        {
-            if (!seen.Add(service.Name))
-                return;
-            foreach (var dependency in service.DependsOn)
-            {
-                if (services.Find(s => s.Name == dependency.Service) is { } needed)
-                    Visit(needed);
-            }
-
-            ordered.Add(service);
-        }
-    }
 
     private static DesiredNetwork NetworkOf(string project, ComposeNetwork network)
     {

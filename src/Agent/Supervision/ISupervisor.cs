@@ -1,12 +1,25 @@
 namespace Appliance.Agent.Supervision;
 
-/// <summary>What Control asks of supervision.</summary>
+/// <summary>What later rooms ask of supervision.</summary>
 internal interface ISupervisor
 {
     SupervisionView View { get; }
 
     /// <summary>Returns as soon as <see cref="View"/> is no longer <paramref name="seen"/>.</summary>
     Task WaitForChangeAsync(SupervisionView seen, CancellationToken ct);
+
+    /// <summary>
+    /// Says what is to run, from the next pass on; what does not differ is not touched. Once this returns,
+    /// <see cref="View"/> no longer tells of what a service was before as if it were what is asked for now: one that
+    /// changes is pending until it was looked at.
+    /// </summary>
+    void Run(RunningRelease what);
+
+    /// <summary>Says why there is nothing new to run. What runs goes on running, untouched.</summary>
+    void Refuse(string release, IReadOnlyList<string> reasons);
+
+    /// <summary>What last went wrong with a service; null: nothing since then.</summary>
+    Trouble? TroubleOf(string service, DateTimeOffset since);
 
     /// <summary>Keeps a service stopped. Returns once the wish is durable and the reconciler was woken.</summary>
     /// <returns>False: no such service.</returns>

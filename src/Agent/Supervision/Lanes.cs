@@ -1,5 +1,5 @@
 using System.Numerics;
-using Appliance.Agent.Sources;
+using Appliance.Agent.Content;
 using Appliance.Agent.Storage;
 using Appliance.Docker;
 using Microsoft.Extensions.Options;
@@ -17,6 +17,7 @@ internal sealed class Lanes(
     AskedRestarts asked,
     Wakeups wakeups,
     MountedFiles files,
+    ImageLoader images,
     EventLog events,
     RestartLedger restarts,
     IOptionsMonitor<SupervisionOptions> options,
@@ -27,16 +28,21 @@ internal sealed class Lanes(
     // How long steps under way may take to end when the agent is told to stop.
     private static readonly TimeSpan MayEnd = TimeSpan.FromSeconds(8);
 
-    private readonly StepRunner runner = new(engine);
+    private readonly StepRunner runner = new(engine, images);
     private readonly Lock gate = new();
     private readonly Dictionary<string, Step> inFlight = [];
     private readonly Dictionary<string, StepFailure> failures = [];
-    private readonly HashSet<Task> running = [];
+    private readonly HashSet<Task> tasks = [];
+    private RunningRelease? running;
     private readonly CancellationTokenSource ending = new();
     private readonly TaskCompletionSource fault = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
-    /// <summary>The release whose secrets and configs must be in place before a container starts.</summary>
-    public Release? Release { get; set; }
+    /// <summary>What says which secrets and configs must be in place before a container starts.</summary>
+    public RunningRelease? Running
+    {
+        get => Volatile.Read(ref running);
+        set => Volatile.Write(ref running, value);
+    }
 
     /// <summary>Steps being taken now, by lane.</summary>
     public IReadOnlyDictionary<string, Step> UnderWay
@@ -69,12 +75,12 @@ internal sealed class Lanes(
             if (!inFlight.TryAdd(step.Lane, step))
                 return;
             var task = Task.Run(() => TakeAsync(step, ending.Token));
-            running.Add(task);
+            tasks.Add(task);
             _ = task.ContinueWith(
                 t =>
                 {
                     lock (gate)
-                        running.Remove(t);
+                        tasks.Remove(t);
                     if (t.Exception is { } e)
                         fault.TrySetException(e.InnerExceptions);
                 },
@@ -100,7 +106,7 @@ internal sealed class Lanes(
     {
         Task[] left;
         lock (gate)
-            left = [.. running];
+            left = [.. tasks];
         ending.CancelAfter(MayEnd);
         await Task.WhenAll(left).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
     }
@@ -112,8 +118,8 @@ internal sealed class Lanes(
         string? madeId = null;
         try
         {
-            if (step is Step.Create or Step.Start or Step.Switch && Release is { } release)
-                files.PutInPlace(release);
+            if (step is Step.Create or Step.Start or Step.Switch && step.Slot is { } slot)
+                PutFilesInPlace(slot.Service);
             CountAgainst(step);
             madeId = await runner.RunAsync(step, ct);
             Forgive(step.Lane);
@@ -139,6 +145,12 @@ internal sealed class Lanes(
                 inFlight.Remove(step.Lane);
             wakeups.Wake();
         }
+    }
+
+    private void PutFilesInPlace(string service)
+    {
+        if (Running is { } what)
+            files.PutInPlace(what.ReleaseOf(service), service);
     }
 
     /// <summary>A promise before the effect: a container that takes the agent down with it still backs off.</summary>

@@ -1,5 +1,5 @@
 using System.Runtime.InteropServices;
-using Appliance.Agent.Sources;
+using Appliance.Agent.Content;
 using Appliance.Agent.Storage;
 using Appliance.Bundles.Compose;
 using Microsoft.Extensions.Options;
@@ -13,6 +13,7 @@ namespace Appliance.Agent.Supervision;
 /// </summary>
 internal sealed partial class MountedFiles(IOptions<StorageOptions> storage)
 {
+    private readonly Lock gate = new();
     private readonly string folder = Path.Combine(storage.Value.DataDirectory, "files");
 
     /// <summary>Where a file stands once it is put in place.</summary>
@@ -26,17 +27,50 @@ internal sealed partial class MountedFiles(IOptions<StorageOptions> storage)
     /// <exception cref="IOException">A file cannot be read or written, or changed while it was read.</exception>
     public void PutInPlace(Release release)
     {
-        var mounts = release.Model.Services.Values.SelectMany(s =>
-            s.Secrets.Select(m => (File: release.Model.Secrets[m.Source], Mount: m))
-                .Concat(s.Configs.Select(m => (File: release.Model.Configs[m.Source], Mount: m)))
-        );
-        foreach (var (file, mount) in mounts)
+        foreach (var service in release.Model.Services.Keys)
+            PutInPlace(release, service);
+    }
+
+    /// <inheritdoc cref="PutInPlace(Release)"/>
+    public void PutInPlace(Release release, string service)
+    {
+        if (!release.Model.Services.TryGetValue(service, out var mounting))
+            return;
+        // Services may mount the same file, and start at the same time.
+        lock (gate)
         {
-            var path = PathOf(file, mount);
-            if (!File.Exists(path))
-                Put(path, Read(release, file), mount);
+            foreach (var (file, mount) in MountsOf(release.Model, mounting))
+            {
+                var path = PathOf(file, mount);
+                if (!File.Exists(path))
+                    Put(path, Read(release, file), mount);
+            }
         }
     }
+
+    /// <summary>Removes what no release that is kept mounts. Containers of others must be gone.</summary>
+    /// <exception cref="IOException">A file cannot be removed.</exception>
+    public void Collect(IEnumerable<Release> keep)
+    {
+        if (!Directory.Exists(folder))
+            return;
+        var kept = keep.SelectMany(r => r.Model.Services.Values.SelectMany(s => MountsOf(r.Model, s)))
+            .Select(m => PathOf(m.File, m.Mount))
+            .ToHashSet();
+        lock (gate)
+        {
+            foreach (var file in Directory.EnumerateFiles(folder).Where(f => !kept.Contains(f)).ToList())
+                File.Delete(file);
+        }
+    }
+
+    private static IEnumerable<(ComposeFile File, FileMount Mount)> MountsOf(
+        ComposeModel model,
+        ComposeService service
+    ) =>
+        service
+            .Secrets.Select(m => (model.Secrets[m.Source], m))
+            .Concat(service.Configs.Select(m => (model.Configs[m.Source], m)));
 
     private static byte[] Read(Release release, ComposeFile file)
     {
@@ -76,26 +110,11 @@ internal sealed partial class MountedFiles(IOptions<StorageOptions> storage)
         }
 
         File.Move(temporary, path, overwrite: true);
-        FlushFolder();
-    }
-
-    /// <summary>Makes the new name durable; the runtime opens no directories.</summary>
-    private void FlushFolder()
-    {
-        using var handle = new SafeFileHandle(Open(folder, ReadOnlyDirectory), ownsHandle: true);
-        if (handle.IsInvalid)
-            throw LastError(folder);
-        RandomAccess.FlushToDisk(handle);
+        DurableFolder.Flush(folder);
     }
 
     private static IOException LastError(string path) => new($"{path}: {Marshal.GetLastPInvokeErrorMessage()}");
 
-    // O_RDONLY | O_CLOEXEC, numbers of Linux.
-    private const int ReadOnlyDirectory = 0x80000;
-
     [LibraryImport("libc", EntryPoint = "fchown", SetLastError = true)]
     private static partial int ChangeOwner(SafeFileHandle file, uint owner, uint group);
-
-    [LibraryImport("libc", EntryPoint = "open", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
-    private static partial int Open(string path, int flags);
 }

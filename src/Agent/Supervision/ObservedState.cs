@@ -9,9 +9,7 @@ internal sealed record ObservedState(
     IReadOnlySet<string> LoadedImages
 )
 {
-    /// <summary>The id a desired image has on this engine; null when it is not there.</summary>
-    public string? IdOf(DesiredImage image) =>
-        image.Id is { } id ? (LoadedImages.Contains(id) ? id : null) : ImageIds.GetValueOrDefault(image.Reference);
+    public bool Holds(string imageId) => LoadedImages.Contains(imageId);
 }
 
 /// <param name="Ours">Whether it carries the labels of a managed network.</param>

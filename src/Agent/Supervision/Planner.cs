@@ -139,17 +139,10 @@ internal static class Planner
 
         foreach (var image in desired.Images.Values)
         {
-            if (observed.IdOf(image) is not { } id)
-            {
-                if (image.Archive is not null)
-                    yield return new Step.LoadImage(
-                        image,
-                        Again(image.Reference),
-                        Gone($"image {image.Reference}", image.Reference)
-                    );
-            }
-            else if (observed.ImageIds.GetValueOrDefault(image.Reference) != id)
-                yield return new Step.TagImage(image, id, $"image {image.Reference} had lost its tag");
+            if (!observed.Holds(image.Id))
+                yield return new Step.LoadImage(image, Again(image.Id), Gone($"image {image.Reference}", image.Id));
+            else if (image.Tag is { } tag && observed.ImageIds.GetValueOrDefault(tag.ToString()) != image.Id)
+                yield return new Step.TagImage(image, tag, $"image {image.Reference} had lost its tag");
         }
 
         bool Again(string name) => inputs.Seen.Contains(name);
@@ -168,9 +161,14 @@ internal static class Planner
             yield return new Step.Remove(
                 container.Id,
                 container.Name,
-                TimeSpan.FromSeconds(10),
+                GraceOf(container),
                 $"{container.Name} belongs to no service of the release"
             );
+
+        TimeSpan GraceOf(ObservedContainer container) =>
+            container.Slot is { } slot && inputs.Desired.StopGraces.TryGetValue(slot.Service, out var grace)
+                ? grace
+                : TimeSpan.FromSeconds(10);
 
         var inUse = inputs.Observed.Containers.SelectMany(c => c.Networks.Values).ToHashSet();
         foreach (var network in inputs.Observed.Networks.Values)

@@ -67,6 +67,9 @@ internal sealed record SlotPlan(Slot Slot, ServiceState State, string Explanatio
     /// <summary>The container that stands for the slot; null when there is none.</summary>
     public ObservedContainer? Container { get; init; }
 
+    /// <summary>Containers of the slot that are as another release or nobody wants them, until they are replaced.</summary>
+    public IReadOnlyList<ObservedContainer> Others { get; init; } = [];
+
     /// <summary>Docker's check and the release's probes taken together.</summary>
     public HealthState Health { get; init; }
     public DateTimeOffset? NextAttempt { get; init; }

@@ -28,13 +28,17 @@ internal sealed class SlotPlanner(DesiredService service, Slot slot, string? obs
         // While its step may not be taken again, the sentence says why it did not work.
         if (failure is not null && plan.Steps.Count > 0 && plan.State is not ServiceState.Running)
             plan = Later(failure.RetryAt, $"{plan.Explanation} That did not work: {failure.Error}.");
-        return plan with { Container = current, Health = current is null ? HealthState.None : HealthOf(current).State };
+        var others = held.Where(c => c.Id != current?.Id).ToList();
+        return plan with
+        {
+            Others = others,
+            Container = current,
+            Health = current is null ? HealthState.None : HealthOf(current).State,
+        };
     }
 
     private bool IsCurrent(ObservedContainer container) =>
-        container.Ours
-        && container.ConfigHash == service.ConfigHash
-        && (inputs.Desired.Images[service.Image].Id is not { } image || container.ImageId == image);
+        container.Ours && container.ConfigHash == service.ConfigHash && container.ImageId == service.ImageId;
 
     private SlotPlan UnderWay(Step step) =>
         step switch
@@ -88,30 +92,19 @@ internal sealed class SlotPlanner(DesiredService service, Slot slot, string? obs
             );
         }
 
-        var image = inputs.Observed.IdOf(inputs.Desired.Images[service.Image])!;
         var again = held.Count == 0 && inputs.Seen.Contains(name);
         var why =
             held.Count > 0 ? $"{name} has to be replaced"
             : again ? $"{name} was gone"
             : $"{name} does not exist yet";
-        return State(
-            ServiceState.Starting,
-            "Its container is being made.",
-            new Step.Create(service, name, image, again, why)
-        );
+        return State(ServiceState.Starting, "Its container is being made.", new Step.Create(service, name, again, why));
     }
 
     /// <summary>What the container needs and the engine does not have yet.</summary>
     private SlotPlan? Unprepared()
     {
-        var image = inputs.Desired.Images[service.Image];
-        if (inputs.Observed.IdOf(image) is null)
-            return image.Archive is null
-                ? State(
-                    ServiceState.Failed,
-                    $"Image {image.Reference} is neither in the release's images nor on the engine."
-                )
-                : Missing($"image {image.Reference}", "loaded");
+        if (!inputs.Observed.Holds(service.ImageId))
+            return Missing($"image {inputs.Desired.Images[service.ImageId].Reference}", "loaded");
         if (service.Attachments.Select(a => a.Network).FirstOrDefault(n => !inputs.IsReady(n)) is { } network)
             return NotReady(network);
         foreach (var volume in service.Volumes.Where(v => !inputs.Observed.Volumes.Contains(v)))

@@ -1,3 +1,5 @@
+using Appliance.Agent.Content;
+
 namespace Appliance.Agent.Supervision;
 
 /// <summary>
@@ -49,13 +51,12 @@ internal abstract record Step(string Found)
         public override string Subject => $"image {Image.Reference}";
     }
 
-    internal sealed record TagImage(DesiredImage Image, string Id, string Found) : Step(Found)
+    internal sealed record TagImage(DesiredImage Image, ImageTag Tag, string Found) : Step(Found)
     {
         public override string Subject => $"image {Image.Reference}";
     }
 
-    internal sealed record Create(DesiredService Service, string Name, string ImageId, bool Again, string Found)
-        : Step(Found)
+    internal sealed record Create(DesiredService Service, string Name, bool Again, string Found) : Step(Found)
     {
         public override string Subject => Name;
     }

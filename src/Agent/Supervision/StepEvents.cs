@@ -23,13 +23,8 @@ internal static class StepEvents
                 s.Again ? "volume.recreated" : "volume.created",
                 $"made volume {s.Volume.Name}, empty"
             ),
-            Step.LoadImage s => Tell(
-                s,
-                s.Again,
-                s.Again ? "image.reloaded" : "image.loaded",
-                $"loaded it from {Path.GetFileName(s.Image.Archive)}"
-            ),
-            Step.TagImage s => Tell(s, true, "image.tagged", $"tagged {s.Id} as {s.Image.Reference} again"),
+            Step.LoadImage s => Tell(s, s.Again, s.Again ? "image.reloaded" : "image.loaded", "loaded it"),
+            Step.TagImage s => Tell(s, true, "image.tagged", $"tagged {s.Image.Id} as {s.Tag} again"),
             Step.Create s => Tell(
                 s,
                 s.Again,

@@ -1,14 +1,15 @@
 using System.Globalization;
+using Appliance.Agent.Content;
 using Appliance.Docker;
 
 namespace Appliance.Agent.Supervision;
 
 /// <summary>Takes one step. Each may be repeated, and may find that somebody has been quicker.</summary>
-internal sealed class StepRunner(DockerEngine engine)
+internal sealed class StepRunner(DockerEngine engine, ImageLoader images)
 {
     /// <exception cref="EngineUnavailableException">The engine is gone; whether the step took effect is seen on the next pass.</exception>
     /// <exception cref="DockerEngineException">The engine refused, with its reason.</exception>
-    /// <exception cref="IOException">An image archive cannot be read.</exception>
+    /// <exception cref="IOException">An image is not stored.</exception>
     /// <returns>The id of the container that it made, if it made one.</returns>
     public async Task<string?> RunAsync(Step step, CancellationToken ct)
     {
@@ -25,8 +26,8 @@ internal sealed class StepRunner(DockerEngine engine)
             Step.ReplaceNetwork s => ReplaceNetworkAsync(s, ct),
             Step.RemoveNetwork s => IgnoreMissing(engine.Networks.RemoveAsync(s.Id, ct)),
             Step.CreateVolume s => engine.Volumes.CreateAsync(s.Volume.Spec, ct),
-            Step.LoadImage s => LoadAsync(s, ct),
-            Step.TagImage s => TagAsync(s, ct),
+            Step.LoadImage s => images.LoadAsync([s.Image.Image], bytes: null, ct),
+            Step.TagImage s => engine.Images.TagAsync(s.Image.Id, s.Tag.Repository, s.Tag.Tag, ct),
             Step.Start s => engine.Containers.StartAsync(s.Id, ct),
             Step.Restart s => engine.Containers.RestartAsync(s.Id, s.Grace, ct),
             Step.Stop s => engine.Containers.StopAsync(s.Id, s.Grace, signal: null, ct),
@@ -48,8 +49,6 @@ internal sealed class StepRunner(DockerEngine engine)
         var slot = step.Slot!.Value;
         var spec = step.Service.Spec with
         {
-            // By id: a tag that moves between the plan and now must not decide what runs.
-            Image = step.ImageId,
             Labels = DesiredStateBuilder.With(
                 step.Service.Spec.Labels,
                 (Labels.Replica, slot.Replica.ToString(CultureInfo.InvariantCulture)),
@@ -65,35 +64,6 @@ internal sealed class StepRunner(DockerEngine engine)
                 ct
             );
         return created.Id;
-    }
-
-    private async Task LoadAsync(Step.LoadImage step, CancellationToken ct)
-    {
-        await using var archive = File.OpenRead(step.Image.Archive!);
-        await engine.Images.LoadAsync(archive, progress: null, ct);
-        // Otherwise the next pass would find it missing, and load it again for ever.
-        if (step.Image.Id is { } id && !await HoldsAsync(id, ct))
-            throw new IOException($"{step.Image.Archive} no longer holds image {id}");
-    }
-
-    private async Task<bool> HoldsAsync(string imageId, CancellationToken ct)
-    {
-        try
-        {
-            await engine.Images.InspectAsync(imageId, ct);
-            return true;
-        }
-        catch (EngineNotFoundException)
-        {
-            return false;
-        }
-    }
-
-    private Task TagAsync(Step.TagImage step, CancellationToken ct)
-    {
-        var reference = step.Image.Reference;
-        var colon = reference.LastIndexOf(':');
-        return engine.Images.TagAsync(step.Id, reference[..colon], reference[(colon + 1)..], ct);
     }
 
     private async Task SwitchAsync(Step.Switch step, CancellationToken ct)

@@ -2,8 +2,15 @@ namespace Appliance.Agent.Supervision;
 
 internal static partial class SupervisionLog
 {
-    [LoggerMessage(6001, LogLevel.Information, "Release of {Product} {Version} read: {Services} services")]
-    public static partial void ReleaseRead(this ILogger log, string product, string version, int services);
+    [LoggerMessage(6001, LogLevel.Information, "{Product} {Version} is to run: {Services} services")]
+    public static partial void ReleaseGiven(this ILogger log, string product, string version, int services);
+
+    [LoggerMessage(
+        6005,
+        LogLevel.Information,
+        "{Product} is on its way from {Version} to {Next}: {Switched} services are switched"
+    )]
+    public static partial void OnTheWay(this ILogger log, string product, string version, string next, int switched);
 
     [LoggerMessage(6002, LogLevel.Warning, "Pass abandoned: {Reason}")]
     public static partial void PassAbandoned(this ILogger log, string reason);

@@ -24,6 +24,7 @@ internal static class SupervisionServices
             ))
             .AddSingleton<Supervisor>()
             .AddSingleton<ISupervisor>(s => s.GetRequiredService<Supervisor>())
+            .AddHostedService<FolderStart>()
             .AddHostedService(s => s.GetRequiredService<Supervisor>());
     }
 }

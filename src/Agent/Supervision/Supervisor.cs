@@ -1,5 +1,4 @@
 using Appliance.Agent.Host;
-using Appliance.Agent.Sources;
 using Appliance.Agent.Storage;
 using Appliance.Docker;
 using Microsoft.Extensions.Options;
@@ -25,7 +24,6 @@ internal sealed class Supervisor : BackgroundService, ISupervisor
     private readonly EngineWatch watch;
     private readonly Lanes lanes;
     private readonly MountedFiles files;
-    private readonly SourcesOptions sources;
     private readonly IOptionsMonitor<SupervisionOptions> options;
     private readonly (EventLog Events, Wishes Wishes, RestartLedger Restarts, Completions Completions) storage;
     private readonly Liveness liveness;
@@ -39,7 +37,10 @@ internal sealed class Supervisor : BackgroundService, ISupervisor
     private readonly HashSet<string> seen = [];
 
     // What was known of the services when the engine last answered: an outage is no news about them.
-    private readonly Dictionary<string, ServiceView> known = [];
+    private Dictionary<string, ServiceView> known = [];
+
+    // The last thing that was wrong with each service, for who asks why an update was taken back.
+    private readonly Dictionary<string, Trouble> troubles = [];
     private DesiredState? desired;
     private bool adopted;
     private long lastResync;
@@ -53,7 +54,6 @@ internal sealed class Supervisor : BackgroundService, ISupervisor
         AskedRestarts asked,
         Wakeups wakeups,
         MountedFiles files,
-        IOptions<SourcesOptions> sources,
         IOptionsMonitor<SupervisionOptions> options,
         EventLog events,
         Wishes wishes,
@@ -66,9 +66,8 @@ internal sealed class Supervisor : BackgroundService, ISupervisor
     {
         (this.observer, this.watch, this.lanes, this.files, this.options) = (observer, watch, lanes, files, options);
         (this.asked, this.wakeups, this.liveness, this.clock, this.log) = (asked, wakeups, liveness, clock, log);
-        this.sources = sources.Value;
         storage = (events, wishes, restarts, completions);
-        view = new SupervisionView(watch.View, null, []);
+        view = new SupervisionView(watch.View, null, []) { ReleaseProblem = "no release is installed" };
         watch.Changed = OnEngineChanged;
         watch.Happened = e =>
         {
@@ -83,6 +82,63 @@ internal sealed class Supervisor : BackgroundService, ISupervisor
     {
         lock (gate)
             return ReferenceEquals(view, seen) ? changed.Task.WaitAsync(ct) : Task.CompletedTask;
+    }
+
+    public void Run(RunningRelease what)
+    {
+        var next = DesiredStateBuilder.Build(what, files.PathOf);
+        lock (gate)
+        {
+            var before = desired;
+            ForgiveChanged(before, next);
+            lanes.Running = what;
+            Volatile.Write(ref desired, next);
+            // Names decide which containers concern it.
+            if (before?.Project != next.Project || !NamesOf(before).SetEquals(NamesOf(next)))
+                observer.Invalidate();
+            Show(v =>
+                v with
+                {
+                    Release = new ReleaseView(what.Release.Product, what.Release.Version, what.Release.Digest),
+                    ReleaseProblem = null,
+                    Services = ViewBuilder.BeforeLook(next, before, v, clock.GetUtcNow()),
+                }
+            );
+        }
+
+        var slots = next.Services.SelectMany(SlotsOf).ToHashSet();
+        foreach (var slot in asked.Pending.Keys.Where(s => !slots.Contains(s)))
+            asked.Answer(slot, "the release no longer has it");
+        if (what.Next is { } to)
+            log.OnTheWay(next.Project, what.Release.Version, to.Version, what.Switched?.Count ?? 0);
+        else
+            log.ReleaseGiven(next.Project, what.Release.Version, next.Services.Count);
+        wakeups.Wake();
+    }
+
+    public void Refuse(string release, IReadOnlyList<string> reasons)
+    {
+        var why = string.Join("; ", reasons);
+        storage.Events.Append(new(EventSeverity.Error, "release.refused", null, null, why, "changed nothing"));
+        Show(v => v with { ReleaseProblem = $"the release {release} is refused: {why}" });
+    }
+
+    public Trouble? TroubleOf(string service, DateTimeOffset since)
+    {
+        List<Trouble> all = [];
+        lock (gate)
+        {
+            if (troubles.GetValueOrDefault(service) is { } seen)
+                all.Add(seen);
+        }
+        if (desired?.Service(service) is { } wanted)
+            all.AddRange(
+                SlotsOf(wanted)
+                    .Select(s => storage.Restarts.Of(s.ToString()))
+                    .OfType<RestartRecord>()
+                    .Select(r => new Trouble(r.LastAt, $"{r.LastReason}."))
+            );
+        return all.Where(t => t.At >= since).MaxBy(t => t.At);
     }
 
     public bool Stop(string service, string by, string reason)
@@ -140,11 +196,10 @@ internal sealed class Supervisor : BackgroundService, ISupervisor
     }
 
     /// <summary>Who asks the agent anything finds the release's services known.</summary>
-    public override async Task StartAsync(CancellationToken cancellationToken)
+    public override Task StartAsync(CancellationToken cancellationToken)
     {
-        await ReadReleaseAsync(cancellationToken);
         PublishWithoutEngine();
-        await base.StartAsync(cancellationToken);
+        return base.StartAsync(cancellationToken);
     }
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
@@ -210,13 +265,18 @@ internal sealed class Supervisor : BackgroundService, ISupervisor
             return AfterRefusal;
         }
 
+        // What was wanted when the look began may not be wanted any more.
+        if (!ReferenceEquals(desired, wanted))
+            return TimeSpan.Zero;
+
         var now = clock.GetUtcNow();
         var plan = Planner.Make(InputsOf(wanted, observed, underWay, now));
         Adopt(plan);
         asked.AnswerHeldUp(plan, underWay);
         foreach (var step in plan.Steps.DistinctBy(s => s.Lane))
             lanes.Launch(step);
-        Publish(plan, now);
+        if (!Publish(wanted, plan, now))
+            return TimeSpan.Zero;
         // After the news of them is told, so that it is told once.
         foreach (var completion in plan.Completed.Where(c => storage.Completions.Of(c.Slot) != c))
             storage.Completions.Put(completion);
@@ -254,47 +314,6 @@ internal sealed class Supervisor : BackgroundService, ISupervisor
         }
     }
 
-    private async Task ReadReleaseAsync(CancellationToken ct)
-    {
-        if (sources.Release is not { } folder)
-        {
-            Show(View with { ReleaseProblem = "no release is installed" });
-            return;
-        }
-
-        switch (await ReleaseFolder.ReadAsync(folder, ct))
-        {
-            case ReleaseReading.Ready ready:
-                try
-                {
-                    files.PutInPlace(ready.Release);
-                }
-                catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-                {
-                    Refuse(folder, [e.Message]);
-                    return;
-                }
-
-                lanes.Release = ready.Release;
-                desired = DesiredStateBuilder.Build(ready.Release, files.PathOf);
-                Show(View with { Release = new ReleaseView(desired.Project, ready.Release.Version, folder) });
-                log.ReleaseRead(desired.Project, ready.Release.Version, desired.Services.Count);
-                break;
-            case ReleaseReading.Refused refused:
-                Refuse(folder, refused.Reasons);
-                break;
-        }
-    }
-
-    /// <summary>What runs goes on running, untouched: a release that cannot be read asks for nothing.</summary>
-    private void Refuse(string folder, IReadOnlyList<string> reasons)
-    {
-        storage.Events.Append(
-            new(EventSeverity.Error, "release.refused", null, null, string.Join("; ", reasons), "changed nothing")
-        );
-        Show(View with { ReleaseProblem = $"the release in {folder} is refused: {string.Join("; ", reasons)}" });
-    }
-
     private void OnEngineChanged(EngineView engine)
     {
         var before = View.Engine;
@@ -321,7 +340,7 @@ internal sealed class Supervisor : BackgroundService, ISupervisor
             ForgiveLatest();
         }
 
-        Show(View with { Engine = engine });
+        Show(v => v with { Engine = engine });
         wakeups.Wake();
     }
 
@@ -348,13 +367,28 @@ internal sealed class Supervisor : BackgroundService, ISupervisor
     {
         seen.UnionWith(observed.Networks.Keys);
         seen.UnionWith(observed.Volumes);
-        seen.UnionWith(observed.ImageIds.Keys);
+        seen.UnionWith(observed.LoadedImages);
         seen.UnionWith(observed.Containers.Where(c => c.Ours).Select(c => c.Name));
     }
 
-    private void Publish(Plan plan, DateTimeOffset now)
+    /// <returns>False: the plan is for what is not wanted any more, and nobody was told of it.</returns>
+    private bool Publish(DesiredState wanted, Plan plan, DateTimeOffset now)
     {
-        var services = ViewBuilder.Services(plan, storage.Restarts.Of, known, now);
+        lock (gate)
+        {
+            if (!ReferenceEquals(desired, wanted))
+                return false;
+            var services = ViewBuilder.Services(plan, storage.Restarts.Of, known, now);
+            TellNews(plan, services);
+            RememberTroubles(services, now);
+            known = services.ToDictionary(s => s.Name);
+            Show(v => v with { Engine = watch.View, Services = services, Targets = ViewBuilder.Targets(plan) });
+            return true;
+        }
+    }
+
+    private void TellNews(Plan plan, IReadOnlyList<ServiceView> services)
+    {
         foreach (var service in services)
         {
             var isNew = plan.Completed.Any(c =>
@@ -362,37 +396,58 @@ internal sealed class Supervisor : BackgroundService, ISupervisor
             );
             if (Transitions.Between(known.GetValueOrDefault(service.Name), service, isNew) is { } news)
                 storage.Events.Append(news);
-            known[service.Name] = service;
         }
+    }
 
-        Show(View with { Engine = watch.View, Services = services, Targets = ViewBuilder.Targets(plan) });
+    private void RememberTroubles(IReadOnlyList<ServiceView> services, DateTimeOffset now)
+    {
+        foreach (var service in services)
+        {
+            if (service.State is ServiceState.Unhealthy or ServiceState.BackingOff or ServiceState.Failed)
+                troubles[service.Name] = new Trouble(now, service.Explanation);
+        }
     }
 
     private void PublishWithoutEngine()
     {
         if (!watch.View.Reachable)
             asked.AnswerAll($"the engine is not reachable: {watch.View.Error}");
-        if (desired is { } wanted)
-            Show(
-                View with
-                {
-                    Engine = watch.View,
-                    Services = ViewBuilder.WithoutEngine(wanted, View, watch.View, clock.GetUtcNow()),
-                    Targets = [],
-                }
-            );
+        lock (gate)
+        {
+            if (desired is { } wanted)
+                Show(v =>
+                    v with
+                    {
+                        Engine = watch.View,
+                        Services = ViewBuilder.WithoutEngine(wanted, v, watch.View, clock.GetUtcNow()),
+                        Targets = [],
+                    }
+                );
+        }
     }
 
-    private void Show(SupervisionView next)
+    private void Show(Func<SupervisionView, SupervisionView> change)
     {
         lock (gate)
         {
+            var next = change(view);
             if (ViewsAlike.Are(view, next))
                 return;
             Volatile.Write(ref view, next);
             var signal = changed;
             changed = NewSignal();
             signal.TrySetResult();
+        }
+    }
+
+    /// <summary>What another definition of a service did is not held against this one.</summary>
+    private void ForgiveChanged(DesiredState? before, DesiredState next)
+    {
+        var changed = next.Services.Where(s => before?.Service(s.Name) is { } past && past.ConfigHash != s.ConfigHash);
+        foreach (var slot in changed.SelectMany(SlotsOf).Select(s => s.ToString()))
+        {
+            storage.Restarts.Forget(slot);
+            lanes.Forgive(slot);
         }
     }
 
@@ -416,8 +471,9 @@ internal sealed class Supervisor : BackgroundService, ISupervisor
 
     private bool IsUp(Slot slot) =>
         View.Service(slot.Service)
-            ?.Containers.Any(c => c.Replica == slot.Replica && c.State is "running" or "paused" or "restarting")
-        == true;
+            ?.Containers.Any(c =>
+                c.IsCurrent && c.Replica == slot.Replica && c.State is "running" or "paused" or "restarting"
+            ) == true;
 
     /// <summary>An engine that goes takes containers with it, and refuses to start them: that is no container's fault.</summary>
     private void ForgiveLatest()
@@ -433,6 +489,8 @@ internal sealed class Supervisor : BackgroundService, ISupervisor
 
     private static IEnumerable<Slot> SlotsOf(DesiredService service) =>
         Enumerable.Range(1, service.Replicas).Select(n => new Slot(service.Name, n));
+
+    private static HashSet<string> NamesOf(DesiredState state) => [.. state.Services.Select(s => s.Name)];
 
     private static string Because(string reason) => reason.Length > 0 ? $" ({reason})" : "";
 

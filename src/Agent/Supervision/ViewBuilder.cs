@@ -20,25 +20,58 @@ internal static class ViewBuilder
     ) =>
         [
             .. desired.Services.Select(s =>
-            {
-                var known = before.Service(s.Name);
-                var explanation = $"Not known: the engine has not answered since {Words.At(engine.Since)}.";
-                return new ServiceView(
-                    s.Name,
-                    ServiceState.Pending,
-                    explanation,
-                    known is { State: ServiceState.Pending } ? known.Since : now,
-                    s.Image,
-                    s.Replicas,
-                    0,
-                    known?.Restarts ?? 0,
-                    s.RestartPolicy,
-                    known?.Ports ?? [],
-                    known?.DependsOn ?? [.. s.DependsOn.Select(d => new DependencyView(d.Service, d.InWords, false))],
-                    known?.Containers ?? []
-                );
-            }),
+                NotKnown(
+                    s,
+                    before.Service(s.Name),
+                    $"Not known: the engine has not answered since {Words.At(engine.Since)}.",
+                    now
+                )
+            ),
         ];
+
+    /// <summary>Once another release is asked for: what is known of a service that it changes is of the past.</summary>
+    public static IReadOnlyList<ServiceView> BeforeLook(
+        DesiredState desired,
+        DesiredState? before,
+        SupervisionView view,
+        DateTimeOffset now
+    ) =>
+        [
+            .. desired.Services.Select(s =>
+                before?.Service(s.Name) is { } past
+                && view.Service(s.Name) is { } known
+                && !ReleaseDifference.IsAny(past, s)
+                    ? known
+                    : Asked(s, view.Service(s.Name), now)
+            ),
+        ];
+
+    private static ServiceView Asked(DesiredService service, ServiceView? known, DateTimeOffset now) =>
+        NotKnown(service, known, "The release asks for it as of now.", now) with
+        {
+            Containers = [.. (known?.Containers ?? []).Select(c => c with { IsCurrent = false })],
+        };
+
+    private static ServiceView NotKnown(DesiredService service, ServiceView? known, string why, DateTimeOffset now) =>
+        new(
+            service.Name,
+            ServiceState.Pending,
+            why,
+            known is { State: ServiceState.Pending } ? known.Since : now,
+            service.Image,
+            service.Replicas,
+            0,
+            known?.Restarts ?? 0,
+            service.RestartPolicy,
+            known?.Ports ?? [],
+            known?.ConfigHash == service.ConfigHash
+                ? known.DependsOn
+                : [.. service.DependsOn.Select(d => new DependencyView(d.Service, d.InWords, false))],
+            known?.Containers ?? []
+        )
+        {
+            ConfigHash = service.ConfigHash,
+        };
 
     public static IReadOnlyList<ProbeTarget> Targets(Plan plan) =>
         [
@@ -68,7 +101,7 @@ internal static class ViewBuilder
             plan.Service.Name,
             plan.State,
             plan.Explanation,
-            before?.State == plan.State ? before.Since : now,
+            before?.State == plan.State && before.ConfigHash == plan.Service.ConfigHash ? before.Since : now,
             plan.Service.Image,
             plan.Service.Replicas,
             plan.Ready,
@@ -76,26 +109,37 @@ internal static class ViewBuilder
             plan.Service.RestartPolicy,
             [.. plan.Slots.SelectMany(s => s.Container?.Ports ?? [])],
             plan.Dependencies,
-            [.. plan.Slots.Select(s => ContainerOf(s, restartOf)).OfType<ContainerView>()]
-        );
+            [.. plan.Slots.SelectMany(s => ContainersOf(s, restartOf))]
+        )
+        {
+            ConfigHash = plan.Service.ConfigHash,
+        };
 
-    private static ContainerView? ContainerOf(SlotPlan slot, Func<string, Storage.RestartRecord?> restartOf) =>
-        slot.Container is not { } c
-            ? null
-            : new ContainerView(
+    private static IEnumerable<ContainerView> ContainersOf(
+        SlotPlan slot,
+        Func<string, Storage.RestartRecord?> restartOf
+    ) =>
+        (slot.Container is { } current ? slot.Others.Prepend(current) : slot.Others).Select(c =>
+        {
+            var isCurrent = c == slot.Container;
+            return new ContainerView(
                 c.Id,
                 c.Name,
                 slot.Slot.Replica,
                 c.State.ToString().ToLowerInvariant(),
-                slot.Health is HealthState.None ? "" : slot.Health.ToString().ToLowerInvariant(),
+                !isCurrent || slot.Health is HealthState.None ? "" : slot.Health.ToString().ToLowerInvariant(),
                 c.CreatedAt,
                 c.StartedAt,
                 c.FinishedAt,
                 c.ExitCode,
                 c.OomKilled,
-                slot.NextAttempt,
-                restartOf(slot.Slot.ToString())?.Count ?? 0,
+                isCurrent ? slot.NextAttempt : null,
+                isCurrent ? restartOf(slot.Slot.ToString())?.Count ?? 0 : 0,
                 c.ImageId,
                 [.. c.Networks.Keys]
-            );
+            )
+            {
+                IsCurrent = isCurrent,
+            };
+        });
 }

@@ -38,7 +38,8 @@ internal sealed record EngineView(
     string? Error
 );
 
-internal sealed record ReleaseView(string Product, string Version, string Source);
+/// <param name="Digest">Of its index.</param>
+internal sealed record ReleaseView(string Product, string Version, string Digest);
 
 internal enum ServiceState
 {
@@ -69,7 +70,11 @@ internal sealed record ServiceView(
     IReadOnlyList<string> Ports,
     IReadOnlyList<DependencyView> DependsOn,
     IReadOnlyList<ContainerView> Containers
-);
+)
+{
+    /// <summary>Which definition of the service this speaks of: while a release is exchanged there are two.</summary>
+    public string ConfigHash { get; init; } = "";
+}
 
 internal sealed record DependencyView(string Service, string Condition, bool Satisfied);
 
@@ -88,4 +93,12 @@ internal sealed record ContainerView(
     int Restarts,
     string ImageId,
     IReadOnlyList<string> Networks
-);
+)
+{
+    /// <summary>Whether it is as the service is defined now; one that is not is about to be replaced.</summary>
+    public bool IsCurrent { get; init; } = true;
+}
+
+/// <summary>What went wrong with a service.</summary>
+/// <param name="What">One sentence; what a probe said is in it.</param>
+internal sealed record Trouble(DateTimeOffset At, string What);

@@ -16,6 +16,7 @@ internal static class ViewsAlike
         && a.Explanation == b.Explanation
         && a.Since == b.Since
         && a.Image == b.Image
+        && a.ConfigHash == b.ConfigHash
         && (a.Replicas, a.Ready, a.Restarts, a.RestartPolicy) == (b.Replicas, b.Ready, b.Restarts, b.RestartPolicy)
         && a.Ports.SequenceEqual(b.Ports)
         && a.DependsOn.SequenceEqual(b.DependsOn)

@@ -126,6 +126,12 @@ internal sealed class FixedSupervisor : ISupervisor
             return ReferenceEquals(seen, view) ? changed.Task.WaitAsync(ct) : Task.CompletedTask;
     }
 
+    public void Run(RunningRelease what) => throw new NotSupportedException();
+
+    public void Refuse(string release, IReadOnlyList<string> reasons) => throw new NotSupportedException();
+
+    public Trouble? TroubleOf(string service, DateTimeOffset since) => throw new NotSupportedException();
+
     public bool Stop(string service, string by, string reason) =>
         Ask(service, $"stop {service} by {by}: {reason}") && Pass(service, ServiceState.Stopping);
 

@@ -356,7 +356,7 @@ public sealed class PlannerTests
 
         var untagged = new Scenario().Service("web").Container("web");
         untagged.Tags.Clear();
-        Assert.Equal("sha256:image", Assert.IsType<Step.TagImage>(Assert.Single(untagged.Plan().Steps)).Id);
+        Assert.Equal("sha256:image", Assert.IsType<Step.TagImage>(Assert.Single(untagged.Plan().Steps)).Image.Id);
     }
 
     [Fact]

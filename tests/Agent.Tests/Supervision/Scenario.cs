@@ -1,6 +1,8 @@
+using Appliance.Agent.Content;
 using Appliance.Agent.Storage;
 using Appliance.Agent.Supervision;
 using Appliance.Bundles.Compose;
+using Appliance.Bundles.Releases;
 using Appliance.Docker;
 
 namespace Appliance.Agent.Tests.Supervision;
@@ -9,6 +11,9 @@ namespace Appliance.Agent.Tests.Supervision;
 internal sealed class Scenario
 {
     public static readonly DateTimeOffset Now = new(2026, 1, 15, 12, 0, 0, TimeSpan.Zero);
+
+    private static readonly Blob Config = new("sha256:image", 1);
+    private static readonly ReleaseImage Image = new("image:1", Config, Config, []);
 
     private readonly List<DesiredService> services = [];
     private readonly List<ObservedContainer> containers = [];
@@ -42,6 +47,7 @@ internal sealed class Scenario
             new DesiredService(
                 name,
                 "image:1",
+                "sha256:image",
                 replicas,
                 restart,
                 "as declared",
@@ -115,9 +121,15 @@ internal sealed class Scenario
                 ["app_default"] = new("app_default", "nethash", new NetworkSpec { Name = "app_default" }),
             },
             new Dictionary<string, DesiredVolume>(),
-            new Dictionary<string, DesiredImage> { ["image:1"] = new("image:1", "sha256:image", "/images/image.tar") },
+            new Dictionary<string, DesiredImage>
+            {
+                ["sha256:image"] = new("sha256:image", "image:1", ImageTag.Of("image:1"), Image),
+            },
             services
-        );
+        )
+        {
+            StopGraces = new Dictionary<string, TimeSpan>(),
+        };
         return Planner.Make(
             new PlanningInputs(
                 desired,

@@ -1,0 +1,212 @@
+using Appliance.Agent.Storage;
+using Appliance.Bundles.Releases;
+using Microsoft.Extensions.Options;
+
+namespace Appliance.Agent.Content;
+
+/// <summary>
+/// Blobs by digest, each a file named after its sha256. A blob appears under its name by a rename after it is on the
+/// disk, so what is there is whole, and is never hashed again.
+/// </summary>
+internal sealed class ContentStore : IBlobSink, IDisposable
+{
+    private const string Algorithm = "sha256:";
+
+    // Blobs whose way to the disk overlaps with what follows them; more would only queue there.
+    private const int Settling = 4;
+
+    private const UnixFileMode OwnerOnly = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute;
+
+    private readonly string incoming;
+    private readonly string blobs;
+    private readonly SemaphoreSlim mayWait = new(Settling);
+    private readonly Lock gate = new();
+    private readonly List<(Blob Blob, Task Task)> settling = [];
+
+    /// <summary>Opens the store, and removes what an agent that was killed had only begun to receive.</summary>
+    public ContentStore(IOptions<StorageOptions> storage, ILogger<ContentStore> log)
+    {
+        var content = Path.Combine(storage.Value.DataDirectory, "content");
+        (Folder, incoming, blobs) = (content, Path.Combine(content, "incoming"), Path.Combine(content, "blobs/sha256"));
+        try
+        {
+            if (Directory.Exists(incoming))
+                Directory.Delete(incoming, recursive: true);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            log.LeftoversKept(incoming, e.Message);
+        }
+    }
+
+    /// <summary>Where it all is.</summary>
+    public string Folder { get; }
+
+    /// <summary>Bytes that may still be stored.</summary>
+    /// <exception cref="IOException">The file system does not answer.</exception>
+    public long FreeBytes
+    {
+        get
+        {
+            PrepareFolders();
+            return new DriveInfo(Folder).AvailableFreeSpace;
+        }
+    }
+
+    /// <summary>Whether the blob is there, whole.</summary>
+    public bool Contains(Blob blob) => new FileInfo(PathOf(blob.Digest)) is { Exists: true } f && f.Length == blob.Size;
+
+    /// <summary>Takes in a blob; null when it is there already.</summary>
+    /// <exception cref="ContentFullException">It does not fit; found before its first byte is moved.</exception>
+    /// <exception cref="IOException">Nothing can be stored, for another reason.</exception>
+    public ValueTask<IBlobWriter?> OpenAsync(Blob blob, CancellationToken cancellationToken)
+    {
+        if (Contains(blob))
+            return ValueTask.FromResult<IBlobWriter?>(null);
+        var path = Path.Combine(incoming, Path.GetRandomFileName());
+        try
+        {
+            PrepareFolders();
+            var file = File.OpenHandle(
+                path,
+                FileMode.CreateNew,
+                FileAccess.ReadWrite,
+                FileShare.None,
+                FileOptions.Asynchronous,
+                blob.Size
+            );
+            File.SetUnixFileMode(file, UnixFileMode.UserRead | UnixFileMode.UserWrite);
+            return ValueTask.FromResult<IBlobWriter?>(new IncomingBlob(this, blob, path, file));
+        }
+        // The runtime has words of its own for a file that cannot be preallocated, and no number.
+        catch (IOException e) when (ContentFullException.IsReasonFor(e) || FreeBytes < blob.Size)
+        {
+            File.Delete(path);
+            throw Full(blob.Size, e);
+        }
+    }
+
+    /// <summary>
+    /// Returns when every blob that was completed is on the disk under its name. Until then it may be missing, and is
+    /// whole wherever it is not.
+    /// </summary>
+    /// <exception cref="IOException">One could not be brought to the disk, and is not there.</exception>
+    public async Task FlushAsync(CancellationToken ct)
+    {
+        (Blob Blob, Task Task)[] left;
+        lock (gate)
+        {
+            left = [.. settling];
+            settling.Clear();
+        }
+        foreach (var (blob, task) in left)
+        {
+            try
+            {
+                await task.WaitAsync(ct);
+            }
+            // What failed in a bundle that was given up may have come with another since.
+            catch (IOException) when (Contains(blob)) { }
+        }
+        if (left.Length > 0)
+            DurableFolder.Flush(blobs);
+    }
+
+    /// <summary>Opens a stored blob for reading; the caller disposes of it.</summary>
+    /// <exception cref="FileNotFoundException">It is not stored.</exception>
+    public FileStream OpenRead(string digest)
+    {
+        try
+        {
+            return new FileStream(
+                PathOf(digest),
+                new FileStreamOptions
+                {
+                    Options = FileOptions.Asynchronous | FileOptions.SequentialScan,
+                    // Readers bring buffers of their own.
+                    BufferSize = 0,
+                    Share = FileShare.Read | FileShare.Delete,
+                }
+            );
+        }
+        catch (Exception e) when (e is FileNotFoundException or DirectoryNotFoundException)
+        {
+            throw new FileNotFoundException($"{digest} is not stored in {Folder}; take its release in again", e);
+        }
+    }
+
+    /// <summary>As <see cref="OpenRead(string)"/>, and of the size that is expected.</summary>
+    /// <exception cref="IOException">It has another size: something else changed it.</exception>
+    public FileStream OpenRead(Blob blob)
+    {
+        var file = OpenRead(blob.Digest);
+        if (file.Length == blob.Size)
+            return file;
+        var length = file.Length;
+        file.Dispose();
+        throw new IOException($"{PathOf(blob.Digest)} has {length} bytes and should have {blob.Size}");
+    }
+
+    /// <summary>Deletes every blob that is not to be kept. Not to be called while blobs are taken in.</summary>
+    /// <param name="keep">Digests, <c>sha256:…</c>.</param>
+    /// <returns>The bytes that became free.</returns>
+    /// <exception cref="IOException">One could not be deleted.</exception>
+    public Task<long> CollectAsync(IReadOnlySet<string> keep, CancellationToken ct) =>
+        Task.Run(() => Collect(keep, ct), ct);
+
+    public void Dispose() => mayWait.Dispose();
+
+    /// <summary>Brings a received file to the disk and under its name, beside what follows.</summary>
+    internal async Task SettleAsync(IncomingBlob blob, CancellationToken ct)
+    {
+        await mayWait.WaitAsync(ct);
+        var task = Task.Run(
+            () =>
+            {
+                try
+                {
+                    blob.Settle(PathOf(blob.Blob.Digest));
+                }
+                finally
+                {
+                    mayWait.Release();
+                }
+            },
+            CancellationToken.None
+        );
+        lock (gate)
+            settling.Add((blob.Blob, task));
+    }
+
+    internal ContentFullException Full(long needed, IOException e) => new(Folder, needed, FreeBytes, e);
+
+    private long Collect(IReadOnlySet<string> keep, CancellationToken ct)
+    {
+        var freed = 0L;
+        if (!Directory.Exists(blobs))
+            return freed;
+        foreach (var file in new DirectoryInfo(blobs).EnumerateFiles())
+        {
+            ct.ThrowIfCancellationRequested();
+            if (keep.Contains(Algorithm + file.Name))
+                continue;
+            freed += file.Length;
+            file.Delete();
+        }
+        return freed;
+    }
+
+    private void PrepareFolders()
+    {
+        Directory.CreateDirectory(Folder, OwnerOnly);
+        Directory.CreateDirectory(incoming, OwnerOnly);
+        Directory.CreateDirectory(blobs, OwnerOnly);
+    }
+
+    private string PathOf(string digest) =>
+        digest.StartsWith(Algorithm, StringComparison.Ordinal)
+        && digest.Length == Algorithm.Length + 64
+        && !digest.AsSpan(Algorithm.Length).ContainsAnyExcept("0123456789abcdef")
+            ? Path.Combine(blobs, digest[Algorithm.Length..])
+            : throw new ArgumentException($"\"{digest}\" is no digest");
+}

@@ -1,0 +1,101 @@
+using Appliance.Bundles.Releases;
+using Appliance.Docker;
+
+namespace Appliance.Agent.Content;
+
+/// <summary>
+/// Hands images to the engine: archives that are made up while they are sent, from stored blobs, without the layers that
+/// the engine holds already. One image at a time, because an engine unpacks an archive to a temporary place first.
+/// </summary>
+internal sealed class ImageLoader(ContentStore store, DockerEngine engine, ILogger<ImageLoader> log)
+{
+    /// <summary>Loads the images that the engine does not hold; those that it holds are left as they are.</summary>
+    /// <param name="bytes">Told how many bytes the engine was sent so far; may be null.</param>
+    /// <exception cref="IOException">A blob is not stored, or the engine did not make of an image what it is.</exception>
+    /// <exception cref="DockerEngineException">The engine refused, with its reason.</exception>
+    public async Task LoadAsync(IReadOnlyList<ReleaseImage> images, IProgress<long>? bytes, CancellationToken ct)
+    {
+        var held = await EngineLayers.LookAsync(engine, ct);
+        var sent = new BytesSent(bytes);
+        foreach (var image in images.Where(i => !held.HasImage(i)).DistinctBy(i => (i.Reference, i.Config.Digest)))
+        {
+            await LoadAsync(image, held, sent, ct);
+            held.Add(image);
+        }
+    }
+
+    /// <summary>What loading would cost the engine.</summary>
+    public async Task<ImageLoadPlan> PlanAsync(IReadOnlyList<ReleaseImage> images, CancellationToken ct)
+    {
+        var held = await EngineLayers.LookAsync(engine, ct);
+        var missing = images.Where(i => !held.HasImage(i)).DistinctBy(i => i.Config.Digest).ToList();
+        return new ImageLoadPlan(missing, held.MissingOf(missing));
+    }
+
+    private async Task LoadAsync(ReleaseImage image, EngineLayers held, BytesSent sent, CancellationToken ct)
+    {
+        var missing = held.MissingOf([image]);
+        try
+        {
+            await SendAsync(image, missing, sent, ct);
+        }
+        // An image that would lend a layer may have been removed since the look.
+        catch (DockerEngineException e) when (missing.Count < image.Layers.Count)
+        {
+            log.LayersRefused(image.Reference, e.Message);
+            await SendAsync(image, image.Layers, sent, ct);
+        }
+
+        await ProveAsync(image, ct);
+    }
+
+    private async Task SendAsync(
+        ReleaseImage image,
+        IReadOnlyList<ReleaseLayer> layers,
+        BytesSent sent,
+        CancellationToken ct
+    )
+    {
+        await using var archive = new ImageArchive(store, image, layers, sent);
+        await engine.Images.LoadAsync(archive, progress: null, ct);
+    }
+
+    private async Task ProveAsync(ReleaseImage image, CancellationToken ct)
+    {
+        try
+        {
+            await engine.Images.InspectAsync(image.Config.Digest, ct);
+        }
+        catch (EngineNotFoundException e)
+        {
+            throw new IOException(
+                $"the engine took {image.Reference}, and does not hold it as {image.Config.Digest}",
+                e
+            );
+        }
+    }
+}
+
+/// <summary>What loading images would cost the engine.</summary>
+/// <param name="Images">Those that the engine does not hold.</param>
+/// <param name="Layers">Those that it does not hold, as often as it will keep them.</param>
+internal sealed record ImageLoadPlan(IReadOnlyList<ReleaseImage> Images, IReadOnlyList<ReleaseLayer> Layers)
+{
+    /// <summary>As they are stored. The biggest image's part of it is needed twice for a while.</summary>
+    public long BytesToSend => Layers.DistinctBy(l => l.Blob.Digest).Sum(l => l.Blob.Size);
+
+    /// <summary>What they take on the engine's file system, by the size of their tars.</summary>
+    public long BytesToUnpack => Layers.Sum(l => l.UnpackedSize);
+}
+
+/// <summary>Adds up what several archives were read of.</summary>
+internal sealed class BytesSent(IProgress<long>? listener)
+{
+    private long total;
+
+    public void Add(int bytes)
+    {
+        total += bytes;
+        listener?.Report(total);
+    }
+}

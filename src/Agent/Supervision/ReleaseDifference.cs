@@ -1,0 +1,192 @@
+using System.Text.Json;
+using Appliance.Agent.Content;
+using Appliance.Bundles.Compose;
+
+namespace Appliance.Agent.Supervision;
+
+internal enum ServiceChange
+{
+    /// <summary>Its containers run on as they are.</summary>
+    Untouched,
+    Added,
+    Changed,
+    Removed,
+}
+
+/// <summary>What becomes of a service on the way from one release to another.</summary>
+/// <param name="Reasons">What differs, as <c>image a -> b</c>, <c>environment</c>, <c>ports</c>.</param>
+/// <param name="ConfigHash">
+/// What <see cref="ServiceView.ConfigHash"/> says of it once it is asked for; null where it is removed.
+/// </param>
+internal sealed record ServiceDifference(
+    string Service,
+    ServiceChange Change,
+    IReadOnlyList<string> Reasons,
+    string? ConfigHash
+);
+
+/// <summary>Compares releases by what would change on an engine. Pure.</summary>
+internal static class ReleaseDifference
+{
+    // What a container is made from, in the engine's words and in those of a Compose file.
+    private static readonly Dictionary<string, string> Terms = new()
+    {
+        ["Cmd"] = "command",
+        ["Entrypoint"] = "entrypoint",
+        ["Env"] = "environment",
+        ["ExposedPorts"] = "ports",
+        ["PortBindings"] = "ports",
+        ["Labels"] = "labels",
+        ["User"] = "user",
+        ["WorkingDir"] = "working directory",
+        ["Hostname"] = "host name",
+        ["Domainname"] = "host name",
+        ["Healthcheck"] = "health check",
+        ["StopSignal"] = "stop signal",
+        ["StopTimeout"] = "stop grace period",
+        ["NetworkingConfig"] = "networks",
+        ["NetworkMode"] = "networks",
+        ["Binds"] = "volumes",
+        ["Tmpfs"] = "volumes",
+        ["Memory"] = "resources",
+        ["MemoryReservation"] = "resources",
+        ["NanoCpus"] = "resources",
+        ["PidsLimit"] = "resources",
+        ["ShmSize"] = "resources",
+        ["Ulimits"] = "resources",
+        ["CapAdd"] = "capabilities",
+        ["CapDrop"] = "capabilities",
+        ["LogConfig"] = "logging",
+        ["ExtraHosts"] = "extra hosts",
+        ["Dns"] = "dns",
+        ["DnsSearch"] = "dns",
+        ["DnsOptions"] = "dns",
+        ["Sysctls"] = "sysctls",
+    };
+
+    /// <param name="files">Where the releases' secrets and configs stand: it is a part of what containers are made from.</param>
+    /// <returns>In the order of <paramref name="to"/>, then what is removed.</returns>
+    public static IReadOnlyList<ServiceDifference> Between(Release? from, Release to, MountedFiles files) =>
+        Between(
+            from is null ? null : DesiredStateBuilder.Build(from, files.PathOf),
+            DesiredStateBuilder.Build(to, files.PathOf)
+        );
+
+    public static IReadOnlyList<ServiceDifference> Between(DesiredState? from, DesiredState to) =>
+        [
+            .. to.Services.Select(s => Of(s, from, to)),
+            .. (from?.Services ?? [])
+                .Where(s => to.Service(s.Name) is null)
+                .Select(s => new ServiceDifference(s.Name, ServiceChange.Removed, [], null)),
+        ];
+
+    /// <summary>Whether anything about a service is not as it was: what was known of it may no longer be so.</summary>
+    public static bool IsAny(DesiredService before, DesiredService after) => Reasons(before, after).Any();
+
+    private static ServiceDifference Of(DesiredService service, DesiredState? from, DesiredState to)
+    {
+        if (from?.Service(service.Name) is not { } before)
+            return new(service.Name, ServiceChange.Added, [], service.ConfigHash);
+        var reasons = Reasons(before, service).Distinct().ToList();
+        var networks = service
+            .Attachments.Where(a => ChangedBetween(from, to, a.Network))
+            .Select(a => $"settings of network {a.Network}");
+        reasons.AddRange(networks);
+        // Probes, restart rules and dependencies are the agent's: no container feels their change.
+        var untouched =
+            before.ConfigHash == service.ConfigHash
+            && before.Replicas == service.Replicas
+            && !service.Attachments.Any(a => ChangedBetween(from, to, a.Network));
+        return new(
+            service.Name,
+            untouched ? ServiceChange.Untouched : ServiceChange.Changed,
+            reasons,
+            service.ConfigHash
+        );
+    }
+
+    private static bool ChangedBetween(DesiredState from, DesiredState to, string network) =>
+        from.Networks.TryGetValue(network, out var before) && before.ConfigHash != to.Networks[network].ConfigHash;
+
+    private static IEnumerable<string> Reasons(DesiredService before, DesiredService after)
+    {
+        if (before.ImageId != after.ImageId)
+            yield return before.Image == after.Image
+                ? $"image {after.Image} ({Short(before.ImageId)} -> {Short(after.ImageId)})"
+                : $"image {before.Image} -> {after.Image}";
+        using var old = JsonDocument.Parse(before.Spec.ToJson());
+        using var now = JsonDocument.Parse(after.Spec.ToJson());
+        foreach (var reason in Reasons(old.RootElement, now.RootElement))
+            yield return reason;
+        if (!Same(before.Attachments, after.Attachments, Alike))
+            yield return "networks";
+        if (before.Replicas != after.Replicas)
+            yield return $"replicas {before.Replicas} -> {after.Replicas}";
+        if (!Same(before.Probes, after.Probes, Alike))
+            yield return "probes";
+        if ((before.Restart, before.RestartPolicy) != (after.Restart, after.RestartPolicy))
+            yield return "restart policy";
+        if (!before.DependsOn.SequenceEqual(after.DependsOn))
+            yield return "dependencies";
+    }
+
+    private static IEnumerable<string> Reasons(JsonElement before, JsonElement after)
+    {
+        foreach (var name in NamesOf(before).Union(NamesOf(after)))
+        {
+            var (old, now) = (Member(before, name), Member(after, name));
+            if (name is "Image" || Same(old, now))
+                continue;
+            if (name is "HostConfig" && old is { } a && now is { } b)
+            {
+                foreach (var reason in Reasons(a, b))
+                    yield return reason;
+            }
+            else if (name is "Mounts")
+            {
+                if (!Mounts(old, isVolume: true).SetEquals(Mounts(now, isVolume: true)))
+                    yield return "volumes";
+                if (!Mounts(old, isVolume: false).SetEquals(Mounts(now, isVolume: false)))
+                    yield return "mounted files";
+            }
+            else
+                yield return Terms.GetValueOrDefault(name, name);
+        }
+    }
+
+    // Secrets and configs are bound into a container, from a path that their content is a part of.
+    private static HashSet<string> Mounts(JsonElement? mounts, bool isVolume) =>
+        [
+            .. (mounts?.EnumerateArray() ?? default)
+                .Where(m => m.GetProperty("Type").ValueEquals("volume") == isVolume)
+                .Select(m => m.GetRawText()),
+        ];
+
+    private static IEnumerable<string> NamesOf(JsonElement element) => element.EnumerateObject().Select(p => p.Name);
+
+    private static JsonElement? Member(JsonElement element, string name) =>
+        element.TryGetProperty(name, out var member) && member.ValueKind is not JsonValueKind.Null ? member : null;
+
+    private static bool Same(JsonElement? a, JsonElement? b) =>
+        a is { } x && b is { } y ? JsonElement.DeepEquals(x, y) : a is null && b is null;
+
+    private static bool Same<T>(IReadOnlyList<T> a, IReadOnlyList<T> b, Func<T, T, bool> alike) =>
+        a.Count == b.Count && a.Zip(b).All(p => alike(p.First, p.Second));
+
+    // Records compare their lists by reference.
+    private static bool Alike(Attachment a, Attachment b) =>
+        (a.Network, a.Ipv4Address, a.Ipv6Address) == (b.Network, b.Ipv4Address, b.Ipv6Address)
+        && a.Aliases.SequenceEqual(b.Aliases);
+
+    private static bool Alike(Probe a, Probe b) =>
+        (a, b) switch
+        {
+            (ExecProbe x, ExecProbe y) => x with { Command = y.Command } == y && x.Command.SequenceEqual(y.Command),
+            (HttpProbe x, HttpProbe y) => x with { Statuses = y.Statuses, Headers = y.Headers } == y
+                && x.Statuses.SequenceEqual(y.Statuses)
+                && x.Headers.SequenceEqual(y.Headers),
+            _ => a == b,
+        };
+
+    private static string Short(string id) => id["sha256:".Length..][..12];
+}

@@ -1,0 +1,19 @@
+using Appliance.Agent.Content;
+
+namespace Appliance.Agent.Supervision;
+
+/// <summary>What is to run: one release, or on the way from one to the next, service by service.</summary>
+/// <param name="Next">The release on the way to which the engine is; null: there is no way to go.</param>
+/// <param name="Switched">
+/// Services that are as <paramref name="Next"/> has them, and gone where it has none; all others are as
+/// <paramref name="Release"/> has them.
+/// </param>
+internal sealed record RunningRelease(Release Release, Release? Next = null, IReadOnlySet<string>? Switched = null)
+{
+    public bool IsSwitched(string service) => Next is not null && Switched?.Contains(service) == true;
+
+    public bool HasBegun => Next is not null && Switched is { Count: > 0 };
+
+    /// <summary>The one that says what a service is.</summary>
+    public Release ReleaseOf(string service) => IsSwitched(service) ? Next! : Release;
+}
