@@ -7,10 +7,6 @@ internal static class ContentServices
         services
             .AddOptionsWithValidateOnStart<ApplicationOptions, ApplicationOptionsValidator>()
             .BindConfiguration(ApplicationOptions.Section);
-        return services
-            .AddSingleton<ContentStore>()
-            .AddSingleton<ReleaseLibrary>()
-            .AddSingleton<FolderRelease>()
-            .AddSingleton<ImageLoader>();
+        return services.AddSingleton<ContentStore>().AddSingleton<ReleaseLibrary>().AddSingleton<ImageLoader>();
     }
 }

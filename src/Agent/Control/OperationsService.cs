@@ -33,9 +33,7 @@ internal sealed class OperationsService(
         ServerCallContext context
     )
     {
-        var id = (request.Id.Length > 0 ? Existing(request.Id) : journal.Running ?? journal.Newest(1).FirstOrDefault())?.Id;
-        if (id is null)
-            throw Rpc.Error(StatusCode.NotFound, "there has been no operation yet");
+        var id = (request.Id.Length > 0 ? Existing(request.Id) : Latest()).Id;
         using var ending = CancellationTokenSource.CreateLinkedTokenSource(
             context.CancellationToken,
             lifetime.ApplicationStopping
@@ -45,7 +43,7 @@ internal sealed class OperationsService(
         {
             // Taken before reading: what changes between the read and the wait ends the wait at once.
             var (changed, moved) = (journal.Changed, progress.Changed);
-            var operation = journal.Find(id.Value) ?? throw NoSuch($"{Prefix}{id}");
+            var operation = journal.Find(id) ?? throw NoSuch($"{Prefix}{id}");
             var steps = journal.Steps(operation.Id, after);
             await responseStream.WriteAsync(
                 new V1.OperationUpdate { Operation = Shown(operation), Steps = { steps.Select(s => s.ToMessage()) } },
@@ -63,6 +61,14 @@ internal sealed class OperationsService(
 
     private V1.Operation Shown(Operation operation) =>
         operation.ToMessage(operation.HasEnded ? Progress.None : progress.Current);
+
+    private Operation Latest() =>
+        journal.Running
+        ?? (
+            journal.Newest(1) is [var newest]
+                ? newest
+                : throw Rpc.Error(StatusCode.NotFound, "there has been no operation yet")
+        );
 
     private Operation Existing(string id) =>
         id.StartsWith(Prefix, StringComparison.Ordinal)

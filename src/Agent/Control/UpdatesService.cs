@@ -47,9 +47,7 @@ internal sealed class UpdatesService(
     }
 
     public override Task<V1.Operation> StartUpgrade(V1.StartUpgradeRequest request, ServerCallContext context) =>
-        Task.FromResult(
-            updater.StartUpgrade(request.Digest, context.GetCaller().Actor).ToMessage(progress.Current)
-        );
+        Task.FromResult(updater.StartUpgrade(request.Digest, context.GetCaller().Actor).ToMessage(progress.Current));
 
     public override async Task<V1.UpdatePlan> PlanRollback(V1.PlanRollbackRequest request, ServerCallContext context) =>
         (await plans.OfRollbackAsync(updater.PreviousOrRefuse(), context.CancellationToken)).ToMessage();

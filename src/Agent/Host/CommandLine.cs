@@ -11,7 +11,6 @@ internal sealed record CommandLine(string? ConfigFile, IReadOnlyDictionary<strin
     private const string Usage = """
         appliance-agent: supervises the application of this appliance.
 
-          --release DIR    the release to run: a folder with compose.yaml and image archives
           --data DIR       the agent's state                 (/var/lib/appliance-agent)
           --socket PATH    where appliancectl reaches it     (/run/appliance-agent/agent.sock)
           --docker HOST    the engine                        (unix:///var/run/docker.sock)
@@ -24,7 +23,6 @@ internal sealed record CommandLine(string? ConfigFile, IReadOnlyDictionary<strin
 
     private static readonly Dictionary<string, (string Path, bool IsFile)> Flags = new()
     {
-        ["--release"] = ("sources:Release", true),
         ["--data"] = ("storage:DataDirectory", true),
         ["--socket"] = ("control:Socket", true),
         ["--docker"] = ("engine:Endpoint", false),

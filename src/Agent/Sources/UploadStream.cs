@@ -29,10 +29,7 @@ internal sealed class UploadStream(
     }
 
     /// <exception cref="UploadException">The caller fell silent, or sent another number of bytes than it had said.</exception>
-    public override async ValueTask<int> ReadAsync(
-        Memory<byte> buffer,
-        CancellationToken cancellationToken = default
-    )
+    public override async ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default)
     {
         while (piece.IsEmpty && !ended)
             await ReceiveAsync(cancellationToken);
@@ -42,12 +39,8 @@ internal sealed class UploadStream(
         return count;
     }
 
-    public override Task<int> ReadAsync(
-        byte[] buffer,
-        int offset,
-        int count,
-        CancellationToken cancellationToken
-    ) => ReadAsync(buffer.AsMemory(offset, count), cancellationToken).AsTask();
+    public override Task<int> ReadAsync(byte[] buffer, int offset, int count, CancellationToken cancellationToken) =>
+        ReadAsync(buffer.AsMemory(offset, count), cancellationToken).AsTask();
 
     public override int Read(byte[] buffer, int offset, int count) =>
         throw new NotSupportedException("an upload is read asynchronously");

@@ -24,7 +24,6 @@ internal static class SupervisionServices
             ))
             .AddSingleton<Supervisor>()
             .AddSingleton<ISupervisor>(s => s.GetRequiredService<Supervisor>())
-            .AddHostedService<FolderStart>()
             .AddHostedService(s => s.GetRequiredService<Supervisor>());
     }
 }

@@ -1,5 +1,4 @@
 using Appliance.Agent.Storage;
-using Appliance.Bundles;
 using Appliance.Bundles.Compose;
 using Appliance.Bundles.Packaging;
 using Appliance.Bundles.Releases;

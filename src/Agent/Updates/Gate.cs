@@ -111,9 +111,7 @@ internal sealed class Gate(
     {
         using var enough = new CancellationTokenSource(atMost, clock);
         using var either = CancellationTokenSource.CreateLinkedTokenSource(enough.Token, ct);
-        await supervisor
-            .WaitForChangeAsync(seen, either.Token)
-            .ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        await supervisor.WaitForChangeAsync(seen, either.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         ct.ThrowIfCancellationRequested();
     }
 }

@@ -1,6 +1,5 @@
 using Appliance.Agent.Content;
 using Appliance.Agent.Storage;
-using Appliance.Bundles.Packaging;
 using Appliance.Bundles.Releases;
 
 namespace Appliance.Agent.Updates;

@@ -1,4 +1,3 @@
-using Appliance.Agent.Content;
 using Appliance.Agent.Storage;
 using Appliance.Agent.Supervision;
 using Appliance.Bundles.Releases;
@@ -19,7 +18,7 @@ internal sealed record Plan(
     Space? Space
 );
 
-internal sealed class Plans(UpdateJournal journal, KnownReleases releases, Preflight preflight)
+internal sealed class Plans(UpdateJournal journal, KnownReleases releases, MountedFiles files, Preflight preflight)
 {
     /// <exception cref="IOException">The installed release is not stored any more.</exception>
     public async Task<Plan> OfUpgradeAsync(Staged staged, CancellationToken ct) =>
@@ -46,7 +45,7 @@ internal sealed class Plans(UpdateJournal journal, KnownReleases releases, Prefl
             target.Release.Product,
             current?.Version ?? "",
             target.Release.Version,
-            ReleaseDifference.Between(current, target.Release),
+            ReleaseDifference.Between(current, target.Release, files),
             0,
             0,
             await SpaceAsync(target.Content, ct)

@@ -44,7 +44,13 @@ internal sealed class Pruning(
             await RemoveImagesAsync(kept.SelectMany(k => k.Images).Select(i => i.Config.Digest).ToHashSet(), ct);
         }
         catch (Exception e)
-            when (e is IOException or UnauthorizedAccessException or RefusedException or StorageException or DockerEngineException)
+            when (e
+                    is IOException
+                        or UnauthorizedAccessException
+                        or RefusedException
+                        or StorageException
+                        or DockerEngineException
+            )
         {
             log.PruningPutOff(e.Message);
         }
@@ -74,13 +80,7 @@ internal sealed class Pruning(
     private async Task<List<ReleaseContent>> KeptAsync(CancellationToken ct)
     {
         var running = journal.Running;
-        string?[] digests =
-        [
-            journal.Current?.Digest,
-            journal.Previous?.Digest,
-            running?.FromDigest,
-            running?.ToDigest,
-        ];
+        string?[] digests = [journal.Current?.Digest, journal.Previous?.Digest, running?.FromDigest, running?.ToDigest];
         var kept = new List<ReleaseContent>();
         foreach (var digest in digests.OfType<string>().Distinct())
         {

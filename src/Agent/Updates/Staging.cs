@@ -26,11 +26,7 @@ internal sealed class Staging(ReleaseTrust trust, ContentStore store, KnownRelea
             new KnownRelease(content.Descriptor.Index.Digest, verified.Descriptor.ToBytes().ToArray()),
             content,
             release,
-            new PendingTrust(
-                received.Metadata.Timestamp,
-                received.Metadata.Snapshot,
-                received.Metadata.Targets
-            ),
+            new PendingTrust(received.Metadata.Timestamp, received.Metadata.Snapshot, received.Metadata.Targets),
             verified.ExpiresAt,
             moved.Value,
             sink.Stored

@@ -8,6 +8,6 @@ internal static class StartPeriods
     public static TimeSpan Of(ComposeService service)
     {
         var check = service.HealthCheck?.StartPeriod ?? TimeSpan.Zero;
-        return service.Probes.Select(p => p.StartPeriod).Append(check).Max();
+        return service.Probes.Select(p => p.Timing.StartPeriod).Append(check).Max();
     }
 }

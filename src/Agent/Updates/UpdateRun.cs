@@ -18,16 +18,14 @@ internal sealed class UpdateRun(
     ISupervisor supervisor,
     Preflight preflight,
     ImageLoader images,
+    MountedFiles files,
     Gate gate,
     Evidence evidence,
     OperationProgress progress,
     ILogger<UpdateRun> log
 )
 {
-    private readonly IReadOnlyList<ServiceDifference> differences = ReleaseDifference.Between(
-        from,
-        to.Release
-    );
+    private readonly IReadOnlyList<ServiceDifference> differences = ReleaseDifference.Between(from, to.Release, files);
 
     private string Target => $"{operation.Product} {operation.ToVersion}";
 
@@ -37,7 +35,7 @@ internal sealed class UpdateRun(
     /// <param name="cancel">Fires when somebody wants it taken back.</param>
     /// <param name="ct">Fires when the agent ends; the next start goes on.</param>
     /// <returns>How it ends.</returns>
-    public async Task<Ending> RunAsync(CancellationToken cancel, CancellationToken ct)
+    public async Task<Conclusion> RunAsync(CancellationToken cancel, CancellationToken ct)
     {
         using var either = CancellationTokenSource.CreateLinkedTokenSource(cancel, ct);
         try
@@ -53,7 +51,7 @@ internal sealed class UpdateRun(
                 journal.Commit(operation, $"{Target} is the release to run");
             }
             supervisor.Run(new RunningRelease(to.Release));
-            return new Ending(OperationState.Done, Phase.Pruned, DoneSentence, "", "");
+            return new Conclusion(OperationState.Done, Phase.Pruned, DoneSentence, "", "");
         }
         catch (OperationCanceledException) when (!ct.IsCancellationRequested)
         {
@@ -71,7 +69,7 @@ internal sealed class UpdateRun(
 
     /// <summary>All that touches nothing that runs.</summary>
     /// <returns>Null: it may go on. Otherwise how it ends.</returns>
-    private async Task<Ending?> PrepareAsync(CancellationToken ct)
+    private async Task<Conclusion?> PrepareAsync(CancellationToken ct)
     {
         supervisor.Run(new RunningRelease(from));
         try
@@ -86,11 +84,17 @@ internal sealed class UpdateRun(
         }
         catch (RefusedException e)
         {
-            return new Ending(OperationState.Refused, Phase.Preflighted, "refused; nothing was changed", e.Message, "");
+            return new Conclusion(
+                OperationState.Refused,
+                Phase.Preflighted,
+                "refused; nothing was changed",
+                e.Message,
+                ""
+            );
         }
         catch (Exception e) when (e is DockerEngineException or IOException or UnauthorizedAccessException)
         {
-            return new Ending(
+            return new Conclusion(
                 OperationState.Failed,
                 Phase.Loading,
                 $"{Target} could not be loaded; what ran before runs on, untouched",
@@ -145,7 +149,7 @@ internal sealed class UpdateRun(
     private async Task<Unfit?> ObserveAsync(long mark, CancellationToken ct)
     {
         progress.Set(Progress.None);
-        var hashes = supervisor.HashesOf(to.Release);
+        var hashes = HashesOf(to.Release);
         var period = differences
             .Where(d => d.Change is ServiceChange.Added or ServiceChange.Changed)
             .Select(d => to.Release.Model.Services[d.Service].Deploy.Update.Monitor)
@@ -164,29 +168,33 @@ internal sealed class UpdateRun(
     private Task<Unfit?> ProvenAsync(ServiceDifference change, long mark, CancellationToken ct) =>
         change.Change is ServiceChange.Removed
             ? Task.FromResult<Unfit?>(null)
-            : gate.PassAsync(
-                change.Service,
-                supervisor.HashesOf(to.Release)[change.Service],
-                StartPeriodOf(change.Service),
-                mark,
-                ct
-            );
+            : gate.PassAsync(change.Service, change.ConfigHash!, StartPeriodOf(change.Service), mark, ct);
+
+    /// <summary>Every service of a release, and how its containers are known.</summary>
+    private Dictionary<string, string> HashesOf(Release release) =>
+        ReleaseDifference.Between(null, release, files).ToDictionary(d => d.Service, d => d.ConfigHash!);
 
     private TimeSpan StartPeriodOf(string service) => StartPeriods.Of(to.Release.Model.Services[service]);
 
-    private async Task<Ending> TurnBackAsync(Unfit unfit, CancellationToken ct)
+    private async Task<Conclusion> TurnBackAsync(Unfit unfit, CancellationToken ct)
     {
         var said = await evidence.OfAsync(unfit.Service, ct);
         TurnBack(unfit.Reason, said);
         return await GoBackAsync(unfit.Reason, said, ct);
     }
 
-    private async Task<Ending> CancelledAsync(CancellationToken ct)
+    private async Task<Conclusion> CancelledAsync(CancellationToken ct)
     {
         var by = journal.Find(operation.Id)?.CancelledBy ?? "somebody";
         var reason = $"{by} cancelled it";
         if (journal.Find(operation.Id)!.Phase < Phase.Switching)
-            return new Ending(OperationState.Cancelled, Phase.Loading, "cancelled; nothing was changed", reason, "");
+            return new Conclusion(
+                OperationState.Cancelled,
+                Phase.Loading,
+                "cancelled; nothing was changed",
+                reason,
+                ""
+            );
         TurnBack(reason, "");
         return await GoBackAsync(reason, "", ct) with { State = OperationState.Cancelled };
     }
@@ -198,24 +206,24 @@ internal sealed class UpdateRun(
         log.Step(operation.Name, nameof(Phase.RollingBack), reason);
     }
 
-    private async Task<Ending> GoBackAsync(string reason, string said, CancellationToken ct)
+    private async Task<Conclusion> GoBackAsync(string reason, string said, CancellationToken ct)
     {
         progress.Set(Progress.None);
         supervisor.Run(new RunningRelease(from));
         var state = operation.CancelledBy is null ? OperationState.RolledBack : OperationState.Cancelled;
         if (operation.FromDigest is null)
-            return new Ending(state, Phase.RolledBack, $"{Target} was taken away again", reason, said);
+            return new Conclusion(state, Phase.RolledBack, $"{Target} was taken away again", reason, said);
 
         var mark = gate.Mark();
         var ailing = new List<string>();
-        foreach (var (service, hash) in supervisor.HashesOf(from))
+        foreach (var (service, hash) in HashesOf(from))
         {
             var startPeriod = StartPeriods.Of(from.Model.Services[service]);
             if (await gate.PassAsync(service, hash, startPeriod, mark, ct) is { } unfit)
                 ailing.Add(unfit.Reason);
         }
         var sentence = $"{operation.Product} {Origin} runs again";
-        return new Ending(
+        return new Conclusion(
             state,
             Phase.RolledBack,
             ailing.Count == 0 ? sentence : $"{sentence}, but not all of it is well: {string.Join("; ", ailing)}",
@@ -253,4 +261,4 @@ internal sealed class UpdateRun(
 }
 
 /// <summary>How an operation ends, before it is written down.</summary>
-internal sealed record Ending(OperationState State, Phase Phase, string Sentence, string Reason, string Evidence);
+internal sealed record Conclusion(OperationState State, Phase Phase, string Sentence, string Reason, string Evidence);

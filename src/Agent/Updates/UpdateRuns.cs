@@ -13,6 +13,7 @@ internal sealed class UpdateRuns(
     ISupervisor supervisor,
     Preflight preflight,
     ImageLoader images,
+    MountedFiles files,
     Gate gate,
     Evidence evidence,
     OperationProgress progress,
@@ -28,7 +29,20 @@ internal sealed class UpdateRuns(
                 ? (await releases.OpenAsync(known, ct)).Release
                 : Nothing(operation.Product);
         var to = await releases.OpenAsync(journal.Release(operation.ToDigest)!, ct);
-        return new UpdateRun(operation, from, to, journal, supervisor, preflight, images, gate, evidence, progress, log);
+        return new UpdateRun(
+            operation,
+            from,
+            to,
+            journal,
+            supervisor,
+            preflight,
+            images,
+            files,
+            gate,
+            evidence,
+            progress,
+            log
+        );
     }
 
     /// <summary>Before the first release: a product without services.</summary>

@@ -3,7 +3,6 @@ using Appliance.Agent.Content;
 using Appliance.Agent.Sources;
 using Appliance.Agent.Storage;
 using Appliance.Agent.Supervision;
-using Appliance.Bundles.Compose;
 using Appliance.Bundles.Releases;
 using Microsoft.Extensions.Options;
 
@@ -68,7 +67,14 @@ internal sealed class Updater(
         {
             log.BundleRefused(e.Message);
             events.Append(
-                new(EventSeverity.Warning, "bundle.refused", null, null, $"{actor} sent a bundle: {e.Message}", "changed nothing")
+                new(
+                    EventSeverity.Warning,
+                    "bundle.refused",
+                    null,
+                    null,
+                    $"{actor} sent a bundle: {e.Message}",
+                    "changed nothing"
+                )
             );
             throw;
         }
@@ -192,7 +198,7 @@ internal sealed class Updater(
         catch (Exception e) when (e is RefusedException or IOException or UnauthorizedAccessException)
         {
             // What runs goes on running, untouched, and unsupervised: that is an alarm.
-            supervisor.Refuse($"the installed release cannot be read: {e.Message}");
+            supervisor.Refuse("that is installed", [e.Message]);
         }
     }
 
@@ -209,7 +215,13 @@ internal sealed class Updater(
             StartUpgrade(taken.Known.Digest, actor);
         }
         catch (Exception e)
-            when (e is RefusedException or IOException or UnauthorizedAccessException or StorageException or UpdatesBusyException)
+            when (e
+                    is RefusedException
+                        or IOException
+                        or UnauthorizedAccessException
+                        or StorageException
+                        or UpdatesBusyException
+            )
         {
             events.Append(
                 new(EventSeverity.Error, "bundle.refused", null, null, $"{path}: {e.Message}", "installed nothing")
@@ -224,7 +236,7 @@ internal sealed class Updater(
             try
             {
                 var operation = journal.Find(id)!;
-                var ending = await EndingOfAsync(operation, ct);
+                var ending = await ConcludeAsync(operation, ct);
                 await pruning.RunAsync(ct);
                 journal.End(id, ending.State, ending.Phase, ending.Sentence, ending.Reason, ending.Evidence);
                 // The release that the operation held is only free now.
@@ -247,7 +259,7 @@ internal sealed class Updater(
         Vacate();
     }
 
-    private async Task<Ending> EndingOfAsync(Operation operation, CancellationToken ct)
+    private async Task<Conclusion> ConcludeAsync(Operation operation, CancellationToken ct)
     {
         if (operation is { Resumed: > MayResume, Phase: < Phase.Committed })
             journal.TurnBack(
@@ -272,7 +284,7 @@ internal sealed class Updater(
     }
 
     /// <summary>What is stored of a release was damaged meanwhile: the one that is installed runs, as far as it can.</summary>
-    private static Ending Unopened(Operation operation, string reason) =>
+    private static Conclusion Unopened(Operation operation, string reason) =>
         new(
             operation.Phase < Phase.Switching || operation.Phase is Phase.Committed
                 ? OperationState.Failed
@@ -283,7 +295,7 @@ internal sealed class Updater(
             operation.Evidence
         );
 
-    private void Tell(Operation operation, Ending ending) =>
+    private void Tell(Operation operation, Conclusion ending) =>
         events.Append(
             new(
                 ending.State is OperationState.Done ? EventSeverity.Info : EventSeverity.Error,
