@@ -12,10 +12,11 @@ internal sealed class Appliancectl : IAsyncDisposable
     private readonly Captured stdout;
     private readonly Captured stderr;
 
-    private Appliancectl(ProcessStartInfo start)
+    private Appliancectl(ProcessStartInfo start, bool keepInput = false)
     {
         process = Process.Start(start) ?? throw new InvalidOperationException($"{start.FileName} did not start");
-        process.StandardInput.Close();
+        if (!keepInput)
+            process.StandardInput.Close();
         stdout = new(process.StandardOutput);
         stderr = new(process.StandardError);
     }
@@ -66,6 +67,27 @@ internal sealed class Appliancectl : IAsyncDisposable
                 [("APPLIANCE_SOCKET", socket), ("TERM", "xterm"), .. environment]
             )
         ).EndAsync();
+    }
+
+    /// <summary>On a terminal, with a line typed in answer to each prompt.</summary>
+    public static async Task<Outcome> TypeOnTerminalAsync(string[] prompts, string[] lines, params string[] arguments)
+    {
+        var line = $"exec {Binary} {string.Join(' ', arguments)}";
+        await using var run = new Appliancectl(
+            Command(
+                "script",
+                ["--quiet", "--return", "--echo", "never", "--command", line, "/dev/null"],
+                [("TERM", "xterm"), ("APPLIANCE_SIGNING_PASSPHRASE", null)]
+            ),
+            keepInput: true
+        );
+        foreach (var (prompt, typed) in prompts.Zip(lines))
+        {
+            await run.StdoutShows(text => text.Contains(prompt, StringComparison.Ordinal));
+            await run.process.StandardInput.WriteLineAsync(typed);
+            await run.process.StandardInput.FlushAsync();
+        }
+        return await run.EndAsync();
     }
 
     /// <summary>As a user who is in no group of the appliance.</summary>
