@@ -1,5 +1,7 @@
 using System.Net.Sockets;
+using Appliance.Bundles.Releases;
 using Appliance.Cli.Output;
+using Appliance.Tuf;
 using Grpc.Core;
 
 namespace Appliance.Cli;
@@ -17,6 +19,8 @@ internal sealed record Failure(ExitCode ExitCode, string What, params IReadOnlyL
             SocketPathException e => new(ExitCode.Usage, e.Message, "A path has at most 107 bytes."),
             FileException e => new(ExitCode.Usage, e.Message),
             UnconfirmedException e => new(ExitCode.Usage, e.Message, "Add --yes to do it without being asked."),
+            PassphraseException e => new(ExitCode.Usage, e.Message, e.Next),
+            RefusedException or TufException => new(ExitCode.Refused, $"refused: {exception.Message}"),
             IOException e => new(ExitCode.Failed, $"the output cannot be written: {e.Message}"),
             _ => null,
         };

@@ -63,6 +63,27 @@ internal sealed class Appliancectl : IAsyncDisposable
     public static Appliancectl StartOnTerminal(string socket, params string[] arguments) =>
         new(Terminal(socket, [], arguments), typesLater: true);
 
+    /// <summary>On a terminal, with a line typed in answer to each prompt.</summary>
+    public static async Task<Outcome> TypeOnTerminalAsync(string[] prompts, string[] lines, params string[] arguments)
+    {
+        var line = $"exec {Binary} {string.Join(' ', arguments)}";
+        await using var run = new Appliancectl(
+            Command(
+                "script",
+                ["--quiet", "--return", "--echo", "never", "--command", line, "/dev/null"],
+                [("TERM", "xterm"), ("APPLIANCE_SIGNING_PASSPHRASE", null)]
+            ),
+            typesLater: true
+        );
+        foreach (var (prompt, typed) in prompts.Zip(lines))
+        {
+            await run.StdoutShows(text => text.Contains(prompt, StringComparison.Ordinal));
+            await run.process.StandardInput.WriteLineAsync(typed);
+            await run.process.StandardInput.FlushAsync();
+        }
+        return await run.EndAsync();
+    }
+
     /// <summary>As a user who is in no group of the appliance.</summary>
     public static Task<Outcome> RunAsNobodyAsync(string socket, params string[] arguments)
     {

@@ -7,7 +7,11 @@ namespace Appliance.Cli.Commands;
 internal sealed class BundleCommand : CliCommand
 {
     public BundleCommand()
-        : base("bundle", "Releases, for those who make them.") => Add(new BundleLintCommand());
+        : base("bundle", "Releases, for those who make them.")
+    {
+        Add(new BundleKeysCommand());
+        Add(new BundleLintCommand());
+    }
 }
 
 /// <summary>Needs no agent: it runs where releases are made.</summary>

@@ -1,0 +1,98 @@
+using System.CommandLine;
+using Appliance.Bundles.Releases;
+using Appliance.Bundles.Signing;
+using Appliance.Cli.Output;
+
+namespace Appliance.Cli.Commands;
+
+internal sealed class BundleKeysCommand : CliCommand
+{
+    public BundleKeysCommand()
+        : base("keys", "The keys that sign releases.") => Add(new BundleKeysInitCommand());
+}
+
+/// <summary>Needs no agent: it runs where releases are made.</summary>
+internal sealed class BundleKeysInitCommand : RunnableCommand
+{
+    private const int MostRootKeys = 16;
+
+    private readonly Argument<string> folder = new("DIR") { Description = "A new folder for keys and signed metadata" };
+
+    private readonly Option<string> product = new("--product")
+    {
+        Description = "The product whose releases it signs: the name in the Compose file",
+        HelpName = "NAME",
+        Required = true,
+    };
+
+    private readonly Option<int?> rootKeys = new("--root-keys")
+    {
+        Description = "How many root keys there are (default: 1)",
+        HelpName = "N",
+    };
+
+    private readonly Option<int?> rootThreshold = new("--root-threshold")
+    {
+        Description = "How many of them must sign a change of keys (default: 1)",
+        HelpName = "M",
+    };
+
+    private readonly Passphrase passphrase = new();
+
+    public BundleKeysInitCommand()
+        : base("init", "Makes the keys that sign a product's releases, and the root that appliances trust.")
+    {
+        Examples =
+        [
+            new("bundle keys init signer --product shop", "asks for a passphrase, twice"),
+            new("bundle keys init signer --product shop --passphrase-file secret", "in a script"),
+            new(
+                "bundle keys init signer --product shop --root-keys 3 --root-threshold 2",
+                "two of three can replace keys"
+            ),
+        ];
+        product.Validators.Add(result =>
+        {
+            if (result.Tokens.Count > 0 && !ReleaseDescriptor.IsProduct(result.Tokens[0].Value))
+                result.AddError(
+                    $"--product is lower-case letters, digits, '-' and '_', at most 63, not '{result.Tokens[0].Value}'."
+                );
+        });
+        Validators.Add(result =>
+        {
+            var keys = result.GetValue(rootKeys) ?? 1;
+            if (keys is < 1 or > MostRootKeys)
+                result.AddError($"--root-keys is 1 to {MostRootKeys}, not {keys}.");
+            else if (result.GetValue(rootThreshold) is { } threshold && (threshold < 1 || threshold > keys))
+                result.AddError($"--root-threshold is 1 to {keys}, the number of root keys, not {threshold}.");
+        });
+        Add(folder);
+        Add(product);
+        Add(rootKeys);
+        Add(rootThreshold);
+        passphrase.AddTo(this);
+    }
+
+    protected override async Task<ExitCode> RunAsync(
+        ParseResult parse,
+        Session session,
+        CancellationToken cancellationToken
+    )
+    {
+        var settings = new SignerSettings(parse.GetRequiredValue(product))
+        {
+            RootKeys = parse.GetValue(rootKeys) ?? 1,
+            RootThreshold = parse.GetValue(rootThreshold) ?? 1,
+        };
+        var directory = parse.GetRequiredValue(folder);
+        var repository = await SignerRepository.CreateAsync(
+            directory,
+            settings,
+            await passphrase.ChooseAsync(parse, session, cancellationToken),
+            session.Clock.GetUtcNow(),
+            cancellationToken
+        );
+        SignerView.WriteCreated(session, directory, settings, repository.PinnedRootFile);
+        return ExitCode.Done;
+    }
+}

@@ -1,0 +1,103 @@
+using System.Text.Json;
+
+namespace Agent.Cli.Tests;
+
+/// <summary>`bundle keys`, which needs no agent.</summary>
+public sealed class KeysTests : IDisposable
+{
+    private const string Variable = "APPLIANCE_SIGNING_PASSPHRASE";
+
+    private readonly DirectoryInfo folder = Directory.CreateTempSubdirectory("actl-keys-");
+
+    private string Signer => Path.Combine(folder.FullName, "signer");
+
+    public void Dispose() => folder.Delete(recursive: true);
+
+    [Fact]
+    public async Task It_makes_keys_and_says_which_root_to_pin_and_what_to_do()
+    {
+        var run = await Init("correct horse battery", "--product", "shop");
+
+        Assert.Equal((0, ""), (run.ExitCode, run.Stderr));
+        Assert.Contains(Path.Combine(Signer, "metadata/1.root.json"), run.Stdout, StringComparison.Ordinal);
+        Assert.Contains("Next:", run.Stdout, StringComparison.Ordinal);
+        Assert.True(File.Exists(Path.Combine(Signer, "metadata/1.root.json")));
+    }
+
+    [Fact]
+    public async Task Json_names_the_root_to_pin()
+    {
+        var secret = Path.Combine(folder.FullName, "secret");
+        await File.WriteAllTextAsync(secret, "correct horse battery\n", TestContext.Current.CancellationToken);
+
+        var run = await Init(null, "--product", "shop", "--passphrase-file", secret, "--root-keys", "2", "-o", "json");
+
+        Assert.Equal((0, ""), (run.ExitCode, run.Stderr));
+        using var json = JsonDocument.Parse(run.Stdout);
+        Assert.True(File.Exists(json.RootElement.GetProperty("pinnedRoot").GetString()));
+        Assert.Equal(2, json.RootElement.GetProperty("rootKeys").GetInt32());
+    }
+
+    [Fact]
+    public async Task Without_a_terminal_or_a_passphrase_it_ends_with_2_and_makes_nothing()
+    {
+        var run = await Init(null, "--product", "shop");
+
+        Assert.Equal((2, ""), (run.ExitCode, run.Stdout));
+        Assert.Contains("--passphrase-file", run.Stderr, StringComparison.Ordinal);
+        Assert.Contains(Variable, run.Stderr, StringComparison.Ordinal);
+        Assert.False(Directory.Exists(Signer));
+    }
+
+    [Theory]
+    [InlineData("short", "--product", "shop")]
+    [InlineData("correct horse battery")]
+    [InlineData("correct horse battery", "--product", "Shop")]
+    [InlineData("correct horse battery", "--product", "shop", "--root-keys", "0")]
+    [InlineData("correct horse battery", "--product", "shop", "--root-keys", "2", "--root-threshold", "3")]
+    [InlineData("correct horse battery", "--product", "shop", "--passphrase-file", "/nonexistent")]
+    public async Task What_cannot_be_ends_with_2_and_makes_nothing(string passphrase, params string[] arguments)
+    {
+        var run = await Init(passphrase, arguments);
+
+        Assert.Equal((2, ""), (run.ExitCode, run.Stdout));
+        Assert.StartsWith("appliancectl: ", run.Stderr, StringComparison.Ordinal);
+        Assert.False(Directory.Exists(Signer));
+    }
+
+    [Fact]
+    public async Task A_folder_that_has_keys_is_left_as_it_is()
+    {
+        await Init("correct horse battery", "--product", "shop");
+
+        var run = await Init("another passphrase", "--product", "shop");
+
+        Assert.Equal((5, ""), (run.ExitCode, run.Stdout));
+        Assert.Contains("already", run.Stderr, StringComparison.Ordinal);
+    }
+
+    /// <summary>On a terminal, which `script` makes, and into which a person types.</summary>
+    [Theory]
+    [InlineData("correct horse battery\ncorrect horse battery\n", 0, "Next:")]
+    [InlineData("correct horse battery\ncorrect horse buttery\n", 2, "not the same")]
+    public async Task On_a_terminal_it_asks_twice_and_shows_nothing(string typed, int exitCode, string shown)
+    {
+        var run = await Appliancectl.TypeOnTerminalAsync(
+            ["New passphrase", "The same again"],
+            typed.Split('\n', StringSplitOptions.RemoveEmptyEntries),
+            "bundle",
+            "keys",
+            "init",
+            Signer,
+            "--product",
+            "shop"
+        );
+
+        Assert.Equal(exitCode, run.ExitCode);
+        Assert.Contains(shown, run.Stdout, StringComparison.Ordinal);
+        Assert.DoesNotContain("horse", run.Stdout, StringComparison.Ordinal);
+    }
+
+    private Task<Appliancectl.Outcome> Init(string? passphrase, params string[] arguments) =>
+        Appliancectl.RunWithAsync([(Variable, passphrase)], ["bundle", "keys", "init", Signer, .. arguments]);
+}
