@@ -31,6 +31,15 @@ public sealed record ComposeDiagnostic(
 /// <param name="Diagnostics">All errors and warnings, in the order of the file.</param>
 public sealed record ComposeResult(ComposeModel? Model, IReadOnlyList<ComposeDiagnostic> Diagnostics)
 {
+    /// <summary>
+    /// The files beside the Compose file that it was read with, by path: <c>.env</c>, <c>env_file</c>s, secrets, configs.
+    /// </summary>
+    public IReadOnlyList<ComposeInput> Files { get; init; } = [];
+
     public IEnumerable<ComposeDiagnostic> Errors => Diagnostics.Where(d => d.Severity == Severity.Error);
     public IEnumerable<ComposeDiagnostic> Warnings => Diagnostics.Where(d => d.Severity == Severity.Warning);
 }
+
+/// <param name="Path">Relative to the folder of the Compose file, with forward slashes.</param>
+/// <param name="Bytes">What was read, at most 1 MiB.</param>
+public sealed record ComposeInput(string Path, ReadOnlyMemory<byte> Bytes);

@@ -61,7 +61,7 @@ public static class ComposeLoader
         PublishedPorts.Check(draft);
         Addresses.Check(draft);
         Updating.Check(draft);
-        return new(log.HasErrors ? null : model, log.ToList());
+        return new(log.HasErrors ? null : model, log.ToList()) { Files = context.Folder.Files };
     }
 
     private static void ReadVariables(ReadContext context, Diagnostics log)

@@ -16,6 +16,9 @@ public sealed record ComposeModel
     /// <summary>What the application is, in the vendor's words; null if the file does not say.</summary>
     public string? Description { get; init; }
 
+    /// <summary>Versions that may be upgraded to this one; null: any lower one.</summary>
+    public VersionRange? UpgradeFrom { get; init; }
+
     /// <summary>The services by name, those behind a profile included.</summary>
     public required IReadOnlyDictionary<string, ComposeService> Services { get; init; }
 

@@ -13,7 +13,6 @@ internal static class ApplianceKeys
         "ingress",
         "migrations",
         "requirements",
-        "upgrade-from",
         "volumes",
     }.ToDictionary(k => k, k => $"x-appliance.{k} is not supported by this version; remove it");
 }

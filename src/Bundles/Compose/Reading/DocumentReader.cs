@@ -18,7 +18,7 @@ internal static partial class DocumentReader
 
     private static readonly KeySet s_applianceKeys = new(
         "top-level x-appliance",
-        ["version", "description"],
+        ["version", "description", "upgrade-from"],
         new Dictionary<string, string>(ApplianceKeys.Later)
         {
             ["name"] = "the product's name is the top-level \"name\"",
@@ -53,6 +53,7 @@ internal static partial class DocumentReader
             Name = Product(map) ?? "",
             Version = Version(appliance?["version"]),
             Description = appliance?["description"]?.Name(),
+            UpgradeFrom = UpgradeFrom(appliance?["upgrade-from"]),
             Services = services.Select(s => s.Service).ToOrdered(s => s.Name),
             Networks = WithDefault(draft).ToOrdered(n => n.Name),
             Volumes = draft.Volumes.Values().ToOrdered(v => v.Name),
@@ -83,6 +84,16 @@ internal static partial class DocumentReader
         if (version is null)
             field.Error($"\"{Field.Shorten(text)}\" is not a semantic version, like \"1.4.0\" or \"2.0.0-rc.1\"");
         return version;
+    }
+
+    private static VersionRange? UpgradeFrom(Field? field)
+    {
+        if (field?.Name() is not { } text)
+            return null;
+        var range = VersionRange.TryParse(text);
+        if (range is null)
+            field.Error($"\"{Field.Shorten(text)}\" is not a range of versions, like \">=1.0.0 <3.0.0\"");
+        return range;
     }
 
     private static List<Placed<T>> Named<T>(Field? field, Func<string, Field, T> read)

@@ -9,6 +9,10 @@ internal sealed class ReleaseFolder(string root)
     public const int MaxFile = 1024 * 1024;
 
     private readonly string _root = Path.GetFullPath(root);
+    private readonly SortedDictionary<string, Contents> _read = new(StringComparer.Ordinal);
+
+    /// <summary>What was read so far, by path.</summary>
+    public IReadOnlyList<ComposeInput> Files => [.. _read.Values.Select(f => new ComposeInput(f.Path, f.Bytes))];
 
     /// <param name="Path">Relative to the folder, with forward slashes and no dots.</param>
     public readonly record struct Contents(string Path, byte[] Bytes);
@@ -49,7 +53,7 @@ internal sealed class ReleaseFolder(string root)
 
             var bytes = new byte[file.Length];
             file.ReadExactly(bytes);
-            return new(relative.Replace('\\', '/'), bytes);
+            return _read[relative] = new(relative.Replace('\\', '/'), bytes);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException or SecurityException)
         {

@@ -8,7 +8,10 @@ internal static partial class ServiceReader
     private static readonly KeySet s_applianceKeys = new(
         "service's x-appliance",
         ["probes"],
-        ApplianceKeys.Later,
+        new Dictionary<string, string>(ApplianceKeys.Later)
+        {
+            ["upgrade-from"] = "upgrade-from belongs in the top-level x-appliance: it is said of the whole release",
+        },
         extensions: false
     );
 

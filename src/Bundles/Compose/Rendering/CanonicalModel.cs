@@ -8,7 +8,10 @@ internal static class CanonicalModel
             .Add("name", model.Name)
             .AddNonEmpty(
                 "x-appliance",
-                new CanonicalMap().Add("version", model.Version?.Text).Add("description", model.Description)
+                new CanonicalMap()
+                    .Add("version", model.Version?.Text)
+                    .Add("description", model.Description)
+                    .Add("upgrade-from", model.UpgradeFrom?.Text)
             )
             .AddEach("services", model.Services.Values.ToList(), s => s.Name, CanonicalService.Of)
             .AddEach("networks", model.Networks.Values.ToList(), n => n.Name, Network)

@@ -1,4 +1,4 @@
-namespace Appliance.Bundles.Packaging;
+namespace Appliance.Bundles.Oci;
 
 /// <summary>
 /// Moves bytes of any number through two buffers: while one is used, the other is filled. The memory it takes is the same
