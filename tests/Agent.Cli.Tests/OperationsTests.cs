@@ -240,6 +240,12 @@ public sealed class OperationsTests
         Assert.Equal(2, unasked.ExitCode);
         Assert.Empty(agent.Calls);
 
+        var asked = await Appliancectl.RunAsync(agent.Socket, "operations", "cancel", "op-12", "--yes");
+        Assert.Equal(0, asked.ExitCode);
+        Assert.StartsWith("Running: starting web (op-12, ", asked.Stdout, StringComparison.Ordinal);
+        Assert.Equal("appliancectl: to watch it: appliancectl operations watch op-12\n", asked.Stderr);
+        agent.Calls.Clear();
+
         agent.Started = Sample.Operation(OperationState.Cancelled);
         var run = await Appliancectl.RunAsync(agent.Socket, "operations", "cancel", "op-12", "--yes");
         Assert.Equal((0, "Cancelled: what came of it (op-12, 42 s)\n"), (run.ExitCode, run.Stdout));

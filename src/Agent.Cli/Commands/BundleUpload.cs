@@ -47,6 +47,8 @@ internal sealed class BundleUpload : IDisposable
                 AcceptExpired = acceptExpired,
             };
             await call.RequestStream.WriteAsync(new() { Start = start }, cancellationToken);
+            // What follows is worth more in large writes than at once.
+            call.RequestStream.WriteOptions = new WriteOptions(WriteFlags.BufferHint);
             await SendBytesAsync(call.RequestStream, cancellationToken);
             await call.RequestStream.CompleteAsync();
         }

@@ -100,12 +100,16 @@ internal sealed class OperationsCancelCommand : RunnableCommand
         if (!confirmation.Confirms(session, $"Cancel {Text.OneLine(operation)}, and take back what it did?"))
             return ExitCode.Failed;
 
-        // No deadline: what was done may take its time to be taken back.
+        // No deadline: what was done may take its time to be taken back, here or later.
         var answer = await session.Agent.Operations.CancelOperationAsync(
             new() { Id = operation },
             cancellationToken: cancellationToken
         );
         session.Print(answer, (screen, o) => OperationView.WriteResult(screen, o, session.Clock.GetUtcNow()));
+        if (!answer.HasEnded())
+            session.Error.WriteLine(
+                $"appliancectl: to watch it: appliancectl operations watch {Text.OneLine(answer.Id)}"
+            );
         return ExitCode.Done;
     }
 }

@@ -46,9 +46,11 @@ internal static class PlanView
     }
 
     private static Cell Free(UpdatePlan plan) =>
-        plan.FreeBytes < plan.BytesToStore + plan.BytesToUnpack
-            ? new Cell(Sizes.Of(plan.FreeBytes), Style.Red)
-            : Sizes.Of(plan.FreeBytes);
+        // Not known: where there is none left, nothing is planned.
+        plan.FreeBytes == 0
+            ? "-"
+        : plan.FreeBytes < plan.BytesToStore + plan.BytesToUnpack ? new Cell(Sizes.Of(plan.FreeBytes), Style.Red)
+        : Sizes.Of(plan.FreeBytes);
 
     private static Cell Validity(StagedRelease release, DateTimeOffset now)
     {
