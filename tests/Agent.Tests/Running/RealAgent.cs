@@ -10,8 +10,9 @@ using Grpc.Net.Client;
 namespace Appliance.Agent.Tests.Running;
 
 /// <summary>
-/// The agent as a process of its own on a real engine, with a project name nobody else has. Disposing ends it, removes
-/// what it made, and fails the test if the agent logged an error that nobody expected.
+/// The agent as a process of its own on a real engine, with a product nobody else has, and a release that counts as
+/// installed before. Disposing ends it, removes what it made, and fails the test if the agent logged an error that nobody
+/// expected.
 /// </summary>
 internal sealed class RealAgent : IAsyncDisposable
 {
@@ -21,16 +22,18 @@ internal sealed class RealAgent : IAsyncDisposable
 
     private readonly ScratchFolder folder = new();
     private readonly string endpoint;
+    private readonly TestSigner signer;
     private readonly StringBuilder output = new();
     private Process? process;
     private GrpcChannel? channel;
 
-    private RealAgent(DockerEngine engine, string endpoint, string compose)
+    private int releases;
+    private bool isWritten;
+
+    private RealAgent(PrivateEngine engine)
     {
-        (Engine, this.endpoint) = (engine, endpoint);
-        Directory.CreateDirectory(folder["release/images"]);
-        File.WriteAllBytes(folder["release/images/busybox.tar"], Busybox.Archive.ToArray());
-        WriteCompose(compose);
+        (Engine, endpoint, signer) = (engine.Client, engine.Endpoint, new TestSigner(Project));
+        Directory.CreateDirectory(Release);
     }
 
     /// <summary>The name of the product under test, and so of its containers.</summary>
@@ -45,7 +48,18 @@ internal sealed class RealAgent : IAsyncDisposable
 
     public string Socket => folder["agent.sock"];
 
+    /// <summary>Where the files of the next release are.</summary>
     public string Release => folder["release"];
+
+    public string Data => folder["data"];
+
+    /// <summary>The settings; read when the agent starts.</summary>
+    public string Settings => folder["agent.yaml"];
+
+    /// <summary>Variables of the process, as <c>APPLIANCE__SECTION__KEY</c>.</summary>
+    public Dictionary<string, string> Environment { get; } = [];
+
+    public TestSigner Signer => signer;
 
     public bool ExpectsErrors { get; set; }
 
@@ -53,6 +67,8 @@ internal sealed class RealAgent : IAsyncDisposable
     public ServicesService.ServicesServiceClient Services => new(Channel);
     public EventsService.EventsServiceClient Events => new(Channel);
     public AuditService.AuditServiceClient Audit => new(Channel);
+    public UpdatesService.UpdatesServiceClient Updates => new(Channel);
+    public OperationsService.OperationsServiceClient Operations => new(Channel);
     public Grpc.Health.V1.Health.HealthClient Health => new(Channel);
 
     public string Log
@@ -75,43 +91,64 @@ internal sealed class RealAgent : IAsyncDisposable
         params (string Name, string Content)[] files
     )
     {
-        var agent = new RealAgent(engine.Client, engine.Endpoint, compose);
+        var agent = new RealAgent(engine);
         foreach (var (name, content) in files)
             await File.WriteAllTextAsync(Path.Combine(agent.Release, name), content, Ct);
+        agent.WriteCompose(compose);
         await agent.StartAsync();
         return agent;
     }
 
-    public void WriteCompose(string compose) =>
-        File.WriteAllText(
-            folder["release/compose.yaml"],
-            $"name: {Project}\nx-appliance: {{version: \"1.0.0\"}}\n{compose}\n"
-        );
+    /// <summary>An agent that has nothing installed, and trusts the test's signer.</summary>
+    public static async Task<RealAgent> StartEmptyAsync(PrivateEngine engine)
+    {
+        var agent = new RealAgent(engine);
+        await agent.StartAsync();
+        return agent;
+    }
+
+    /// <summary>What the agent has installed from its next start on.</summary>
+    public void WriteCompose(string compose)
+    {
+        Write($"1.0.{releases}", compose);
+        isWritten = true;
+    }
+
+    /// <summary>A signed release of this agent's product.</summary>
+    public Task<string> BundleAsync(string version, string compose, params BusyboxImage[] images)
+    {
+        Write(version, compose);
+        return signer.BundleAsync(version, Release, [Busybox, .. images], upgradeFrom: null, Ct);
+    }
 
     public async Task StartAsync()
     {
+        if (isWritten)
+            await Installed.PutAsync(Data, signer.RootFile, await BundleOfWrittenAsync(), Ct);
+        isWritten = false;
         var start = new ProcessStartInfo(Path.Combine(AppContext.BaseDirectory, "appliance-agent"))
         {
             RedirectStandardOutput = true,
             RedirectStandardError = true,
             ArgumentList =
             {
-                "--release",
-                Release,
                 "--data",
-                folder["data"],
+                Data,
                 "--socket",
                 Socket,
                 "--docker",
                 endpoint,
                 "--config",
-                folder["agent.yaml"],
+                Settings,
             },
+            Environment = { ["APPLIANCE__TRUST__ROOT"] = signer.RootFile },
         };
+        foreach (var (name, value) in Environment)
+            start.Environment[name] = value;
         // A test must not wait a minute to see what a minute's pace does.
-        if (!File.Exists(folder["agent.yaml"]))
+        if (!File.Exists(Settings))
             await File.WriteAllTextAsync(
-                folder["agent.yaml"],
+                Settings,
                 "supervision:\n  backoff-first: 200ms\n  backoff-ceiling: 2s\n  stable-after: 5s\n",
                 Ct
             );
@@ -219,6 +256,7 @@ internal sealed class RealAgent : IAsyncDisposable
         process?.Dispose();
         await RemoveAllAsync();
         folder.Dispose();
+        signer.Dispose();
         if (!ExpectsErrors)
             Assert.DoesNotContain(
                 Log.Split('\n'),
@@ -255,6 +293,15 @@ internal sealed class RealAgent : IAsyncDisposable
         // A test that killed its engine leaves nothing to remove: the engine's own folder goes with it.
         catch (EngineUnavailableException) { }
     }
+
+    private void Write(string version, string compose) =>
+        File.WriteAllText(
+            Path.Combine(Release, "compose.yaml"),
+            $"name: {Project}\nx-appliance: {{version: \"{version}\"}}\n{compose}\n"
+        );
+
+    private Task<string> BundleOfWrittenAsync() =>
+        signer.BundleAsync($"1.0.{releases++}", Release, [Busybox], upgradeFrom: null, Ct);
 
     private void Keep(string? line)
     {

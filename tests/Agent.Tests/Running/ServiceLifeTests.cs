@@ -323,20 +323,29 @@ public sealed class ServiceLifeTests(SharedEngine shared)
     [Fact]
     public async Task A_release_that_cannot_be_read_changes_nothing_and_is_said()
     {
-        await using var agent = await RealAgent.StartAsync(shared.Engine, One);
+        await using var agent = await RealAgent.StartAsync(
+            shared.Engine,
+            """
+            services:
+              web:
+                image: appliance-test/busybox:1
+                stop_signal: SIGKILL
+                stop_grace_period: ${GRACE:-1s}
+            """
+        );
         await agent.BecomesAsync("web", ServiceState.Running);
         var before = await agent.ContainerAsync("web");
         await agent.StopAsync();
 
-        agent.WriteCompose("services: {web: {imag: x}}");
+        agent.Environment["APPLIANCE__APPLICATION__VARIABLES__GRACE"] = "a while";
         await agent.StartAsync();
 
         var refused = await agent.EventAsync("release.refused");
-        Assert.Contains("compose.yaml:3:", refused.Found);
+        Assert.Contains("compose.yaml:7:", refused.Found);
         var after = await agent.ContainerAsync("web");
         Assert.Equal((before.Id, before.State.StartedAt), (after.Id, after.State.StartedAt));
         var status = await agent.Status.GetStatusAsync(new GetStatusRequest(), cancellationToken: Ct);
-        Assert.Contains(status.Problems, p => p.Contains("compose.yaml:3:", StringComparison.Ordinal));
+        Assert.Contains(status.Problems, p => p.Contains("compose.yaml:7:", StringComparison.Ordinal));
     }
 
     [Fact]

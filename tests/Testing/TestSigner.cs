@@ -1,0 +1,132 @@
+using Appliance.Bundles.Compose;
+using Appliance.Bundles.Oci;
+using Appliance.Bundles.Packaging;
+using Appliance.Bundles.Releases;
+using Appliance.Tuf;
+
+namespace Appliance.Testing;
+
+/// <summary>
+/// A vendor that signs bundles: what a <c>SignerRepository</c> does, with keys that are kept in memory and so cost no time.
+/// </summary>
+public sealed class TestSigner : IDisposable
+{
+    private readonly ScratchFolder folder = new();
+    private readonly Dictionary<string, SigningKey> keys = new()
+    {
+        [RoleNames.Root] = SigningKey.Generate(),
+        [RoleNames.Targets] = SigningKey.Generate(),
+        [RoleNames.Snapshot] = SigningKey.Generate(),
+        [RoleNames.Timestamp] = SigningKey.Generate(),
+    };
+    private readonly Dictionary<string, TargetFile> targets = [];
+    private readonly ReadOnlyMemory<byte> root;
+    private readonly string product;
+    private long version;
+
+    /// <param name="product">As in the Compose file's <c>name</c>.</param>
+    public TestSigner(string product)
+    {
+        this.product = product;
+        root = MetadataWriter.Write(
+            new RootMetadata(
+                1,
+                Expires,
+                keys.Values.ToDictionary(k => k.KeyId, k => k.Public),
+                keys.ToDictionary(k => k.Key, k => new RoleKeys([k.Value.KeyId], 1)),
+                ConsistentSnapshot: true
+            ),
+            [keys[RoleNames.Root]]
+        );
+        File.WriteAllBytes(RootFile, root.ToArray());
+    }
+
+    /// <summary>What an appliance is given to trust.</summary>
+    public string RootFile => folder["root.json"];
+
+    /// <summary>Until when what is signed next may be relied on, to the second.</summary>
+    public DateTimeOffset Expires { get; set; } = new(2999, 1, 1, 0, 0, 0, TimeSpan.Zero);
+
+    /// <summary>What the descriptors say of when they were signed.</summary>
+    public DateTimeOffset SignedAt { get; set; } = new(2026, 1, 1, 0, 0, 0, TimeSpan.Zero);
+
+    /// <summary>Signs a release, and gives the path of its bundle.</summary>
+    /// <param name="releaseVersion">Not used before.</param>
+    /// <param name="release">A folder with <c>compose.yaml</c> and what it names.</param>
+    /// <param name="images">The images that it may use.</param>
+    /// <param name="upgradeFrom">Versions that may be upgraded to this one; null: any lower.</param>
+    /// <param name="ct">Cancels the work.</param>
+    public async Task<string> BundleAsync(
+        string releaseVersion,
+        string release,
+        IEnumerable<BusyboxImage> images,
+        string? upgradeFrom,
+        CancellationToken ct
+    )
+    {
+        var (source, result) = await ReleaseSource.ReadAsync(
+            Path.Combine(release, "compose.yaml"),
+            new ComposeOptions(),
+            ct
+        );
+        if (source is null)
+            throw new InvalidOperationException(string.Join('\n', result.Errors));
+
+        using var spool = new BlobSpool(folder.Path);
+        var library = new ImageLibrary(spool, Platform.Host);
+        foreach (var image in images)
+        {
+            using var archive = new MemoryStream(image.Archive.ToArray());
+            await library.AddArchiveAsync(archive, image.Reference, ct);
+        }
+        var number = SemanticVersion.TryParse(releaseVersion)!;
+        var range = upgradeFrom is null ? null : VersionRange.TryParse(upgradeFrom);
+        var index = await ReleaseBuilder.BuildAsync(
+            new ReleaseDocument(product, number, range, Allowances.None),
+            source.Files,
+            source.Model.Services.Values.Select(s => s.Image),
+            library,
+            spool,
+            ct
+        );
+        var path = folder[$"{product}-{releaseVersion}.bundle"];
+        await using var file = File.Create(path);
+        var (metadata, descriptor) = Sign(new ReleaseDescriptor(product, number, index, SignedAt));
+        await BundleWriter.WriteAsync(file, metadata, descriptor, spool.OpenAsync, null, ct);
+        return path;
+    }
+
+    public void Dispose()
+    {
+        foreach (var key in keys.Values)
+            key.Dispose();
+        folder.Dispose();
+    }
+
+    private (MetadataSet Metadata, byte[] Descriptor) Sign(ReleaseDescriptor release)
+    {
+        var descriptor = release.ToBytes();
+        targets[release.TargetPath] = TargetFile.Of(descriptor);
+        version++;
+        var signedTargets = MetadataWriter.Write(
+            new TargetsMetadata(version, Expires, targets, Delegations: null),
+            [keys[RoleNames.Targets]]
+        );
+        var snapshot = MetadataWriter.Write(
+            new SnapshotMetadata(
+                version,
+                Expires,
+                new Dictionary<string, MetadataFile>
+                {
+                    ["targets.json"] = MetadataFile.Of(version, signedTargets.Span),
+                }
+            ),
+            [keys[RoleNames.Snapshot]]
+        );
+        var timestamp = MetadataWriter.Write(
+            new TimestampMetadata(version, Expires, MetadataFile.Of(version, snapshot.Span)),
+            [keys[RoleNames.Timestamp]]
+        );
+        return (new MetadataSet([root], timestamp, snapshot, signedTargets), descriptor);
+    }
+}
