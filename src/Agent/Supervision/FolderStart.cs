@@ -18,7 +18,7 @@ internal sealed class FolderStart(FolderRelease folders, IOptions<SourcesOptions
                 supervisor.Run(new RunningRelease(ready.Release));
                 break;
             case ReleaseReading.Refused refused:
-                supervisor.Refuse($"in {folder}", refused.Reasons);
+                supervisor.Refuse($"the release in {folder} is refused: {string.Join("; ", refused.Reasons)}");
                 break;
         }
     }
