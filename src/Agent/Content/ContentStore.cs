@@ -151,8 +151,15 @@ internal sealed class ContentStore : IBlobSink, IDisposable
     /// <param name="keep">Digests, <c>sha256:…</c>.</param>
     /// <returns>The bytes that became free.</returns>
     /// <exception cref="IOException">One could not be deleted.</exception>
-    public Task<long> CollectAsync(IReadOnlySet<string> keep, CancellationToken ct) =>
-        Task.Run(() => Collect(keep, ct), ct);
+    public async Task<long> CollectAsync(IReadOnlySet<string> keep, CancellationToken ct)
+    {
+        Task[] left;
+        lock (gate)
+            left = [.. settling.Select(s => s.Task)];
+        // What is on its way would appear after the look.
+        await Task.WhenAll(left).WaitAsync(ct).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        return await Task.Run(() => Collect(keep, ct), ct);
+    }
 
     public void Dispose() => mayWait.Dispose();
 

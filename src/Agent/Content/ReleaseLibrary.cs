@@ -124,7 +124,8 @@ internal sealed class ReleaseLibrary(
             if (await IsAsync(path, file.Blob, ct))
                 continue;
             var draft = path + ".part";
-            File.Delete(draft);
+            if (File.Exists(draft))
+                File.Delete(draft);
             await WriteAsync(file, draft, ct);
             File.Move(draft, path, overwrite: true);
             DurableFolder.Flush(Path.GetDirectoryName(path)!);

@@ -22,7 +22,15 @@ internal static class EnvironmentSettings
                 continue;
             var parts = name[Prefix.Length..].ToLowerInvariant().Split("__").Select(p => p.Replace('_', '-')).ToList();
             var section = sections.FirstOrDefault(s => s.Name == parts[0]);
-            if (parts.Count != 2 || section is null)
+            if (parts.Count >= 3 && section?.IsMap(parts[1]) == true)
+            {
+                // The name as it was written: people chose it.
+                if (section.TryReadEntry(parts[1], name.Split("__", 4)[3], out var entry, out var wrong))
+                    values[entry] = (string?)variable.Value ?? "";
+                else
+                    errors.Add($"{name}: {wrong}");
+            }
+            else if (parts.Count != 2 || section is null)
                 errors.Add($"{name}: no such setting");
             else if (
                 section.TryRead(parts[1], (string?)variable.Value ?? "", out var path, out var read, out var error)

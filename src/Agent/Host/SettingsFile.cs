@@ -89,6 +89,11 @@ internal static class SettingsFile
 
         private void Value(Parser parser, SettingsSection section, Scalar key)
         {
+            if (section.IsMap(key.Value) && parser.Current is MappingStart)
+            {
+                Mapping(parser, (p, name) => Entry(p, section, key, name));
+                return;
+            }
             if (parser.Current is not Scalar { Anchor.IsEmpty: true, Tag.IsEmpty: true } value)
             {
                 Error(parser.Current!.Start, $"{section.Name}.{key.Value} takes one plain value");
@@ -100,6 +105,22 @@ internal static class SettingsFile
                 Error(key.Start, error);
             else
                 Values[path] = read;
+        }
+
+        private void Entry(Parser parser, SettingsSection section, Scalar key, Scalar name)
+        {
+            if (parser.Current is not Scalar { Anchor.IsEmpty: true, Tag.IsEmpty: true } value)
+            {
+                Error(parser.Current!.Start, $"{section.Name}.{key.Value}.{name.Value} takes one plain value");
+                parser.SkipThisAndNestedEvents();
+                return;
+            }
+            parser.MoveNext();
+            if (!section.TryReadEntry(key.Value, name.Value, out var path, out var error))
+                Error(name.Start, error);
+            // Settings know no upper and lower case: one would replace the other.
+            else if (!Values.TryAdd(path, value.Value))
+                Error(name.Start, $"\"{name.Value}\" differs only in case from a name before it");
         }
 
         private void Mapping(Parser parser, Action<Parser, Scalar> entry)
@@ -115,9 +136,13 @@ internal static class SettingsFile
                     continue;
                 }
                 var key = parser.Consume<Scalar>();
-                if (!seen.Add($"{scope.Index}/{key.Value}"))
-                    Error(key.Start, $"\"{key.Value}\" is given twice");
-                entry(parser, key);
+                if (seen.Add($"{scope.Index}/{key.Value}"))
+                {
+                    entry(parser, key);
+                    continue;
+                }
+                Error(key.Start, $"\"{key.Value}\" is given twice");
+                parser.SkipThisAndNestedEvents();
             }
         }
 

@@ -78,6 +78,11 @@ internal sealed class SettingsSection
             error = $"unknown key \"{key}\" in section \"{Name}\" (known: {string.Join(", ", Keys)})";
             return false;
         }
+        if (IsMap(key))
+        {
+            error = $"{Name}.{key} holds names with values";
+            return false;
+        }
         if (known.Type == typeof(TimeSpan) || known.Type == typeof(TimeSpan?))
         {
             if (!Duration.TryParse(value, out var duration))
@@ -89,6 +94,19 @@ internal sealed class SettingsSection
         }
         path = $"{Name}:{known.Property}";
         return true;
+    }
+
+    /// <summary>Whether a key holds values under names that people choose.</summary>
+    public bool IsMap(string key) =>
+        keys.TryGetValue(key, out var known) && known.Type == typeof(Dictionary<string, string>);
+
+    /// <summary>The configuration path of one value of a map, or what is wrong with its name.</summary>
+    public bool TryReadEntry(string key, string name, out string path, out string error)
+    {
+        path = $"{Name}:{keys[key].Property}:{name}";
+        // It would be the path of something else.
+        error = name.Contains(':', StringComparison.Ordinal) ? $"{Name}.{key}: \"{name}\" has a colon" : "";
+        return error.Length == 0;
     }
 
     private static string Kebab(string property) =>

@@ -1,3 +1,5 @@
+using Appliance.Agent.Content;
+
 namespace Appliance.Agent.Supervision;
 
 /// <summary>What later rooms ask of supervision.</summary>
@@ -15,11 +17,12 @@ internal interface ISupervisor
     /// </summary>
     void Run(RunningRelease what);
 
-    /// <summary>Says why there is nothing new to run. What runs goes on running, untouched.</summary>
-    void Refuse(string release, IReadOnlyList<string> reasons);
+    /// <summary>What <see cref="ServiceView.ConfigHash"/> is, by service, once this release is what runs.</summary>
+    IReadOnlyDictionary<string, string> HashesOf(Release release);
 
-    /// <summary>What last went wrong with a service; null: nothing since then.</summary>
-    Trouble? TroubleOf(string service, DateTimeOffset since);
+    /// <summary>Says why the release that should run cannot. What runs goes on running, untouched.</summary>
+    /// <param name="problem">A sentence without its full stop.</param>
+    void Refuse(string problem);
 
     /// <summary>Keeps a service stopped. Returns once the wish is durable and the reconciler was woken.</summary>
     /// <returns>False: no such service.</returns>

@@ -16,12 +16,12 @@ internal sealed partial class MountedFiles(IOptions<StorageOptions> storage)
     private readonly Lock gate = new();
     private readonly string folder = Path.Combine(storage.Value.DataDirectory, "files");
 
+    /// <summary>By content, owner and mode.</summary>
+    public static string NameOf(ComposeFile file, FileMount mount) =>
+        $"{file.Source.Sha256}-{Convert.ToString(mount.Mode, 8)}-{mount.Uid ?? 0}-{mount.Gid ?? 0}";
+
     /// <summary>Where a file stands once it is put in place.</summary>
-    public string PathOf(ComposeFile file, FileMount mount) =>
-        Path.Combine(
-            folder,
-            $"{file.Source.Sha256}-{Convert.ToString(mount.Mode, 8)}-{mount.Uid ?? 0}-{mount.Gid ?? 0}"
-        );
+    public string PathOf(ComposeFile file, FileMount mount) => Path.Combine(folder, NameOf(file, mount));
 
     /// <summary>Puts in place what the release's services mount; whole and durable, or not at all.</summary>
     /// <exception cref="IOException">A file cannot be read or written, or changed while it was read.</exception>

@@ -15,15 +15,7 @@ internal enum ServiceChange
 
 /// <summary>What becomes of a service on the way from one release to another.</summary>
 /// <param name="Reasons">What differs, as <c>image a -> b</c>, <c>environment</c>, <c>ports</c>.</param>
-/// <param name="ConfigHash">
-/// What <see cref="ServiceView.ConfigHash"/> says of it once it is asked for; null where it is removed.
-/// </param>
-internal sealed record ServiceDifference(
-    string Service,
-    ServiceChange Change,
-    IReadOnlyList<string> Reasons,
-    string? ConfigHash
-);
+internal sealed record ServiceDifference(string Service, ServiceChange Change, IReadOnlyList<string> Reasons);
 
 /// <summary>Compares releases by what would change on an engine. Pure.</summary>
 internal static class ReleaseDifference
@@ -64,21 +56,21 @@ internal static class ReleaseDifference
         ["Sysctls"] = "sysctls",
     };
 
-    /// <param name="files">Where the releases' secrets and configs stand: it is a part of what containers are made from.</param>
+    /// <param name="from">Null: nothing runs yet.</param>
     /// <returns>In the order of <paramref name="to"/>, then what is removed.</returns>
-    public static IReadOnlyList<ServiceDifference> Between(Release? from, Release to, MountedFiles files) =>
-        Between(
-            from is null ? null : DesiredStateBuilder.Build(from, files.PathOf),
-            DesiredStateBuilder.Build(to, files.PathOf)
-        );
+    public static IReadOnlyList<ServiceDifference> Between(Release? from, Release to) =>
+        Between(from is null ? null : Describe(from), Describe(to));
 
     public static IReadOnlyList<ServiceDifference> Between(DesiredState? from, DesiredState to) =>
         [
             .. to.Services.Select(s => Of(s, from, to)),
             .. (from?.Services ?? [])
                 .Where(s => to.Service(s.Name) is null)
-                .Select(s => new ServiceDifference(s.Name, ServiceChange.Removed, [], null)),
+                .Select(s => new ServiceDifference(s.Name, ServiceChange.Removed, [])),
         ];
+
+    // Wherever the agent keeps its files: their names say what is in them.
+    private static DesiredState Describe(Release release) => DesiredStateBuilder.Build(release, MountedFiles.NameOf);
 
     /// <summary>Whether anything about a service is not as it was: what was known of it may no longer be so.</summary>
     public static bool IsAny(DesiredService before, DesiredService after) => Reasons(before, after).Any();
@@ -86,7 +78,7 @@ internal static class ReleaseDifference
     private static ServiceDifference Of(DesiredService service, DesiredState? from, DesiredState to)
     {
         if (from?.Service(service.Name) is not { } before)
-            return new(service.Name, ServiceChange.Added, [], service.ConfigHash);
+            return new(service.Name, ServiceChange.Added, []);
         var reasons = Reasons(before, service).Distinct().ToList();
         var networks = service
             .Attachments.Where(a => ChangedBetween(from, to, a.Network))
@@ -97,12 +89,7 @@ internal static class ReleaseDifference
             before.ConfigHash == service.ConfigHash
             && before.Replicas == service.Replicas
             && !service.Attachments.Any(a => ChangedBetween(from, to, a.Network));
-        return new(
-            service.Name,
-            untouched ? ServiceChange.Untouched : ServiceChange.Changed,
-            reasons,
-            service.ConfigHash
-        );
+        return new(service.Name, untouched ? ServiceChange.Untouched : ServiceChange.Changed, reasons);
     }
 
     private static bool ChangedBetween(DesiredState from, DesiredState to, string network) =>

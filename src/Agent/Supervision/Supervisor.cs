@@ -1,3 +1,4 @@
+using Appliance.Agent.Content;
 using Appliance.Agent.Host;
 using Appliance.Agent.Storage;
 using Appliance.Docker;
@@ -12,6 +13,8 @@ namespace Appliance.Agent.Supervision;
 /// </summary>
 internal sealed class Supervisor : BackgroundService, ISupervisor
 {
+    private const string NothingInstalled = "no release is installed";
+
     // An idle loop is heard of well within what the watchdog allows; such a pass asks the engine nothing.
     private static readonly TimeSpan SignOfLife = Liveness.Usual / 2;
 
@@ -39,8 +42,6 @@ internal sealed class Supervisor : BackgroundService, ISupervisor
     // What was known of the services when the engine last answered: an outage is no news about them.
     private Dictionary<string, ServiceView> known = [];
 
-    // The last thing that was wrong with each service, for who asks why an update was taken back.
-    private readonly Dictionary<string, Trouble> troubles = [];
     private DesiredState? desired;
     private bool adopted;
     private long lastResync;
@@ -67,7 +68,7 @@ internal sealed class Supervisor : BackgroundService, ISupervisor
         (this.observer, this.watch, this.lanes, this.files, this.options) = (observer, watch, lanes, files, options);
         (this.asked, this.wakeups, this.liveness, this.clock, this.log) = (asked, wakeups, liveness, clock, log);
         storage = (events, wishes, restarts, completions);
-        view = new SupervisionView(watch.View, null, []) { ReleaseProblem = "no release is installed" };
+        view = new SupervisionView(watch.View, null, []) { ReleaseProblem = NothingInstalled };
         watch.Changed = OnEngineChanged;
         watch.Happened = e =>
         {
@@ -99,8 +100,8 @@ internal sealed class Supervisor : BackgroundService, ISupervisor
             Show(v =>
                 v with
                 {
-                    Release = new ReleaseView(what.Release.Product, what.Release.Version, what.Release.Digest),
-                    ReleaseProblem = null,
+                    Release = ViewBuilder.ReleaseOf(what),
+                    ReleaseProblem = ViewBuilder.ReleaseOf(what) is null ? NothingInstalled : null,
                     Services = ViewBuilder.BeforeLook(next, before, v, clock.GetUtcNow()),
                 }
             );
@@ -116,29 +117,13 @@ internal sealed class Supervisor : BackgroundService, ISupervisor
         wakeups.Wake();
     }
 
-    public void Refuse(string release, IReadOnlyList<string> reasons)
-    {
-        var why = string.Join("; ", reasons);
-        storage.Events.Append(new(EventSeverity.Error, "release.refused", null, null, why, "changed nothing"));
-        Show(v => v with { ReleaseProblem = $"the release {release} is refused: {why}" });
-    }
+    public IReadOnlyDictionary<string, string> HashesOf(Release release) =>
+        DesiredStateBuilder.Build(release, files.PathOf).Services.ToDictionary(s => s.Name, s => s.ConfigHash);
 
-    public Trouble? TroubleOf(string service, DateTimeOffset since)
+    public void Refuse(string problem)
     {
-        List<Trouble> all = [];
-        lock (gate)
-        {
-            if (troubles.GetValueOrDefault(service) is { } seen)
-                all.Add(seen);
-        }
-        if (desired?.Service(service) is { } wanted)
-            all.AddRange(
-                SlotsOf(wanted)
-                    .Select(s => storage.Restarts.Of(s.ToString()))
-                    .OfType<RestartRecord>()
-                    .Select(r => new Trouble(r.LastAt, $"{r.LastReason}."))
-            );
-        return all.Where(t => t.At >= since).MaxBy(t => t.At);
+        storage.Events.Append(new(EventSeverity.Error, "release.refused", null, null, problem, "changed nothing"));
+        Show(v => v with { ReleaseProblem = problem });
     }
 
     public bool Stop(string service, string by, string reason)
@@ -380,7 +365,6 @@ internal sealed class Supervisor : BackgroundService, ISupervisor
                 return false;
             var services = ViewBuilder.Services(plan, storage.Restarts.Of, known, now);
             TellNews(plan, services);
-            RememberTroubles(services, now);
             known = services.ToDictionary(s => s.Name);
             Show(v => v with { Engine = watch.View, Services = services, Targets = ViewBuilder.Targets(plan) });
             return true;
@@ -394,17 +378,11 @@ internal sealed class Supervisor : BackgroundService, ISupervisor
             var isNew = plan.Completed.Any(c =>
                 c.Slot.StartsWith(service.Name + "/", StringComparison.Ordinal) && storage.Completions.Of(c.Slot) != c
             );
-            if (Transitions.Between(known.GetValueOrDefault(service.Name), service, isNew) is { } news)
+            // Another definition of the service is another story.
+            var before =
+                known.GetValueOrDefault(service.Name) is { } b && b.ConfigHash == service.ConfigHash ? b : null;
+            if (Transitions.Between(before, service, isNew) is { } news)
                 storage.Events.Append(news);
-        }
-    }
-
-    private void RememberTroubles(IReadOnlyList<ServiceView> services, DateTimeOffset now)
-    {
-        foreach (var service in services)
-        {
-            if (service.State is ServiceState.Unhealthy or ServiceState.BackingOff or ServiceState.Failed)
-                troubles[service.Name] = new Trouble(now, service.Explanation);
         }
     }
 

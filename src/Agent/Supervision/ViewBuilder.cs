@@ -11,6 +11,12 @@ internal static class ViewBuilder
         DateTimeOffset now
     ) => [.. plan.Services.Select(s => ServiceOf(s, restartOf, known.GetValueOrDefault(s.Service.Name), now))];
 
+    /// <summary>The release that people know to be installed; null before the first.</summary>
+    public static ReleaseView? ReleaseOf(RunningRelease what) =>
+        (what.Release.Digest.Length > 0 ? what.Release : what.Next) is { } release
+            ? new ReleaseView(release.Product, release.Version, release.Digest)
+            : null;
+
     /// <summary>Before anything was observed, and for as long as the engine is away.</summary>
     public static IReadOnlyList<ServiceView> WithoutEngine(
         DesiredState desired,

@@ -98,7 +98,3 @@ internal sealed record ContainerView(
     /// <summary>Whether it is as the service is defined now; one that is not is about to be replaced.</summary>
     public bool IsCurrent { get; init; } = true;
 }
-
-/// <summary>What went wrong with a service.</summary>
-/// <param name="What">One sentence; what a probe said is in it.</param>
-internal sealed record Trouble(DateTimeOffset At, string What);

@@ -1,4 +1,5 @@
 using System.Net.Sockets;
+using Appliance.Agent.Content;
 using Appliance.Agent.Control;
 using Appliance.Agent.Health;
 using Appliance.Agent.Host;
@@ -128,9 +129,9 @@ internal sealed class FixedSupervisor : ISupervisor
 
     public void Run(RunningRelease what) => throw new NotSupportedException();
 
-    public void Refuse(string release, IReadOnlyList<string> reasons) => throw new NotSupportedException();
+    public IReadOnlyDictionary<string, string> HashesOf(Release release) => throw new NotSupportedException();
 
-    public Trouble? TroubleOf(string service, DateTimeOffset since) => throw new NotSupportedException();
+    public void Refuse(string problem) => throw new NotSupportedException();
 
     public bool Stop(string service, string by, string reason) =>
         Ask(service, $"stop {service} by {by}: {reason}") && Pass(service, ServiceState.Stopping);

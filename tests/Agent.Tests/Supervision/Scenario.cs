@@ -112,25 +112,13 @@ internal sealed class Scenario
             FinishedAt = Now - ago,
         };
 
-    public Plan Plan()
-    {
-        var desired = new DesiredState(
-            "app",
-            new Dictionary<string, DesiredNetwork>
-            {
-                ["app_default"] = new("app_default", "nethash", new NetworkSpec { Name = "app_default" }),
-            },
-            new Dictionary<string, DesiredVolume>(),
-            new Dictionary<string, DesiredImage>
-            {
-                ["sha256:image"] = new("sha256:image", "image:1", ImageTag.Of("image:1"), Image),
-            },
-            services
-        )
-        {
-            StopGraces = new Dictionary<string, TimeSpan>(),
-        };
-        return Planner.Make(
+    public IReadOnlyList<ObservedContainer> Containers => containers;
+
+    public Plan Plan() => Plan(Desired());
+
+    /// <summary>The same engine and past, and something else wanted of it.</summary>
+    public Plan Plan(DesiredState desired) =>
+        Planner.Make(
             new PlanningInputs(
                 desired,
                 new ObservedState(containers, Networks, new HashSet<string>(), Tags, Images),
@@ -146,5 +134,22 @@ internal sealed class Scenario
                 Now
             )
         );
-    }
+
+    private DesiredState Desired() =>
+        new(
+            "app",
+            new Dictionary<string, DesiredNetwork>
+            {
+                ["app_default"] = new("app_default", "nethash", new NetworkSpec { Name = "app_default" }),
+            },
+            new Dictionary<string, DesiredVolume>(),
+            new Dictionary<string, DesiredImage>
+            {
+                ["sha256:image"] = new("sha256:image", "image:1", ImageTag.Of("image:1"), Image),
+            },
+            services
+        )
+        {
+            StopGraces = new Dictionary<string, TimeSpan>(),
+        };
 }

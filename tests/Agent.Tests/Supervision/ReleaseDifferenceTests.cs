@@ -1,0 +1,96 @@
+using Appliance.Agent.Content;
+using Appliance.Agent.Supervision;
+
+namespace Appliance.Agent.Tests.Supervision;
+
+public sealed class ReleaseDifferenceTests
+{
+    private const string Base = """
+        services:
+          web:
+            image: web:1
+            command: [serve]
+            environment: {A: "1"}
+            ports: ["127.0.0.1:8080:80"]
+            volumes: ["data:/data"]
+            configs: [conf]
+            depends_on: [db]
+            networks: [front]
+          db: {image: db:1, networks: [front]}
+        volumes: {data: {}}
+        networks: {front: {}}
+        configs: {conf: {content: "x"}}
+        """;
+
+    [Theory]
+    [InlineData("image: web:1", "image: web:2", "image web:1 -> web:2")]
+    [InlineData("command: [serve]", "command: [serve, fast]", "command")]
+    [InlineData("A: \"1\"", "A: \"2\"", "environment")]
+    [InlineData("8080:80", "8081:80", "ports")]
+    [InlineData("data:/data", "data:/var", "volumes")]
+    [InlineData("content: \"x\"", "content: \"y\"", "mounted files")]
+    [InlineData("command: [serve]", "user: \"1000\"\n    command: [serve]", "user")]
+    [InlineData("command: [serve]", "mem_limit: 64m\n    command: [serve]", "resources")]
+    public void What_differs_is_named(string from, string to, string reason)
+    {
+        var difference = Of(Base, Base.Replace(from, to, StringComparison.Ordinal), "web");
+        Assert.Equal(ServiceChange.Changed, difference.Change);
+        Assert.Equal([reason], difference.Reasons);
+    }
+
+    [Fact]
+    public void The_same_image_under_another_tag_changes_nothing()
+    {
+        var from = SampleRelease.Of("services: {web: {image: web:1}}", ("web:1", 'a'));
+        var to = SampleRelease.Of("services: {web: {image: web:2}}", ("web:2", 'a'));
+        Assert.Equal(ServiceChange.Untouched, Assert.Single(ReleaseDifference.Between(from, to)).Change);
+    }
+
+    [Fact]
+    public void Another_image_under_the_same_tag_is_a_change()
+    {
+        var from = SampleRelease.Of("services: {web: {image: web:1}}", ("web:1", 'a'));
+        var to = SampleRelease.Of("services: {web: {image: web:1}}", ("web:1", 'b'));
+        var difference = Assert.Single(ReleaseDifference.Between(from, to));
+        Assert.Equal(ServiceChange.Changed, difference.Change);
+        Assert.Equal(["image web:1 (aaaaaaaaaaaa -> bbbbbbbbbbbb)"], difference.Reasons);
+    }
+
+    [Theory]
+    [InlineData("depends_on: [db]", "depends_on: {db: {condition: service_healthy}}", "dependencies")]
+    [InlineData("depends_on: [db]", "restart: always\n    depends_on: [db]", "restart policy")]
+    public void What_only_the_agent_minds_leaves_containers_alone_and_is_said(string from, string to, string reason)
+    {
+        var difference = Of(Base, Base.Replace(from, to, StringComparison.Ordinal), "web");
+        Assert.Equal(ServiceChange.Untouched, difference.Change);
+        Assert.Equal([reason], difference.Reasons);
+    }
+
+    [Fact]
+    public void A_network_with_other_settings_is_felt_by_all_who_are_on_it()
+    {
+        var differences = ReleaseDifference.Between(
+            SampleRelease.Of(Base),
+            SampleRelease.Of(Base.Replace("front: {}", "front: {internal: true}", StringComparison.Ordinal))
+        );
+        Assert.All(differences, d => Assert.Equal(["settings of network app_front"], d.Reasons));
+        Assert.All(differences, d => Assert.Equal(ServiceChange.Changed, d.Change));
+    }
+
+    [Fact]
+    public void Services_come_in_the_order_of_their_dependencies_and_those_removed_last()
+    {
+        var to = SampleRelease.Of("services: {web: {image: web:1, depends_on: [cache]}, cache: {image: cache:1}}");
+        Assert.Equal(
+            [("cache", ServiceChange.Added), ("web", ServiceChange.Changed), ("db", ServiceChange.Removed)],
+            ReleaseDifference.Between(SampleRelease.Of(Base), to).Select(d => (d.Service, d.Change))
+        );
+        Assert.Equal(
+            [ServiceChange.Added, ServiceChange.Added],
+            ReleaseDifference.Between(null, to).Select(d => d.Change)
+        );
+    }
+
+    private static ServiceDifference Of(string from, string to, string service) =>
+        ReleaseDifference.Between(SampleRelease.Of(from), SampleRelease.Of(to)).Single(d => d.Service == service);
+}
