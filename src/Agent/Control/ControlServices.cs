@@ -1,4 +1,5 @@
 using Grpc.HealthCheck;
+using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.AspNetCore.Server.Kestrel.Transport.Sockets;
 using Microsoft.Extensions.Options;
@@ -27,6 +28,7 @@ internal static class ControlServices
             o.MaxReceiveMessageSize = MaxMessage;
             o.Interceptors.Add<AuthorizationInterceptor>();
         });
+        services.AddSingleton<IMemoryPoolFactory<byte>, TransportBlocks>();
         services.AddOptions<KestrelServerOptions>().Configure<IServiceProvider>(Listen);
         services.Configure<SocketTransportOptions>(o =>
             o.CreateBoundListenSocket = endpoint => ControlSocket.Bind(endpoint.ToString()!)
