@@ -116,10 +116,7 @@ public sealed class TestSigner : IDisposable
             new SnapshotMetadata(
                 version,
                 Expires,
-                new Dictionary<string, MetadataFile>
-                {
-                    ["targets.json"] = MetadataFile.Of(version, signedTargets.Span),
-                }
+                new Dictionary<string, MetadataFile> { ["targets.json"] = MetadataFile.Of(version, signedTargets.Span) }
             ),
             [keys[RoleNames.Snapshot]]
         );

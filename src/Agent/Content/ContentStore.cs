@@ -1,3 +1,4 @@
+using System.Buffers;
 using Appliance.Agent.Storage;
 using Appliance.Bundles.Releases;
 using Microsoft.Extensions.Options;
@@ -14,6 +15,8 @@ internal sealed class ContentStore : IBlobSink, IDisposable
 
     // Blobs whose way to the disk overlaps with what follows them; more would only queue there.
     private const int Settling = 4;
+
+    private static readonly SearchValues<char> Hexadecimal = SearchValues.Create("0123456789abcdef");
 
     private const UnixFileMode OwnerOnly = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute;
 
@@ -213,7 +216,7 @@ internal sealed class ContentStore : IBlobSink, IDisposable
     private string PathOf(string digest) =>
         digest.StartsWith(Algorithm, StringComparison.Ordinal)
         && digest.Length == Algorithm.Length + 64
-        && !digest.AsSpan(Algorithm.Length).ContainsAnyExcept("0123456789abcdef")
+        && !digest.AsSpan(Algorithm.Length).ContainsAnyExcept(Hexadecimal)
             ? Path.Combine(blobs, digest[Algorithm.Length..])
             : throw new ArgumentException($"\"{digest}\" is no digest");
 }

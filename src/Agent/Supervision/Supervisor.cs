@@ -421,8 +421,8 @@ internal sealed class Supervisor : BackgroundService, ISupervisor
     /// <summary>What another definition of a service did is not held against this one.</summary>
     private void ForgiveChanged(DesiredState? before, DesiredState next)
     {
-        var changed = next.Services.Where(s => before?.Service(s.Name) is { } past && past.ConfigHash != s.ConfigHash);
-        foreach (var slot in changed.SelectMany(SlotsOf).Select(s => s.ToString()))
+        var others = next.Services.Where(s => before?.Service(s.Name) is { } past && past.ConfigHash != s.ConfigHash);
+        foreach (var slot in others.SelectMany(SlotsOf).Select(s => s.ToString()))
         {
             storage.Restarts.Forget(slot);
             lanes.Forgive(slot);

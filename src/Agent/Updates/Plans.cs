@@ -18,7 +18,7 @@ internal sealed record Plan(
     Space? Space
 );
 
-internal sealed class Plans(UpdateJournal journal, KnownReleases releases, MountedFiles files, Preflight preflight)
+internal sealed class Plans(UpdateJournal journal, KnownReleases releases, Preflight preflight)
 {
     /// <exception cref="IOException">The installed release is not stored any more.</exception>
     public async Task<Plan> OfUpgradeAsync(Staged staged, CancellationToken ct) =>
@@ -45,7 +45,7 @@ internal sealed class Plans(UpdateJournal journal, KnownReleases releases, Mount
             target.Release.Product,
             current?.Version ?? "",
             target.Release.Version,
-            ReleaseDifference.Between(current, target.Release, files),
+            ReleaseDifference.Between(current, target.Release),
             0,
             0,
             await SpaceAsync(target.Content, ct)

@@ -18,14 +18,13 @@ internal sealed class UpdateRun(
     ISupervisor supervisor,
     Preflight preflight,
     ImageLoader images,
-    MountedFiles files,
     Gate gate,
     Evidence evidence,
     OperationProgress progress,
     ILogger<UpdateRun> log
 )
 {
-    private readonly IReadOnlyList<ServiceDifference> differences = ReleaseDifference.Between(from, to.Release, files);
+    private readonly IReadOnlyList<ServiceDifference> differences = ReleaseDifference.Between(from, to.Release);
 
     private string Target => $"{operation.Product} {operation.ToVersion}";
 
@@ -149,7 +148,7 @@ internal sealed class UpdateRun(
     private async Task<Unfit?> ObserveAsync(long mark, CancellationToken ct)
     {
         progress.Set(Progress.None);
-        var hashes = HashesOf(to.Release);
+        var hashes = supervisor.HashesOf(to.Release);
         var period = differences
             .Where(d => d.Change is ServiceChange.Added or ServiceChange.Changed)
             .Select(d => to.Release.Model.Services[d.Service].Deploy.Update.Monitor)
@@ -168,11 +167,13 @@ internal sealed class UpdateRun(
     private Task<Unfit?> ProvenAsync(ServiceDifference change, long mark, CancellationToken ct) =>
         change.Change is ServiceChange.Removed
             ? Task.FromResult<Unfit?>(null)
-            : gate.PassAsync(change.Service, change.ConfigHash!, StartPeriodOf(change.Service), mark, ct);
-
-    /// <summary>Every service of a release, and how its containers are known.</summary>
-    private Dictionary<string, string> HashesOf(Release release) =>
-        ReleaseDifference.Between(null, release, files).ToDictionary(d => d.Service, d => d.ConfigHash!);
+            : gate.PassAsync(
+                change.Service,
+                supervisor.HashesOf(to.Release)[change.Service],
+                StartPeriodOf(change.Service),
+                mark,
+                ct
+            );
 
     private TimeSpan StartPeriodOf(string service) => StartPeriods.Of(to.Release.Model.Services[service]);
 
@@ -216,7 +217,7 @@ internal sealed class UpdateRun(
 
         var mark = gate.Mark();
         var ailing = new List<string>();
-        foreach (var (service, hash) in HashesOf(from))
+        foreach (var (service, hash) in supervisor.HashesOf(from))
         {
             var startPeriod = StartPeriods.Of(from.Model.Services[service]);
             if (await gate.PassAsync(service, hash, startPeriod, mark, ct) is { } unfit)

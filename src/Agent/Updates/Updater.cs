@@ -198,7 +198,7 @@ internal sealed class Updater(
         catch (Exception e) when (e is RefusedException or IOException or UnauthorizedAccessException)
         {
             // What runs goes on running, untouched, and unsupervised: that is an alarm.
-            supervisor.Refuse("that is installed", [e.Message]);
+            supervisor.Refuse($"the installed release cannot be read: {e.Message}");
         }
     }
 

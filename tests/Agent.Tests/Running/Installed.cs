@@ -49,11 +49,7 @@ internal static class Installed
                 0
             ),
             new KnownRelease(descriptor.Index.Digest, descriptor.ToBytes()),
-            new PendingTrust(
-                received.Metadata.Timestamp,
-                received.Metadata.Snapshot,
-                received.Metadata.Targets
-            )
+            new PendingTrust(received.Metadata.Timestamp, received.Metadata.Snapshot, received.Metadata.Targets)
         );
         journal.Commit(operation, "committed");
         journal.End(operation.Id, OperationState.Done, Phase.Pruned, "installed", "", "");

@@ -130,17 +130,7 @@ internal sealed class RealAgent : IAsyncDisposable
         {
             RedirectStandardOutput = true,
             RedirectStandardError = true,
-            ArgumentList =
-            {
-                "--data",
-                Data,
-                "--socket",
-                Socket,
-                "--docker",
-                endpoint,
-                "--config",
-                Settings,
-            },
+            ArgumentList = { "--data", Data, "--socket", Socket, "--docker", endpoint, "--config", Settings },
             Environment = { ["APPLIANCE__TRUST__ROOT"] = signer.RootFile },
         };
         foreach (var (name, value) in Environment)
