@@ -1,6 +1,5 @@
 using Appliance.Agent.Content;
 using Appliance.Agent.Supervision;
-using Appliance.Docker;
 
 namespace Appliance.Agent.Tests.Supervision;
 

@@ -1,4 +1,3 @@
-using Appliance.Agent.Content;
 using Appliance.Agent.Supervision;
 
 namespace Appliance.Agent.Tests.Supervision;
