@@ -28,7 +28,9 @@ internal sealed class UpdatesService(
             throw Rpc.Error(StatusCode.InvalidArgument, "size must not be negative");
 
         await using var bundle = new UploadStream(
-            async token => await requestStream.MoveNext(token) ? Piece(requestStream.Current) : null,
+            // Not a plain null, which would become an empty piece.
+            async token =>
+                await requestStream.MoveNext(token) ? Piece(requestStream.Current) : default(ReadOnlyMemory<byte>?),
             start.Size,
             sources.CurrentValue.UploadPatience,
             clock

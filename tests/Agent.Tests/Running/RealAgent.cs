@@ -204,6 +204,10 @@ internal sealed class RealAgent : IAsyncDisposable
     public Task<ContainerInspection> ContainerAsync(string service, int replica = 1) =>
         Engine.Containers.InspectAsync($"{Project}-{service}-{replica}", Ct);
 
+    /// <summary>Everything of this product that the engine holds.</summary>
+    public Task<IReadOnlyList<ContainerSummary>> ContainersAsync() =>
+        Engine.Containers.ListAsync(new ContainerQuery { All = true, Labels = [$"appliance.project={Project}"] }, Ct);
+
     /// <summary>Waits for an event of a kind that happened after <paramref name="after"/>.</summary>
     public async Task<Event> EventAsync(string kind, long after = 0, string? service = null)
     {

@@ -1,0 +1,94 @@
+using Appliance.Agent.Tests.Running;
+using Appliance.Testing;
+using Appliance.V1;
+using Google.Protobuf;
+using Grpc.Core;
+
+namespace Appliance.Agent.Tests.Updates;
+
+/// <summary>What <c>appliancectl upgrade</c> and <c>rollback</c> do, step by step.</summary>
+internal static class UpdatingAgent
+{
+    private const int Piece = 60 * 1024;
+
+    private static CancellationToken Ct => TestContext.Current.CancellationToken;
+
+    public static async Task<StagedRelease> StageAsync(this RealAgent agent, string bundle, bool acceptExpired = false)
+    {
+        await using var file = File.OpenRead(bundle);
+        using var call = agent.Updates.StageBundle(cancellationToken: Ct);
+        try
+        {
+            await call.RequestStream.WriteAsync(
+                new StageBundleRequest
+                {
+                    Start = new BundleStart
+                    {
+                        FileName = Path.GetFileName(bundle),
+                        Size = file.Length,
+                        AcceptExpired = acceptExpired,
+                    },
+                }
+            );
+            var buffer = new byte[Piece];
+            while (await file.ReadAsync(buffer, Ct) is > 0 and var read)
+                await call.RequestStream.WriteAsync(
+                    new StageBundleRequest { Chunk = ByteString.CopyFrom(buffer.AsSpan(0, read)) }
+                );
+            await call.RequestStream.CompleteAsync();
+        }
+        // The agent answers before it has all of what it refuses; its answer says why.
+        catch (Exception e) when (e is RpcException or InvalidOperationException or IOException) { }
+        return await call.ResponseAsync;
+    }
+
+    public static async Task<Operation> UpgradeAsync(this RealAgent agent, string bundle)
+    {
+        var staged = await agent.StageAsync(bundle);
+        return await agent.StartUpgradeAsync(staged.Digest);
+    }
+
+    public static async Task<Operation> StartUpgradeAsync(this RealAgent agent, string digest)
+    {
+        var begun = await agent.Updates.StartUpgradeAsync(
+            new StartUpgradeRequest { Digest = digest },
+            cancellationToken: Ct
+        );
+        return await agent.EndOfAsync(begun.Id);
+    }
+
+    public static async Task<Operation> RollBackAsync(this RealAgent agent)
+    {
+        var begun = await agent.Updates.StartRollbackAsync(new StartRollbackRequest(), cancellationToken: Ct);
+        return await agent.EndOfAsync(begun.Id);
+    }
+
+    /// <summary>Follows an operation to its end; over a restart of the agent too.</summary>
+    public static async Task<Operation> EndOfAsync(this RealAgent agent, string id)
+    {
+        using var patience = CancellationTokenSource.CreateLinkedTokenSource(Ct);
+        patience.CancelAfter(TimeSpan.FromMinutes(2));
+        using var call = agent.Operations.WatchOperation(
+            new WatchOperationRequest { Id = id },
+            cancellationToken: patience.Token
+        );
+        Operation? last = null;
+        while (await call.ResponseStream.MoveNext(patience.Token))
+            last = call.ResponseStream.Current.Operation;
+        return last!;
+    }
+
+    public static async Task<string> VersionAsync(this RealAgent agent) =>
+        (await agent.Status.GetStatusAsync(new GetStatusRequest(), cancellationToken: Ct)).Release.Version;
+
+    /// <summary>What a service's web server says.</summary>
+    public static async Task<string> SaysAsync(this RealAgent agent, string service) =>
+        (
+            await agent.Engine.Containers.ExecAsync(
+                $"{agent.Project}-{service}-1",
+                new Docker.ExecSpec { Command = ["cat", "/www/index.html"] },
+                1000,
+                Ct
+            )
+        ).Stdout.Trim();
+}
