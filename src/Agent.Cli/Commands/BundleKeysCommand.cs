@@ -14,8 +14,6 @@ internal sealed class BundleKeysCommand : CliCommand
 /// <summary>Needs no agent: it runs where releases are made.</summary>
 internal sealed class BundleKeysInitCommand : RunnableCommand
 {
-    private const int MostRootKeys = 16;
-
     private readonly Argument<string> folder = new("DIR") { Description = "A new folder for keys and signed metadata" };
 
     private readonly Option<string> product = new("--product")
@@ -61,8 +59,8 @@ internal sealed class BundleKeysInitCommand : RunnableCommand
         Validators.Add(result =>
         {
             var keys = result.GetValue(rootKeys) ?? 1;
-            if (keys is < 1 or > MostRootKeys)
-                result.AddError($"--root-keys is 1 to {MostRootKeys}, not {keys}.");
+            if (keys is < 1 or > SignerSettings.MostRootKeys)
+                result.AddError($"--root-keys is 1 to {SignerSettings.MostRootKeys}, not {keys}.");
             else if (result.GetValue(rootThreshold) is { } threshold && (threshold < 1 || threshold > keys))
                 result.AddError($"--root-threshold is 1 to {keys}, the number of root keys, not {threshold}.");
         });

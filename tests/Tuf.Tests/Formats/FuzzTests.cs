@@ -6,7 +6,7 @@ namespace Tuf.Tests.Formats;
 /// <summary>Whatever comes in, it is parsed or refused, and by one kind of exception.</summary>
 public sealed class FuzzTests : IDisposable
 {
-    private const int Rounds = 3000;
+    private const int Rounds = 1500;
     private static readonly string[] Pieces =
     [
         "{",
