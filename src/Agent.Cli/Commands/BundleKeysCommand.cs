@@ -83,14 +83,28 @@ internal sealed class BundleKeysInitCommand : RunnableCommand
             RootThreshold = parse.GetValue(rootThreshold) ?? 1,
         };
         var directory = parse.GetRequiredValue(folder);
-        var repository = await SignerRepository.CreateAsync(
-            directory,
-            settings,
-            await passphrase.ChooseAsync(parse, session, cancellationToken),
-            session.Clock.GetUtcNow(),
-            cancellationToken
-        );
+        var secret = await passphrase.ChooseAsync(parse, session, cancellationToken);
+        var now = session.Clock.GetUtcNow();
+        var repository = await CreateAsync(directory, settings, secret, now, cancellationToken);
         SignerView.WriteCreated(session, directory, settings, repository.PinnedRootFile);
         return ExitCode.Done;
+    }
+
+    private static async Task<SignerRepository> CreateAsync(
+        string directory,
+        SignerSettings settings,
+        string passphrase,
+        DateTimeOffset now,
+        CancellationToken cancellationToken
+    )
+    {
+        try
+        {
+            return await SignerRepository.CreateAsync(directory, settings, passphrase, now, cancellationToken);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new FileException($"{directory} cannot be written: {e.Message}", e);
+        }
     }
 }
