@@ -76,6 +76,23 @@ public sealed class KeysTests : IDisposable
         Assert.Contains("already", run.Stderr, StringComparison.Ordinal);
     }
 
+    [Fact]
+    public async Task A_folder_that_cannot_be_made_is_named()
+    {
+        var run = await Appliancectl.RunWithAsync(
+            [(Variable, "correct horse battery")],
+            "bundle",
+            "keys",
+            "init",
+            "/proc/signer",
+            "--product",
+            "shop"
+        );
+
+        Assert.Equal((2, ""), (run.ExitCode, run.Stdout));
+        Assert.Contains("/proc/signer cannot be written", run.Stderr, StringComparison.Ordinal);
+    }
+
     /// <summary>On a terminal, which `script` makes, and into which a person types.</summary>
     [Theory]
     [InlineData("correct horse battery\ncorrect horse battery\n", 0, "Next:")]

@@ -14,8 +14,6 @@ internal sealed class BundleKeysCommand : CliCommand
 /// <summary>Needs no agent: it runs where releases are made.</summary>
 internal sealed class BundleKeysInitCommand : RunnableCommand
 {
-    private const int MostRootKeys = 16;
-
     private readonly Argument<string> folder = new("DIR") { Description = "A new folder for keys and signed metadata" };
 
     private readonly Option<string> product = new("--product")
@@ -61,8 +59,8 @@ internal sealed class BundleKeysInitCommand : RunnableCommand
         Validators.Add(result =>
         {
             var keys = result.GetValue(rootKeys) ?? 1;
-            if (keys is < 1 or > MostRootKeys)
-                result.AddError($"--root-keys is 1 to {MostRootKeys}, not {keys}.");
+            if (keys is < 1 or > SignerSettings.MostRootKeys)
+                result.AddError($"--root-keys is 1 to {SignerSettings.MostRootKeys}, not {keys}.");
             else if (result.GetValue(rootThreshold) is { } threshold && (threshold < 1 || threshold > keys))
                 result.AddError($"--root-threshold is 1 to {keys}, the number of root keys, not {threshold}.");
         });
@@ -85,14 +83,28 @@ internal sealed class BundleKeysInitCommand : RunnableCommand
             RootThreshold = parse.GetValue(rootThreshold) ?? 1,
         };
         var directory = parse.GetRequiredValue(folder);
-        var repository = await SignerRepository.CreateAsync(
-            directory,
-            settings,
-            await passphrase.ChooseAsync(parse, session, cancellationToken),
-            session.Clock.GetUtcNow(),
-            cancellationToken
-        );
+        var secret = await passphrase.ChooseAsync(parse, session, cancellationToken);
+        var now = session.Clock.GetUtcNow();
+        var repository = await CreateAsync(directory, settings, secret, now, cancellationToken);
         SignerView.WriteCreated(session, directory, settings, repository.PinnedRootFile);
         return ExitCode.Done;
+    }
+
+    private static async Task<SignerRepository> CreateAsync(
+        string directory,
+        SignerSettings settings,
+        string passphrase,
+        DateTimeOffset now,
+        CancellationToken cancellationToken
+    )
+    {
+        try
+        {
+            return await SignerRepository.CreateAsync(directory, settings, passphrase, now, cancellationToken);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new FileException($"{directory} cannot be written: {e.Message}", e);
+        }
     }
 }

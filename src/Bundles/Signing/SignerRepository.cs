@@ -181,6 +181,10 @@ public sealed class SignerRepository
     )
     {
         var root = NewestOf(roots);
+        if (now >= root.Expires)
+            throw new RefusedException(
+                $"the root {root.Version} in {folder.Path} expired at {root.Expires:u}: make the next one before anything is signed"
+            );
         using var keys = new KeySet();
         foreach (var role in OnlineRoles)
             await keys.OpenAsync(role, root, folder, passphrase, cancellationToken);

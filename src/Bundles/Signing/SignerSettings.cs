@@ -7,7 +7,8 @@ namespace Appliance.Bundles.Signing;
 /// <param name="Product">The product whose releases it signs: the Compose file's <c>name</c>.</param>
 public sealed record SignerSettings(string Product)
 {
-    internal const int MostRootKeys = 16;
+    /// <summary>More than any company keeps apart.</summary>
+    public const int MostRootKeys = 16;
 
     /// <summary>How many root keys there are; 1 to 16.</summary>
     public int RootKeys { get; init; } = 1;

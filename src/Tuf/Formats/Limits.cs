@@ -12,10 +12,10 @@ internal static class Limits
     public const int Depth = 32;
 
     /// <summary>Of signatures on a file, and of the keys of a role.</summary>
-    public const int Signatures = 256;
+    public const int Signatures = 64;
 
     /// <summary>Of roots in a chain.</summary>
-    public const int Roots = 1024;
+    public const int Roots = 256;
 
     /// <summary>Of delegated roles that one search looks at.</summary>
     public const int Delegations = 32;

@@ -45,10 +45,7 @@ public static class OfflineVerification
     public static TrustedState AddRoots(TrustedState trusted, IReadOnlyList<ReadOnlyMemory<byte>> received) =>
         trusted with
         {
-            Roots = RootChain
-                .Load("trusted", trusted.Roots, firstVersion: null)
-                .Extend(RootChain.Load("metadata", received, firstVersion: 1))
-                .Files,
+            Roots = Extend(trusted, received).Files,
         };
 
     /// <summary>
@@ -65,13 +62,13 @@ public static class OfflineVerification
         bool acceptExpired
     )
     {
-        var extended = AddRoots(trusted, received.Roots);
-        var root = RootChain.Load("trusted", extended.Roots, firstVersion: null).Newest;
-        var known = Known.From(extended, root.Content);
+        var roots = Extend(trusted, received.Roots);
+        var root = roots.Newest;
+        var known = Known.From(trusted, root.Content);
 
         var timestamp = Accept(
             RoleFiles.Timestamp("metadata/timestamp.json", received.Timestamp),
-            root,
+            Authority.Of(root.Content, RoleNames.Timestamp),
             known.Timestamp
         );
         if (known.Timestamp is { } knownTimestamp)
@@ -80,7 +77,11 @@ public static class OfflineVerification
         var snapshotFacts = Complete(timestamp.File, "snapshot.json", timestamp.Content.Snapshot);
         var snapshotFile = $"metadata/{snapshotFacts.Version}.snapshot.json";
         snapshotFacts.Check(snapshotFile, received.Snapshot.Span);
-        var snapshot = Accept(RoleFiles.Snapshot(snapshotFile, received.Snapshot), root, known.Snapshot);
+        var snapshot = Accept(
+            RoleFiles.Snapshot(snapshotFile, received.Snapshot),
+            Authority.Of(root.Content, RoleNames.Snapshot),
+            known.Snapshot
+        );
         snapshot.DemandVersion(snapshotFacts.Version);
         if (known.Snapshot is { } knownSnapshot)
             Rollback.Check(knownSnapshot, snapshot);
@@ -88,7 +89,11 @@ public static class OfflineVerification
         var targetsFacts = Complete(snapshot.File, "targets.json", snapshot.Content.Files["targets.json"]);
         var targetsFile = $"metadata/{targetsFacts.Version}.targets.json";
         targetsFacts.Check(targetsFile, received.Targets.Span);
-        var targets = Accept(RoleFiles.Targets(targetsFile, received.Targets), root, known.Targets);
+        var targets = Accept(
+            RoleFiles.Targets(targetsFile, received.Targets),
+            Authority.Of(root.Content, RoleNames.Targets),
+            known.Targets
+        );
         targets.DemandVersion(targetsFacts.Version);
 
         if (!acceptExpired)
@@ -99,7 +104,7 @@ public static class OfflineVerification
             targets.DemandUnexpired(now);
         }
         return new(
-            new(extended.Roots, timestamp.Bytes, snapshot.Bytes, targets.Bytes),
+            new(roots.Files, timestamp.Bytes, snapshot.Bytes, targets.Bytes),
             targets.Content,
             new[]
             {
@@ -111,15 +116,20 @@ public static class OfflineVerification
         );
     }
 
+    private static RootChain Extend(TrustedState trusted, IReadOnlyList<ReadOnlyMemory<byte>> received) =>
+        RootChain
+            .Load("trusted", trusted.Roots, firstVersion: null)
+            .Extend(RootChain.Load("metadata", received, firstVersion: 1));
+
     /// <summary>Signed as it must be, not older than what is known, and the same where the version is the same.</summary>
-    private static RoleFile<T> Accept<T>(RoleFile<T> file, RoleFile<RootMetadata> root, RoleFile<T>? known)
+    private static RoleFile<T> Accept<T>(RoleFile<T> file, Authority authority, RoleFile<T>? known)
         where T : Metadata
     {
         file.Envelope.DemandExactRendering();
-        Authority.Of(root.Content, file.Envelope.Content.Member("_type").Text()).Demand(file.Envelope);
+        authority.Demand(file.Envelope);
         if (known is not null)
         {
-            Rollback.DemandNotLower(file.File, file.Version, known.Version);
+            Rollback.DemandNotLower(file, known.Version);
             if (file.Version == known.Version && !file.Envelope.SaysTheSameAs(known.Envelope))
                 throw new TufException(
                     TufFault.Forked,

@@ -28,6 +28,8 @@ internal sealed record Authority(string RoleName, IReadOnlyDictionary<string, Ke
         var signers = new HashSet<string>();
         foreach (var signature in envelope.Signatures)
         {
+            if (signers.Count >= Role.Threshold)
+                break;
             if (
                 Role.KeyIds.Contains(signature.KeyId)
                 && Keys.TryGetValue(signature.KeyId, out var key)

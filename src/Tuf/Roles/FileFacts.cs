@@ -1,3 +1,4 @@
+using System.Diagnostics.CodeAnalysis;
 using System.Security.Cryptography;
 
 namespace Appliance.Tuf;
@@ -81,18 +82,24 @@ internal static class FileHashes
                 hash.AppendData(bytes);
         }
 
+        /// <exception cref="TufException">A hash is another.</exception>
         public void Demand()
         {
+            if (!IsAsExpected(out var difference))
+                throw new TufException(TufFault.Mismatch, file, difference);
+        }
+
+        /// <summary>Whether each hash is the one that was signed for. To be asked once.</summary>
+        public bool IsAsExpected([NotNullWhen(false)] out string? difference)
+        {
+            difference = null;
             foreach (var (expected, hash) in running)
             {
                 var actual = Convert.ToHexStringLower(hash.GetHashAndReset());
                 if (!string.Equals(actual, expected, StringComparison.OrdinalIgnoreCase))
-                    throw new TufException(
-                        TufFault.Mismatch,
-                        file,
-                        $"has the {hash.AlgorithmName} {actual}, and {expected} was signed for"
-                    );
+                    difference = $"has the {hash.AlgorithmName} {actual}, and {expected} was signed for";
             }
+            return difference is null;
         }
 
         public void Dispose()

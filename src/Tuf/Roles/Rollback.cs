@@ -3,20 +3,29 @@ namespace Appliance.Tuf;
 /// <summary>What may never become lower, while the keys are the same.</summary>
 internal static class Rollback
 {
-    public static void DemandNotLower(string file, long version, long known)
+    public static void DemandNotLower<T>(RoleFile<T> file, long known)
+        where T : Metadata => DemandNotLower(file, "has version", file.Version, known);
+
+    private static void DemandNotLower<T>(RoleFile<T> file, string what, long version, long known)
+        where T : Metadata
     {
         if (version < known)
             throw new TufException(
                 TufFault.Rollback,
-                file,
-                $"has version {version}, and {known} is trusted already: use what was signed later"
+                file.File,
+                $"{what} {version}, and {known} is trusted already: use what was signed later"
             );
     }
 
     public static void Check(RoleFile<TimestampMetadata> known, RoleFile<TimestampMetadata> next)
     {
-        DemandNotLower(next.File, next.Version, known.Version);
-        DemandNotLower($"{next.File} for snapshot.json", next.Content.Snapshot.Version, known.Content.Snapshot.Version);
+        DemandNotLower(next, known.Version);
+        DemandNotLower(
+            next,
+            "gives 'snapshot.json' the version",
+            next.Content.Snapshot.Version,
+            known.Content.Snapshot.Version
+        );
     }
 
     public static void Check(RoleFile<SnapshotMetadata> known, RoleFile<SnapshotMetadata> next)
@@ -29,7 +38,7 @@ internal static class Rollback
                     next.File,
                     $"does not list '{name}', which is trusted already: a role cannot be taken away"
                 );
-            DemandNotLower($"{next.File} for {name}", nextFile.Version, file.Version);
+            DemandNotLower(next, $"gives '{name}' the version", nextFile.Version, file.Version);
         }
     }
 }

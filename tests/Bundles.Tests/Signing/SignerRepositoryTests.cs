@@ -283,6 +283,21 @@ public sealed class SignerRepositoryTests(PreparedSigner prepared) : IClassFixtu
     }
 
     [Fact]
+    public async Task Nothing_is_signed_under_a_root_that_has_expired_until_the_next_one_is_made()
+    {
+        var repository = await PreparedAsync();
+        var later = Now.AddDays(3650);
+
+        var refusal = await Assert.ThrowsAsync<RefusedException>(() =>
+            repository.AddReleaseAsync(Release("1.0.0"), Passphrase, later, stop)
+        );
+        Assert.Contains("root 1", refusal.Message, StringComparison.Ordinal);
+
+        await repository.RotateRootAsync(new(), Passphrase, later, stop);
+        await repository.AddReleaseAsync(Release("1.0.0"), Passphrase, later, stop);
+    }
+
+    [Fact]
     public async Task The_same_releases_give_the_same_signed_content()
     {
         var repository = await PreparedAsync();
