@@ -51,8 +51,9 @@ internal sealed class ContentStore : IBlobSink, IDisposable
     {
         get
         {
-            PrepareFolders();
-            return new DriveInfo(Folder).AvailableFreeSpace;
+            // Asked of a full disk too, where a folder that is missing cannot be made.
+            var there = Directory.Exists(Folder) ? Folder : Path.GetDirectoryName(Folder)!;
+            return new DriveInfo(there).AvailableFreeSpace;
         }
     }
 
@@ -84,7 +85,8 @@ internal sealed class ContentStore : IBlobSink, IDisposable
         // The runtime has words of its own for a file that cannot be preallocated, and no number.
         catch (IOException e) when (ContentFullException.IsReasonFor(e) || FreeBytes < blob.Size)
         {
-            File.Delete(path);
+            if (File.Exists(path))
+                File.Delete(path);
             throw Full(blob.Size, e);
         }
     }

@@ -15,9 +15,6 @@ internal sealed record DesiredState(
     IReadOnlyList<DesiredService> Services
 )
 {
-    /// <summary>How long a container of a service may take to end; of services on their way out too.</summary>
-    public required IReadOnlyDictionary<string, TimeSpan> StopGraces { get; init; }
-
     public DesiredService? Service(string name) => Services.FirstOrDefault(s => s.Name == name);
 }
 

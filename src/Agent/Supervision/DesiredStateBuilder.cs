@@ -51,10 +51,7 @@ internal static class DesiredStateBuilder
                     i => new DesiredImage(i.Config.Digest, i.Reference, ImageTag.Of(i.Reference), i)
                 ),
             [.. services.Select(s => ServiceOf(s, containers, completedFor.Contains(s.Name)))]
-        )
-        {
-            StopGraces = enabled.ToDictionary(s => s.Name, s => s.StopGracePeriod),
-        };
+        );
     }
 
     public static string HashOf(params IEnumerable<string> parts)

@@ -18,10 +18,7 @@ internal static class DesiredStateMix
             Union(first.Volumes, second.Volumes),
             Images(first, second),
             DependencyOrder.Of(services, s => s.Name, s => s.DependsOn.Select(d => d.Service))
-        )
-        {
-            StopGraces = Union(first.StopGraces, second.StopGraces),
-        };
+        );
     }
 
     private static Dictionary<string, DesiredImage> Images(DesiredState first, DesiredState second)

@@ -232,7 +232,10 @@ internal sealed class EngineObserver(DockerEngine engine, ILogger<EngineObserver
             c.NetworkSettings.Networks.Where(p => p.Value.IPAddress is { Length: > 0 })
                 .ToDictionary(p => p.Key, p => p.Value.IPAddress!),
             [.. PortsOf(c.NetworkSettings.Ports)]
-        );
+        )
+        {
+            StopGrace = TimeSpan.FromSeconds(c.Config.StopTimeout ?? 10),
+        };
     }
 
     private static string? OwnerOf(IReadOnlyDictionary<string, string> labels) =>

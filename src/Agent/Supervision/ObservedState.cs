@@ -63,6 +63,9 @@ internal sealed record ObservedContainer(
     IReadOnlyList<string> Ports
 )
 {
+    /// <summary>How long it may take to end, as it was made: what wants it gone may know nothing else of it.</summary>
+    public TimeSpan StopGrace { get; init; } = TimeSpan.FromSeconds(10);
+
     public bool IsUp => State is RunState.Running or RunState.Paused or RunState.Restarting;
 
     public bool EverStarted => StartedAt is not null;

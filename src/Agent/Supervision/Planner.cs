@@ -161,14 +161,9 @@ internal static class Planner
             yield return new Step.Remove(
                 container.Id,
                 container.Name,
-                GraceOf(container),
+                container.StopGrace,
                 $"{container.Name} belongs to no service of the release"
             );
-
-        TimeSpan GraceOf(ObservedContainer container) =>
-            container.Slot is { } slot && inputs.Desired.StopGraces.TryGetValue(slot.Service, out var grace)
-                ? grace
-                : TimeSpan.FromSeconds(10);
 
         var inUse = inputs.Observed.Containers.SelectMany(c => c.Networks.Values).ToHashSet();
         foreach (var network in inputs.Observed.Networks.Values)

@@ -132,7 +132,7 @@ internal sealed class SlotPlanner(DesiredService service, Slot slot, string? obs
     private IEnumerable<Step> Leftovers(ObservedContainer current) =>
         held.Where(c => c.Id != current.Id)
             .Take(1)
-            .Select(old => new Step.Remove(old.Id, old.Name, service.StopGrace, $"{old.Name} has been replaced"));
+            .Select(old => new Step.Remove(old.Id, old.Name, old.StopGrace, $"{old.Name} has been replaced"));
 
     private SlotPlan Missing(string subject, string verb) =>
         inputs.FailureOf(subject) is { } f
@@ -311,7 +311,7 @@ internal sealed class SlotPlanner(DesiredService service, Slot slot, string? obs
     {
         // The one it replaces keeps its ports until this instant.
         Step step = held.FirstOrDefault(c => c.Id != current.Id && c.IsUp) is { } old
-            ? new Step.Switch(old.Id, current.Id, name, service.StopGrace, found)
+            ? new Step.Switch(old.Id, current.Id, name, old.StopGrace, found)
             : new Step.Start(current.Id, name, streak is not null, streak ?? 0, found);
         return State(
             ServiceState.Starting,

@@ -11,6 +11,13 @@ public sealed class SettingsFileTests
         SettingsSection.Of<PaceOptions>("pace"),
     ];
 
+    private static readonly SettingsSection[] WithNames = [SettingsSection.Of<NamesOptions>("application")];
+
+    public sealed class NamesOptions
+    {
+        public Dictionary<string, string> Variables { get; set; } = [];
+    }
+
     public sealed class PaceOptions
     {
         public TimeSpan SlowResync { get; set; }
@@ -36,6 +43,41 @@ public sealed class SettingsFileTests
             },
             SettingsFile.Parse("agent.yaml", text, Sections)
         );
+    }
+
+    [Fact]
+    public void A_key_may_hold_values_under_names_that_people_choose()
+    {
+        const string text = "application:\n  variables:\n    HTTP_PORT: '80'\n    Title: a b\n";
+        Assert.Equal(
+            new Dictionary<string, string?>
+            {
+                ["application:Variables:HTTP_PORT"] = "80",
+                ["application:Variables:Title"] = "a b",
+            },
+            SettingsFile.Parse("agent.yaml", text, WithNames)
+        );
+        Assert.Equal(
+            new Dictionary<string, string?> { ["application:Variables:HTTP__PORT"] = "81" },
+            EnvironmentSettings.Read(
+                new Dictionary<string, string> { ["APPLIANCE__APPLICATION__VARIABLES__HTTP__PORT"] = "81" },
+                WithNames
+            )
+        );
+    }
+
+    [Theory]
+    [InlineData("variables: 80", "agent.yaml:2: application.variables holds names with values")]
+    [InlineData("variables: [a]", "agent.yaml:2: application.variables takes one plain value")]
+    [InlineData("variables: {A: [b]}", "agent.yaml:2: application.variables.A takes one plain value")]
+    [InlineData("variables: {A: b, A: c}", "agent.yaml:2: \"A\" is given twice")]
+    [InlineData("variables: {A: b, a: c}", "agent.yaml:2: \"a\" differs only in case from a name before it")]
+    [InlineData("variables: {'A:B': c}", "agent.yaml:2: application.variables: \"A:B\" has a colon")]
+    public void A_mistake_in_what_people_name_is_told(string line, string expected)
+    {
+        var text = $"application:\n  {line}\n";
+        var refused = Assert.Throws<SettingsException>(() => SettingsFile.Parse("agent.yaml", text, WithNames));
+        Assert.Equal([expected], refused.Errors);
     }
 
     [Theory]

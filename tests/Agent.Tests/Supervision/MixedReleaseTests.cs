@@ -9,9 +9,9 @@ public sealed class MixedReleaseTests
     private static readonly Release Old = SampleRelease.Of(
         """
         services:
-          web: {image: web:1, depends_on: [db, legacy], stop_grace_period: 33s}
+          web: {image: web:1, depends_on: [db, legacy]}
           db: {image: db:1}
-          legacy: {image: legacy:1, stop_grace_period: 44s, volumes: ["old:/old"], networks: [back]}
+          legacy: {image: legacy:1, volumes: ["old:/old"], networks: [back]}
         volumes: {old: {}}
         networks: {back: {}, default: {}}
         """,
@@ -57,11 +57,9 @@ public sealed class MixedReleaseTests
     }
 
     [Fact]
-    public void A_service_that_the_next_release_does_not_have_goes_when_it_is_switched_with_its_own_grace()
+    public void A_service_that_the_next_release_does_not_have_goes_when_it_is_switched()
     {
-        var mixed = Mixed("legacy");
-        Assert.Null(mixed.Service("legacy"));
-        Assert.Equal(TimeSpan.FromSeconds(44), mixed.StopGraces["legacy"]);
+        Assert.Null(Mixed("legacy").Service("legacy"));
     }
 
     [Fact]
@@ -88,11 +86,9 @@ public sealed class MixedReleaseTests
     [Fact]
     public void What_is_switched_away_is_stopped_as_it_asked_for()
     {
-        var mixed = Mixed("legacy");
-        var legacy = new Scenario().Container("legacy").Containers[0];
-        var plan = new Scenario().Container("legacy").Plan(mixed);
-        var remove = Assert.IsType<Step.Remove>(Assert.Single(plan.Steps, s => s is Step.Remove));
-        Assert.Equal((legacy.Id, TimeSpan.FromSeconds(44)), (remove.Id, remove.Grace));
+        var scenario = new Scenario().Container("legacy", c => c with { StopGrace = TimeSpan.FromSeconds(44) });
+        var remove = scenario.Plan(Mixed("legacy")).Steps.OfType<Step.Remove>();
+        Assert.Equal(TimeSpan.FromSeconds(44), Assert.Single(remove).Grace);
     }
 
     [Fact]

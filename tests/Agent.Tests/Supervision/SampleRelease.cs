@@ -33,6 +33,24 @@ internal static class SampleRelease
         );
     }
 
+    /// <summary>What there is before the first release.</summary>
+    public static Release Nothing(string product) =>
+        new(
+            "",
+            "",
+            new ComposeModel
+            {
+                Name = product,
+                Services = new Dictionary<string, ComposeService>(),
+                Networks = new Dictionary<string, ComposeNetwork>(),
+                Volumes = new Dictionary<string, ComposeVolume>(),
+                Secrets = new Dictionary<string, ComposeFile>(),
+                Configs = new Dictionary<string, ComposeFile>(),
+            },
+            "",
+            new Dictionary<string, ReleaseImage>()
+        );
+
     public static string IdOf(char letter) => $"sha256:{new string(letter, 64)}";
 
     public static DesiredState Desired(this Release release) => DesiredStateBuilder.Build(release, MountedFiles.NameOf);

@@ -112,8 +112,6 @@ internal sealed class Scenario
             FinishedAt = Now - ago,
         };
 
-    public IReadOnlyList<ObservedContainer> Containers => containers;
-
     public Plan Plan() => Plan(Desired());
 
     /// <summary>The same engine and past, and something else wanted of it.</summary>
@@ -148,8 +146,5 @@ internal sealed class Scenario
                 ["sha256:image"] = new("sha256:image", "image:1", ImageTag.Of("image:1"), Image),
             },
             services
-        )
-        {
-            StopGraces = new Dictionary<string, TimeSpan>(),
-        };
+        );
 }
