@@ -32,7 +32,10 @@ public sealed class BundleTests(SampleBundle sample) : IClassFixture<SampleBundl
             content.Images.Select(i => i.Reference)
         );
         Assert.Equal(content.Images[1].Manifest, content.Images[2].Manifest);
-        Assert.Equal([true, true, false, false], content.Images.Take(2).SelectMany(i => i.Layers).Select(l => l.IsGzip));
+        Assert.Equal(
+            [true, true, false, false],
+            content.Images.Take(2).SelectMany(i => i.Layers).Select(l => l.IsGzip)
+        );
         // One layer in two compressions: two blobs, one diff-id.
         Assert.Equal(content.Images[0].Layers[0].DiffId, content.Images[1].Layers[0].DiffId);
         Assert.Equal(content.Blobs.Select(b => b.Digest).Order(), sink.Completed.Keys.Order());
@@ -148,7 +151,10 @@ public sealed class BundleTests(SampleBundle sample) : IClassFixture<SampleBundl
 
     private sealed class TrickleStream(byte[] bytes) : MemoryStream(bytes)
     {
-        public override async ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default)
+        public override async ValueTask<int> ReadAsync(
+            Memory<byte> buffer,
+            CancellationToken cancellationToken = default
+        )
         {
             // Now and then not at once, as from a network.
             if (Position % 1000 == 0)

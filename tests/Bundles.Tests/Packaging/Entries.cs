@@ -8,7 +8,8 @@ internal static class Entries
 {
     public sealed record Entry(string Name, byte[] Header, byte[] Content)
     {
-        public static Entry Of(string name, byte[] content) => new(name, TarHeader.Render(name, content.Length), content);
+        public static Entry Of(string name, byte[] content) =>
+            new(name, TarHeader.Render(name, content.Length), content);
     }
 
     public static List<Entry> Of(byte[] bundle)
