@@ -1,6 +1,7 @@
 #!/bin/bash
 # Builds a release of the demo: compose.yaml and one docker-archive per service. No engine is needed, and the same
-# inputs give the same bytes (set SOURCE_DATE_EPOCH to date the files; they are of 1970 otherwise).
+# inputs give the same bytes (set SOURCE_DATE_EPOCH to date the files; they are of 1970 otherwise). A version that ends in
+# "-broken" never becomes healthy.
 #
 #   appliance/demo/build.sh VERSION OUTDIR
 set -euo pipefail
@@ -52,12 +53,24 @@ base_layer() {
     pack "$work/base.tar" "$root" 0 bin etc
 }
 
+# tag_of SERVICE: the page is of the release; the counter has a version of its own, and so stays the same image.
+tag_of() {
+    case $1 in
+        web) echo "$version" ;;
+        counter) echo 1 ;;
+    esac
+}
+
 # The layer of one service: its folder srv/, its version, and its data folder if it has one.
 service_layer() {
     local service=$1 root=$work/$1
     mkdir -p "$root/etc"
     cp -R "$here/$service/srv" "$root/srv"
-    printf '%s\n' "$version" >"$root/etc/demo-version"
+    tag_of "$service" >"$root/etc/demo-version"
+    # To be rolled back: what asks whether this release is well never gets a good answer.
+    if [[ $service == web && $version == *-broken ]]; then
+        rm "$root/srv/healthz"
+    fi
     find "$root" -type d -exec chmod 755 {} +
     find "$root" -type f -exec chmod 644 {} +
     chmod 755 "$root"/srv/cgi-bin/*
@@ -70,7 +83,8 @@ service_layer() {
 
 # image SERVICE: images/SERVICE.tar, in the format of `docker save`.
 image() {
-    local service=$1 archive=$work/archive-$1 layer base config created
+    local service=$1 archive=$work/archive-$1 tag layer base config created
+    tag=$(tag_of "$service")
     created=$(date -u -d "@$epoch" +%Y-%m-%dT%H:%M:%SZ)
     base=$(sha256 "$work/base.tar")
     layer=$(sha256 "$work/$service.tar")
@@ -83,14 +97,14 @@ image() {
 {"architecture":"$(architecture)","os":"linux","created":"$created",
  "config":{"User":"$uid:$uid","WorkingDir":"/srv","Env":["PATH=/bin"],"ExposedPorts":{"8080/tcp":{}},
   "Cmd":["httpd","-f","-p","8080","-h","/srv"],
-  "Labels":{"org.opencontainers.image.title":"demo/$service","org.opencontainers.image.version":"$version"}},
+  "Labels":{"org.opencontainers.image.title":"demo/$service","org.opencontainers.image.version":"$tag"}},
  "rootfs":{"type":"layers","diff_ids":["sha256:$base","sha256:$layer"]},
- "history":[{"created":"$created","created_by":"busybox"},{"created":"$created","created_by":"demo/$service $version"}]}
+ "history":[{"created":"$created","created_by":"busybox"},{"created":"$created","created_by":"demo/$service $tag"}]}
 JSON
     config=$(sha256 "$archive/config.json")
     mv "$archive/config.json" "$archive/$config.json"
     cat >"$archive/manifest.json" <<JSON
-[{"Config":"$config.json","RepoTags":["demo/$service:$version"],"Layers":["$base/layer.tar","$layer/layer.tar"]}]
+[{"Config":"$config.json","RepoTags":["demo/$service:$tag"],"Layers":["$base/layer.tar","$layer/layer.tar"]}]
 JSON
     find "$archive" -type f -exec chmod 644 {} +
     find "$archive" -mindepth 1 -type d -exec chmod 755 {} +

@@ -18,7 +18,8 @@ public sealed class DemoTests
 
             Assert.Equal(["compose.yaml", "images/counter.tar", "images/web.tar"], first.Keys);
             Assert.Equal(first, again);
-            Assert.All(other, file => Assert.NotEqual(first[file.Key], file.Value));
+            // The counter has a version of its own, so that an upgrade leaves it alone.
+            Assert.Equal(["images/counter.tar"], first.Intersect(other).Select(file => file.Key));
         }
         finally
         {

@@ -11,6 +11,9 @@ internal sealed class BundleCommand : CliCommand
     {
         Add(new BundleKeysCommand());
         Add(new BundleLintCommand());
+        Add(new BundleCreateCommand());
+        Add(new BundleInspectCommand());
+        Add(new BundleVerifyCommand());
     }
 }
 
@@ -24,17 +27,7 @@ internal sealed class BundleLintCommand : RunnableCommand
         DefaultValueFactory = _ => "compose.yaml",
     };
 
-    private readonly Option<string[]> environmentFiles = new("--env-file")
-    {
-        Description = "A file of variables, as the .env beside the Compose file, which it wins over; repeatable",
-        HelpName = "FILE",
-    };
-
-    private readonly Option<string[]> environment = new("--env")
-    {
-        Description = "A variable, which wins over those of files; repeatable",
-        HelpName = "K=V",
-    };
+    private readonly ComposeVariables variables = new();
 
     public BundleLintCommand()
         : base("lint", "Checks a Compose file: prints every error with its place, or the file as it is understood.")
@@ -45,14 +38,8 @@ internal sealed class BundleLintCommand : RunnableCommand
             new("bundle lint shop/compose.yaml --env TAG=1.2", "with a variable set"),
             new("bundle lint -o json | jq .errors", "for a pipeline; exit 2 means errors"),
         ];
-        environment.Validators.Add(result =>
-        {
-            foreach (var token in result.Tokens.Where(t => t.Value.IndexOf('=', StringComparison.Ordinal) < 1))
-                result.AddError($"--env is a name, = and a value, not '{token.Value}'.");
-        });
         Add(file);
-        Add(environmentFiles);
-        Add(environment);
+        variables.AddTo(this);
     }
 
     protected override async Task<ExitCode> RunAsync(
@@ -61,42 +48,18 @@ internal sealed class BundleLintCommand : RunnableCommand
         CancellationToken cancellationToken
     )
     {
-        var variables = new Dictionary<string, string>();
-        var faults = new List<ComposeDiagnostic>();
-        foreach (var path in parse.GetValue(environmentFiles) ?? [])
-        {
-            var bytes = await ReadAsync(path, cancellationToken);
-            faults.AddRange(VariableFile.Read(bytes, path, variables));
-        }
-        foreach (var pair in parse.GetValue(environment) ?? [])
-        {
-            var equals = pair.IndexOf('=', StringComparison.Ordinal);
-            variables[pair[..equals]] = pair[(equals + 1)..];
-        }
-
+        var (given, faults) = await variables.ReadAsync(parse, cancellationToken);
         var compose = parse.GetRequiredValue(file);
         var result = ComposeLoader.Parse(
-            await ReadAsync(compose, cancellationToken),
+            await InputFile.ReadAsync(compose, ComposeLoader.MaxBytes, cancellationToken),
             compose,
             Path.GetDirectoryName(Path.GetFullPath(compose)) ?? "/",
-            new ComposeOptions { Variables = variables }
+            new ComposeOptions { Variables = given }
         );
         if (faults.Count > 0)
             result = new(Model: null, [.. faults, .. result.Diagnostics]);
 
         LintView.Write(session, result);
         return result.Model is null ? ExitCode.Usage : ExitCode.Done;
-    }
-
-    private static async Task<byte[]> ReadAsync(string path, CancellationToken cancellationToken)
-    {
-        try
-        {
-            return await RegularFile.ReadAsync(path, ComposeLoader.MaxBytes, cancellationToken);
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            throw new FileException($"{path} cannot be read: {e.Message}", e);
-        }
     }
 }

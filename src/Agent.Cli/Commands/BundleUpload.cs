@@ -18,7 +18,7 @@ internal sealed class BundleUpload : IDisposable
     private readonly string path;
     private readonly FileStream file;
     private readonly long size;
-    private readonly Progress progress;
+    private readonly TransferProgress progress;
 
     /// <exception cref="FileException">There is no such file, it cannot be read, or it is none.</exception>
     public BundleUpload(Session session, string path)
@@ -27,7 +27,7 @@ internal sealed class BundleUpload : IDisposable
         this.path = path;
         file = Open(path);
         size = file.Length;
-        progress = new(session.Error, session.Clock);
+        progress = new(session, $"Sending {Path.GetFileName(path)}", size);
     }
 
     public void Dispose() => file.Dispose();
@@ -66,7 +66,6 @@ internal sealed class BundleUpload : IDisposable
         CancellationToken cancellationToken
     )
     {
-        var started = session.Clock.GetTimestamp();
         var buffer = new byte[Math.Min(size, ReadBytes)];
         for (var sent = 0L; sent < size; )
         {
@@ -80,7 +79,7 @@ internal sealed class BundleUpload : IDisposable
                 await requests.WriteAsync(message, cancellationToken);
                 piece = piece[chunk.Length..];
                 sent += chunk.Length;
-                progress.Show(() => Describe(sent, session.Clock.GetElapsedTime(started)));
+                progress.Report(sent);
             }
         }
     }
@@ -99,15 +98,6 @@ internal sealed class BundleUpload : IDisposable
         {
             throw new FileException($"{path} cannot be read after {Sizes.Of(sent)}: {e.Message}", e);
         }
-    }
-
-    /// <summary>"Sending demo.bundle: 1.2 GB of 3.4 GB, 35 %, 120 MB/s, 18 s left".</summary>
-    private string Describe(long sent, TimeSpan elapsed)
-    {
-        var rate = sent / elapsed.TotalSeconds;
-        var left = TimeSpan.FromSeconds((size - sent) / rate);
-        return $"Sending {Path.GetFileName(path)}: {Sizes.Part(sent, size)}, {Sizes.Of((long)rate)}/s, "
-            + $"{Ages.Length(left)} left";
     }
 
     private static FileStream Open(string path)

@@ -1,6 +1,3 @@
-using System.Buffers;
-using System.Text;
-using System.Text.Encodings.Web;
 using System.Text.Json;
 using Appliance.Bundles.Compose;
 
@@ -17,29 +14,23 @@ internal static class LintView
             return;
         }
 
+        WriteDiagnostics(session, result);
+        if (result.Model is { } model)
+            session.Out.Write(ComposeText.ToYaml(model));
+    }
+
+    public static void WriteDiagnostics(Session session, ComposeResult result)
+    {
         foreach (var diagnostic in result.Diagnostics)
         {
             var style = diagnostic.Severity == Severity.Error ? Style.Red : Style.Yellow;
             session.Error.WriteLine(session.Error.Paint(Text.OneLine($"{diagnostic}"), style));
         }
-        if (result.Model is { } model)
-            session.Out.Write(ComposeText.ToYaml(model));
     }
 
-    // The relaxed encoder still escapes control characters; what it does not is dangerous only inside a web page.
-    private static readonly JsonWriterOptions Readable = new()
-    {
-        Indented = true,
-        NewLine = "\n",
-        Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
-    };
-
-    private static string AsJson(ComposeResult result)
-    {
-        var buffer = new ArrayBufferWriter<byte>();
-        using (var json = new Utf8JsonWriter(buffer, Readable))
+    private static string AsJson(ComposeResult result) =>
+        JsonText.Object(json =>
         {
-            json.WriteStartObject();
             json.WriteBoolean("valid", result.Model is not null);
             WriteAll(json, "errors", result.Errors);
             WriteAll(json, "warnings", result.Warnings);
@@ -48,10 +39,7 @@ internal static class LintView
                 ComposeText.WriteJson(model, json);
             else
                 json.WriteNullValue();
-            json.WriteEndObject();
-        }
-        return Encoding.UTF8.GetString(buffer.WrittenSpan);
-    }
+        });
 
     private static void WriteAll(Utf8JsonWriter json, string name, IEnumerable<ComposeDiagnostic> diagnostics)
     {

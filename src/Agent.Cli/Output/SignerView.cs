@@ -1,7 +1,3 @@
-using System.Buffers;
-using System.Text;
-using System.Text.Encodings.Web;
-using System.Text.Json;
 using Appliance.Bundles.Signing;
 
 namespace Appliance.Cli.Output;
@@ -9,13 +5,6 @@ namespace Appliance.Cli.Output;
 /// <summary>A signer's repository that was just made, and what to do with it.</summary>
 internal static class SignerView
 {
-    private static readonly JsonWriterOptions Readable = new()
-    {
-        Indented = true,
-        NewLine = "\n",
-        Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
-    };
-
     public static void WriteCreated(Session session, string directory, SignerSettings settings, string pinnedRoot)
     {
         if (session.Format == OutputFormat.Json)
@@ -38,19 +27,13 @@ internal static class SignerView
         session.Out.WriteLine("  3. Sign a release: see appliancectl bundle --help.");
     }
 
-    private static string AsJson(string directory, SignerSettings settings, string pinnedRoot)
-    {
-        var buffer = new ArrayBufferWriter<byte>();
-        using (var json = new Utf8JsonWriter(buffer, Readable))
+    private static string AsJson(string directory, SignerSettings settings, string pinnedRoot) =>
+        JsonText.Object(json =>
         {
-            json.WriteStartObject();
             json.WriteString("directory", directory);
             json.WriteString("product", settings.Product);
             json.WriteString("pinnedRoot", pinnedRoot);
             json.WriteNumber("rootKeys", settings.RootKeys);
             json.WriteNumber("rootThreshold", settings.RootThreshold);
-            json.WriteEndObject();
-        }
-        return Encoding.UTF8.GetString(buffer.WrittenSpan);
-    }
+        });
 }

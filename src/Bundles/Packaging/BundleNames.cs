@@ -22,9 +22,6 @@ internal static class BundleNames
     public static string Targets(long version) =>
         string.Create(CultureInfo.InvariantCulture, $"metadata/{version}.targets.json");
 
-    /// <summary>Of the descriptor among the signer's targets, which are in the folder <c>targets/</c>.</summary>
-    public static string TargetPath(ReleaseDescriptor descriptor) => $"{descriptor.Product}/{descriptor.Version}.json";
-
     public static string Target(string path) => $"targets/{path}";
 
     public static string Blob(Blob blob) => $"blobs/sha256/{Sha256.Hex(blob.Digest)}";

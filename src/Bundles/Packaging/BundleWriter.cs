@@ -27,7 +27,7 @@ public static class BundleWriter
         ArgumentNullException.ThrowIfNull(metadata);
         ArgumentNullException.ThrowIfNull(open);
 
-        var release = DescriptorJson.Parse(descriptor);
+        var release = ReleaseDescriptor.Parse(descriptor);
         var bundle = new BundleOutput(output, bytesWritten);
         for (var i = 0; i < metadata.Roots.Count; i++)
             await bundle.AddAsync(BundleNames.Root(i + 1), metadata.Roots[i], cancellationToken);
@@ -35,7 +35,7 @@ public static class BundleWriter
         var (snapshot, targets) = MetadataVersions.Of(metadata);
         await bundle.AddAsync(BundleNames.Snapshot(snapshot), metadata.Snapshot, cancellationToken);
         await bundle.AddAsync(BundleNames.Targets(targets), metadata.Targets, cancellationToken);
-        var target = BundleNames.Target(BundleNames.TargetPath(release));
+        var target = BundleNames.Target(release.TargetPath);
         await bundle.AddAsync(target, descriptor, cancellationToken);
 
         await bundle.AddAsync(BundleNames.Layout, BundleNames.LayoutContent, cancellationToken);

@@ -93,8 +93,8 @@ public sealed class ReceivedBundle
                 );
             target.Check(BundleNames.Target(TargetPath), DescriptorBytes.Span);
 
-            var descriptor = DescriptorJson.Parse(DescriptorBytes);
-            if (BundleNames.TargetPath(descriptor) != TargetPath)
+            var descriptor = ReleaseDescriptor.Parse(DescriptorBytes);
+            if (descriptor.TargetPath != TargetPath)
                 throw new RefusedException(
                     $"{BundleNames.Target(TargetPath)} describes {descriptor.Product} {descriptor.Version}"
                 );

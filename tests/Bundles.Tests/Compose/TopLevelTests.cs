@@ -1,3 +1,5 @@
+using Appliance.Testing;
+
 namespace Appliance.Bundles.Tests.Compose;
 
 /// <summary>The keys beside the services, and the checks that look across the file.</summary>
@@ -42,6 +44,14 @@ public sealed class TopLevelTests
             {
                 Head + "x-appliance: {descripton: x}",
                 "4:15: error: x-appliance.descripton: unknown key; did you mean \"description\"?"
+            },
+            {
+                Head + "x-appliance: {upgrade-from: \"1.x\"}",
+                "4:29: error: x-appliance.upgrade-from: \"1.x\" is not a range of versions, like \">=1.0.0 <3.0.0\""
+            },
+            {
+                "name: t\nservices: {web: {image: \"a:1\", x-appliance: {upgrade-from: 1.0.0}}}",
+                "2:46: error: services.web.x-appliance.upgrade-from: upgrade-from belongs in the top-level x-appliance"
             },
             // networks
             {
@@ -203,6 +213,35 @@ public sealed class TopLevelTests
         Assert.Equal("1.2.3-rc.1+b", model.Version!.Text);
         Assert.Equal(["z"], model.EnabledServices([]).Select(s => s.Name));
         Assert.Equal(["z", "a"], model.EnabledServices(["p"]).Select(s => s.Name));
+    }
+
+    [Fact]
+    public void The_versions_to_upgrade_from_round_trip()
+    {
+        var model = Cases.Good(Head + "x-appliance: {version: 2.0.0, upgrade-from: \">=1.0.0   <2.0.0\"}");
+        Assert.Equal(">=1.0.0 <2.0.0", model.UpgradeFrom!.Text);
+        RoundTrip.Check(model, Cases.NoFolder);
+    }
+
+    [Fact]
+    public void The_files_that_were_read_are_told_once_each_by_path()
+    {
+        using var scratch = new ScratchFolder();
+        Directory.CreateDirectory(scratch["conf"]);
+        File.WriteAllText(scratch[".env"], "TAG=1\n");
+        File.WriteAllText(scratch["web.env"], "A=b\n");
+        File.WriteAllText(scratch["conf/app"], "x");
+        File.WriteAllText(scratch["unused"], "x");
+
+        var result = Cases.Parse(
+            "name: t\nservices: {web: {image: \"a:$TAG\", env_file: [web.env, ./conf/../web.env], configs: [c], secrets: [s]}}\n"
+                + "configs: {c: {file: conf/app}}\nsecrets: {s: {file: ./conf/app}}\n",
+            folder: scratch.Path
+        );
+
+        Assert.Equal("a:1", $"{Cases.Good(result).Services["web"].Image}");
+        Assert.Equal([".env", "conf/app", "web.env"], result.Files.Select(f => f.Path));
+        Assert.Equal("TAG=1\n"u8, result.Files[0].Bytes.Span);
     }
 
     [Fact]
