@@ -22,7 +22,8 @@ internal sealed class Evidence(ISupervisor supervisor, DockerEngine engine, Time
         using var either = CancellationTokenSource.CreateLinkedTokenSource(ct, patience.Token);
         try
         {
-            foreach (var container in supervisor.View.Service(service)?.Containers ?? [])
+            var containers = supervisor.View.Service(service)?.Containers ?? [];
+            foreach (var container in containers.OrderByDescending(c => c.IsCurrent))
                 await TellAsync(container.Id, container.Name, text, either.Token);
         }
         catch (DockerEngineException e)

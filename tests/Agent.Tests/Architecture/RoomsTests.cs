@@ -29,10 +29,11 @@ public sealed partial class RoomsTests
     {
         ["Grpc"] = [],
         ["Docker"] = [],
-        ["Bundles"] = [],
+        ["Tuf"] = [],
+        ["Bundles"] = ["Tuf"],
         ["Agent.Protos"] = ["Grpc"],
         ["Agent"] = ["Grpc", "Docker", "Bundles", "Agent.Protos"],
-        ["Agent.Cli"] = ["Grpc", "Bundles", "Agent.Protos"],
+        ["Agent.Cli"] = ["Grpc", "Docker", "Bundles", "Agent.Protos"],
     };
 
     private static readonly string Source = Path.Combine(RepositoryRoot(), "src");

@@ -1,5 +1,4 @@
 using Appliance.Agent.Tests.Running;
-using Appliance.Testing;
 using Appliance.V1;
 using Google.Protobuf;
 using Grpc.Core;
