@@ -48,14 +48,16 @@ internal sealed class UpdatesService(
         };
     }
 
-    public override Task<V1.Operation> StartUpgrade(V1.StartUpgradeRequest request, ServerCallContext context) =>
-        Task.FromResult(updater.StartUpgrade(request.Digest, context.GetCaller().Actor).ToMessage(progress.Current));
+    public override async Task<V1.Operation> StartUpgrade(V1.StartUpgradeRequest request, ServerCallContext context) =>
+        Shown(await updater.StartUpgradeAsync(request.Digest, context.GetCaller().Actor, context.CancellationToken));
 
     public override async Task<V1.UpdatePlan> PlanRollback(V1.PlanRollbackRequest request, ServerCallContext context) =>
         (await plans.OfRollbackAsync(updater.PreviousOrRefuse(), context.CancellationToken)).ToMessage();
 
-    public override Task<V1.Operation> StartRollback(V1.StartRollbackRequest request, ServerCallContext context) =>
-        Task.FromResult(updater.StartRollback(context.GetCaller().Actor).ToMessage(progress.Current));
+    public override async Task<V1.Operation> StartRollback(
+        V1.StartRollbackRequest request,
+        ServerCallContext context
+    ) => Shown(await updater.StartRollbackAsync(context.GetCaller().Actor, context.CancellationToken));
 
     public override Task<V1.ListHistoryResponse> ListHistory(
         V1.ListHistoryRequest request,
@@ -70,6 +72,8 @@ internal sealed class UpdatesService(
                 },
             }
         );
+
+    private V1.Operation Shown(Operation operation) => operation.ToMessage(progress.Current);
 
     private static ReadOnlyMemory<byte> Piece(V1.StageBundleRequest message) =>
         message.PartCase is V1.StageBundleRequest.PartOneofCase.Chunk

@@ -18,7 +18,8 @@ internal static class Planner
             services.Add(PlanService(service, inputs, services));
 
         steps.AddRange(services.SelectMany(s => s.Slots).SelectMany(s => s.Steps));
-        steps.AddRange(Orphans(inputs));
+        var orphans = Orphans(inputs).ToList();
+        steps.AddRange(orphans);
 
         var due = steps.Where(s => IsDue(s, inputs)).ToList();
         var completed = services
@@ -32,7 +33,7 @@ internal static class Planner
             .Concat(steps.Select(s => inputs.FailureOf(s.Lane)?.RetryAt))
             .Where(t => t > inputs.Now)
             .Min();
-        return new Plan(due, services, completed, wakeAt);
+        return new Plan(due, services, completed, orphans.Count == 0, wakeAt);
     }
 
     private static bool IsDue(Step step, PlanningInputs inputs) =>

@@ -43,11 +43,13 @@ internal sealed record PlanningInputs(
 }
 
 /// <param name="Completed">One-shot slots found to have ended well, to be remembered when their container is gone.</param>
+/// <param name="IsTidy">There is nothing of ours that the release does not have.</param>
 /// <param name="WakeAt">When time alone makes another step due.</param>
 internal sealed record Plan(
     IReadOnlyList<Step> Steps,
     IReadOnlyList<ServicePlan> Services,
     IReadOnlyList<Completion> Completed,
+    bool IsTidy,
     DateTimeOffset? WakeAt
 );
 

@@ -103,6 +103,7 @@ internal sealed class Supervisor : BackgroundService, ISupervisor
                     Release = ViewBuilder.ReleaseOf(what),
                     ReleaseProblem = ViewBuilder.ReleaseOf(what) is null ? NothingInstalled : null,
                     Services = ViewBuilder.BeforeLook(next, before, v, clock.GetUtcNow()),
+                    IsTidy = false,
                 }
             );
         }
@@ -366,7 +367,15 @@ internal sealed class Supervisor : BackgroundService, ISupervisor
             var services = ViewBuilder.Services(plan, storage.Restarts.Of, known, now);
             TellNews(plan, services);
             known = services.ToDictionary(s => s.Name);
-            Show(v => v with { Engine = watch.View, Services = services, Targets = ViewBuilder.Targets(plan) });
+            Show(v =>
+                v with
+                {
+                    Engine = watch.View,
+                    Services = services,
+                    Targets = ViewBuilder.Targets(plan),
+                    IsTidy = plan.IsTidy,
+                }
+            );
             return true;
         }
     }

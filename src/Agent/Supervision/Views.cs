@@ -11,6 +11,9 @@ internal sealed record SupervisionView(EngineView Engine, ReleaseView? Release, 
     /// <summary>The running containers that the release wants probed.</summary>
     public IReadOnlyList<ProbeTarget> Targets { get; init; } = [];
 
+    /// <summary>Whether a look has found nothing that belongs to no service of the release.</summary>
+    public bool IsTidy { get; init; }
+
     public ServiceView? Service(string name) => Services.FirstOrDefault(s => s.Name == name);
 }
 

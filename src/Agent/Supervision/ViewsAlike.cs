@@ -7,6 +7,7 @@ internal static class ViewsAlike
         a.Engine == b.Engine
         && a.Release == b.Release
         && a.ReleaseProblem == b.ReleaseProblem
+        && a.IsTidy == b.IsTidy
         && Same(a.Services, b.Services, Alike)
         && Same(a.Targets, b.Targets, Alike);
 

@@ -85,6 +85,19 @@ internal sealed class Gate(
         return null;
     }
 
+    /// <summary>Waits until nothing is left that the release does not have; no longer than a service may take to start.</summary>
+    public async Task TidyAsync(CancellationToken ct)
+    {
+        var began = clock.GetTimestamp();
+        while (supervisor.View is { IsTidy: false } view)
+        {
+            var left = options.CurrentValue.StartTimeout - clock.GetElapsedTime(began);
+            if (left <= TimeSpan.Zero)
+                return;
+            await WaitForChangeAsync(view, left, ct);
+        }
+    }
+
     private static bool IsWell(ServiceView? seen, string configHash) =>
         seen is not null
         && seen.ConfigHash == configHash
@@ -100,7 +113,7 @@ internal sealed class Gate(
         foreach (var e in events.After(since, int.MaxValue, service))
         {
             if (GivenUp.Contains(e.Kind))
-                return e.Found;
+                return $"{service}: {e.Found}";
             if (e.Kind == "container.restarted" && ++restarts >= options.CurrentValue.Attempts)
                 return $"{e.Found}; it was restarted {restarts} times";
         }

@@ -79,7 +79,8 @@ internal sealed class Pruning(
 
     private async Task<List<ReleaseContent>> KeptAsync(CancellationToken ct)
     {
-        var running = journal.Running;
+        // What has committed is installed, and holds nothing else.
+        var running = journal.Running is { Phase: not (Phase.Committed or Phase.Pruned) } one ? one : null;
         string?[] digests = [journal.Current?.Digest, journal.Previous?.Digest, running?.FromDigest, running?.ToDigest];
         var kept = new List<ReleaseContent>();
         foreach (var digest in digests.OfType<string>().Distinct())

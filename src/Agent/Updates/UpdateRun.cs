@@ -50,6 +50,7 @@ internal sealed class UpdateRun(
                 journal.Commit(operation, $"{Target} is the release to run");
             }
             supervisor.Run(new RunningRelease(to.Release));
+            await gate.TidyAsync(ct);
             return new Conclusion(OperationState.Done, Phase.Pruned, DoneSentence, "", "");
         }
         catch (OperationCanceledException) when (!ct.IsCancellationRequested)
@@ -213,7 +214,10 @@ internal sealed class UpdateRun(
         supervisor.Run(new RunningRelease(from));
         var state = operation.CancelledBy is null ? OperationState.RolledBack : OperationState.Cancelled;
         if (operation.FromDigest is null)
+        {
+            await gate.TidyAsync(ct);
             return new Conclusion(state, Phase.RolledBack, $"{Target} was taken away again", reason, said);
+        }
 
         var mark = gate.Mark();
         var ailing = new List<string>();
@@ -223,6 +227,7 @@ internal sealed class UpdateRun(
             if (await gate.PassAsync(service, hash, startPeriod, mark, ct) is { } unfit)
                 ailing.Add(unfit.Reason);
         }
+        await gate.TidyAsync(ct);
         var sentence = $"{operation.Product} {Origin} runs again";
         return new Conclusion(
             state,

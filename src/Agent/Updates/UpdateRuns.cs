@@ -24,7 +24,7 @@ internal sealed class UpdateRuns(
     public async Task<UpdateRun> OpenAsync(Operation operation, CancellationToken ct)
     {
         var from =
-            operation.FromDigest is { } digest && journal.Release(digest) is { } known
+            operation is { Phase: not Phase.Committed, FromDigest: { } digest } && journal.Release(digest) is { } known
                 ? (await releases.OpenAsync(known, ct)).Release
                 : Nothing(operation.Product);
         var to = await releases.OpenAsync(journal.Release(operation.ToDigest)!, ct);

@@ -30,6 +30,9 @@ internal sealed class Updater(
     private static readonly TimeSpan AfterTrouble = TimeSpan.FromSeconds(5);
 
     private readonly Lock gate = new();
+
+    // While space is given back nothing may be begun, and whoever wants to waits: it is nobody's doing.
+    private readonly SemaphoreSlim housekeeping = new(1);
     private readonly Channel<Operation> begun = Channel.CreateUnbounded<Operation>();
     private CancellationTokenSource cancel = new();
     private string? busyWith;
@@ -53,7 +56,7 @@ internal sealed class Updater(
     /// <exception cref="IOException">It cannot be read, or stored.</exception>
     public async Task<Staged> StageAsync(Stream bundle, bool acceptExpired, string actor, CancellationToken ct)
     {
-        Occupy($"{actor} is sending a bundle");
+        await OccupyAsync($"{actor} is sending a bundle", ct);
         try
         {
             lock (gate)
@@ -90,37 +93,45 @@ internal sealed class Updater(
     /// <exception cref="UpdatesBusyException">Something else is being done.</exception>
     /// <exception cref="RefusedException">No release with this digest waits.</exception>
     /// <exception cref="StorageException">It could not be made durable, and is not begun.</exception>
-    public Operation StartUpgrade(string digest, string actor) =>
-        Begin(() =>
-        {
-            if (Waiting is not { } target || target.Known.Digest != digest)
-                throw new RefusedException($"{digest} does not wait to be installed (any more); send its bundle again");
-            var current = CurrentDescriptor();
-            var version = target.Content.Descriptor.Version.Text;
-            var wanted = Wanted(
-                current is null ? OperationKind.Install : OperationKind.Upgrade,
-                target.Content.Descriptor,
-                actor,
-                $"{target.Content.Descriptor.Product} {version} is verified, and here in full"
-            );
-            var operation = journal.Begin(wanted, target.Known, target.Trust);
-            lock (gate)
-                staged = null;
-            return operation;
-        });
+    public Task<Operation> StartUpgradeAsync(string digest, string actor, CancellationToken ct) =>
+        BeginAsync(
+            () =>
+            {
+                if (Waiting is not { } target || target.Known.Digest != digest)
+                    throw new RefusedException(
+                        $"{digest} does not wait to be installed (any more); send its bundle again"
+                    );
+                var current = CurrentDescriptor();
+                var version = target.Content.Descriptor.Version.Text;
+                var wanted = Wanted(
+                    current is null ? OperationKind.Install : OperationKind.Upgrade,
+                    target.Content.Descriptor,
+                    actor,
+                    $"{target.Content.Descriptor.Product} {version} is verified, and here in full"
+                );
+                var operation = journal.Begin(wanted, target.Known, target.Trust);
+                lock (gate)
+                    staged = null;
+                return operation;
+            },
+            ct
+        );
 
     /// <summary>Begins to go back to the release before.</summary>
     /// <exception cref="UpdatesBusyException">Something else is being done.</exception>
     /// <exception cref="RefusedException">There is none.</exception>
     /// <exception cref="StorageException">It could not be made durable, and is not begun.</exception>
-    public Operation StartRollback(string actor) =>
-        Begin(() =>
-        {
-            var target = PreviousOrRefuse();
-            var descriptor = ReleaseDescriptor.Parse(target.Descriptor);
-            var sentence = $"{descriptor.Product} {descriptor.Version} was verified when it was installed";
-            return journal.Begin(Wanted(OperationKind.Rollback, descriptor, actor, sentence), target, trust: null);
-        });
+    public Task<Operation> StartRollbackAsync(string actor, CancellationToken ct) =>
+        BeginAsync(
+            () =>
+            {
+                var target = PreviousOrRefuse();
+                var descriptor = ReleaseDescriptor.Parse(target.Descriptor);
+                var sentence = $"{descriptor.Product} {descriptor.Version} was verified when it was installed";
+                return journal.Begin(Wanted(OperationKind.Rollback, descriptor, actor, sentence), target, trust: null);
+            },
+            ct
+        );
 
     /// <summary>Wants an operation taken back.</summary>
     /// <exception cref="RefusedException">It has ended, or committed.</exception>
@@ -156,7 +167,7 @@ internal sealed class Updater(
     {
         if (journal.Running is { } unfinished)
         {
-            Occupy(Doing(unfinished));
+            busyWith = Doing(unfinished);
             begun.Writer.TryWrite(unfinished);
         }
         else
@@ -169,6 +180,7 @@ internal sealed class Updater(
     public override void Dispose()
     {
         cancel.Dispose();
+        housekeeping.Dispose();
         base.Dispose();
     }
 
@@ -176,7 +188,7 @@ internal sealed class Updater(
     {
         if (journal.Running is null)
         {
-            await pruning.RunAsync(stoppingToken);
+            await KeepHouseAsync(() => { }, stoppingToken);
             await InstallFirstAsync(stoppingToken);
         }
         else
@@ -212,7 +224,7 @@ internal sealed class Updater(
         {
             await using var bundle = File.OpenRead(path);
             var taken = await StageAsync(bundle, acceptExpired: false, actor, ct);
-            StartUpgrade(taken.Known.Digest, actor);
+            await StartUpgradeAsync(taken.Known.Digest, actor, ct);
         }
         catch (Exception e)
             when (e
@@ -236,13 +248,13 @@ internal sealed class Updater(
             try
             {
                 var operation = journal.Find(id)!;
-                var ending = await ConcludeAsync(operation, ct);
-                await pruning.RunAsync(ct);
-                journal.End(id, ending.State, ending.Phase, ending.Sentence, ending.Reason, ending.Evidence);
-                // The release that the operation held is only free now.
-                await pruning.RunAsync(ct);
-                Tell(operation, ending);
-                break;
+                var end = await ConcludeAsync(operation, ct);
+                if (end.State is OperationState.Done)
+                    await pruning.RunAsync(ct);
+                Tell(operation, end);
+                // One that was taken back held its release until now. Who sees the end finds nothing in the way.
+                await KeepHouseAsync(() => End(id, end), ct);
+                return;
             }
             catch (StorageException e)
             {
@@ -251,12 +263,31 @@ internal sealed class Updater(
                 await Task.Delay(AfterTrouble, clock, ct);
             }
         }
+    }
+
+    private void End(long id, Conclusion end)
+    {
         lock (gate)
         {
+            journal.End(id, end.State, end.Phase, end.Sentence, end.Reason, end.Evidence);
             if (cancel.IsCancellationRequested)
                 cancel = new CancellationTokenSource();
+            busyWith = null;
         }
-        Vacate();
+    }
+
+    private async Task KeepHouseAsync(Action first, CancellationToken ct)
+    {
+        await housekeeping.WaitAsync(ct);
+        try
+        {
+            first();
+            await pruning.RunAsync(ct);
+        }
+        finally
+        {
+            housekeeping.Release();
+        }
     }
 
     private async Task<Conclusion> ConcludeAsync(Operation operation, CancellationToken ct)
@@ -315,9 +346,9 @@ internal sealed class Updater(
             )
         );
 
-    private Operation Begin(Func<Operation> begin)
+    private async Task<Operation> BeginAsync(Func<Operation> begin, CancellationToken ct)
     {
-        Occupy("an operation is being begun");
+        await OccupyAsync("an operation is being begun", ct);
         try
         {
             var operation = begin();
@@ -360,13 +391,21 @@ internal sealed class Updater(
     private ReleaseDescriptor? CurrentDescriptor() =>
         journal.Current is { } current ? ReleaseDescriptor.Parse(current.Descriptor) : null;
 
-    private void Occupy(string with)
+    private async Task OccupyAsync(string with, CancellationToken ct)
     {
-        lock (gate)
+        await housekeeping.WaitAsync(ct);
+        try
         {
-            if (busyWith is not null)
-                throw new UpdatesBusyException(busyWith);
-            busyWith = with;
+            lock (gate)
+            {
+                if (busyWith is not null)
+                    throw new UpdatesBusyException(busyWith);
+                busyWith = with;
+            }
+        }
+        finally
+        {
+            housekeeping.Release();
         }
     }
 

@@ -1,4 +1,5 @@
 using Appliance.Agent.Tests.Running;
+using Appliance.Testing;
 using Appliance.V1;
 using Grpc.Core;
 
@@ -49,7 +50,7 @@ public sealed class UpdateTests(SharedEngine shared)
 
         var taken = await agent.UpgradeAsync(broken);
         Assert.Equal((OperationState.RolledBack, "rolled-back"), (taken.State, taken.Phase));
-        Assert.Contains("web is unhealthy", taken.Reason, StringComparison.OrdinalIgnoreCase);
+        Assert.StartsWith("web: Unhealthy: not well at all", taken.Reason, StringComparison.Ordinal);
         Assert.Contains("not well at all", taken.Evidence, StringComparison.Ordinal);
         Assert.Equal("one", await agent.SaysAsync("web"));
         Assert.Equal("1.0.0", await agent.VersionAsync());
@@ -75,7 +76,11 @@ public sealed class UpdateTests(SharedEngine shared)
         Assert.Equal(OperationState.RolledBack, taken.State);
         Assert.Empty(await agent.ContainersAsync());
         Assert.Equal("", await agent.VersionAsync());
-        Assert.Empty(Directory.EnumerateFiles(Path.Combine(agent.Data, "content/blobs/sha256")));
+        await Eventually.TrueAsync(
+            "its content is given back",
+            _ => Task.FromResult(!Directory.EnumerateFiles(Path.Combine(agent.Data, "content/blobs/sha256")).Any()),
+            Ct
+        );
     }
 
     [Fact]
