@@ -30,6 +30,7 @@ internal static class EngineImages
         try
         {
             using var engine = DockerEngine.Connect(endpoint, session.Clock);
+            await DemandAsync(engine, names, endpoint, cancellationToken);
             await using var archive = await engine.Images.SaveAsync(names, cancellationToken);
             await images.AddArchiveAsync(archive, $"the engine at {endpoint}", cancellationToken);
         }
@@ -47,9 +48,35 @@ internal static class EngineImages
         catch (DockerEngineException e)
         {
             throw new FileException(
-                $"{string.Join(", ", names)}: not in what --images names, and the engine at {endpoint} says: {e.Message}; pull or build what is missing",
+                $"the engine at {endpoint} does not save {string.Join(", ", names)}: {e.Message}",
                 e
             );
         }
+    }
+
+    // Asked to save several, an engine says only that one of them is missing.
+    private static async Task DemandAsync(
+        DockerEngine engine,
+        IReadOnlyList<string> names,
+        string endpoint,
+        CancellationToken cancellationToken
+    )
+    {
+        var missing = new List<string>();
+        foreach (var name in names)
+        {
+            try
+            {
+                await engine.Images.InspectAsync(name, cancellationToken);
+            }
+            catch (EngineNotFoundException)
+            {
+                missing.Add(name);
+            }
+        }
+        if (missing.Count > 0)
+            throw new FileException(
+                $"{string.Join(", ", missing)}: neither in what --images names nor in the engine at {endpoint}; build or pull what is missing"
+            );
     }
 }

@@ -1,6 +1,5 @@
 using System.Text;
 using System.Text.RegularExpressions;
-using Appliance.Bundles.Packaging;
 using Appliance.Bundles.Releases;
 using Appliance.Bundles.Signing;
 using Appliance.Testing;
@@ -185,7 +184,7 @@ public sealed partial class ForgedReleaseTests(SampleBundle sample) : IClassFixt
                 TimeSpan.FromSeconds(1)
             );
 
-        [GeneratedRegex(@"\[\{[^}]*\},")]
+        [GeneratedRegex(@"\[\{[^}]*\},", RegexOptions.None, 1000)]
         private static partial Regex FirstEntry();
     }
 }

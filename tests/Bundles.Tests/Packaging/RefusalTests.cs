@@ -1,6 +1,8 @@
 using System.Text;
+using System.Text.RegularExpressions;
 using Appliance.Bundles.Packaging;
 using Appliance.Bundles.Releases;
+using Appliance.Tuf;
 using Bundles.Tests.Oci;
 
 namespace Bundles.Tests.Packaging;
@@ -220,6 +222,32 @@ public sealed class RefusalTests(SampleBundle sample) : IClassFixture<SampleBund
                 await sample.RefuseAsync(Entries.Join(entries)),
                 StringComparison.Ordinal
             );
+        }
+    }
+
+    [Fact]
+    public async Task Without_a_signature_nothing_holds()
+    {
+        // From the timestamp on, what is above covers the whole file.
+        foreach (var i in (int[])[0, 1])
+        {
+            var entries = All;
+            var unsigned = Regex.Replace(
+                Encoding.UTF8.GetString(entries[i].Content),
+                "\"signatures\":\\[.*\\],\"signed\"",
+                "\"signatures\":[],\"signed\"",
+                RegexOptions.None,
+                TimeSpan.FromSeconds(1)
+            );
+            entries[i] = Entries.Entry.Of(entries[i].Name, Encoding.UTF8.GetBytes(unsigned));
+            var received = await ReceivedBundle.OpenAsync(
+                new MemoryStream(Entries.Join(entries)),
+                TestContext.Current.CancellationToken
+            );
+            var refusal = Assert.Throws<RefusedException>(() =>
+                received.Verify(sample.Trusted, SampleBundle.Now, false)
+            );
+            Assert.Equal(TufFault.Signature, refusal.Fault);
         }
     }
 
