@@ -12,13 +12,14 @@ internal sealed class SourcesOptions : IValidatableObject
     public string? FirstBundle { get; set; }
 
     /// <summary>How long somebody who uploads a bundle may be silent.</summary>
-    [Range(typeof(TimeSpan), "00:00:01", "01:00:00")]
     public TimeSpan UploadPatience { get; set; } = TimeSpan.FromMinutes(1);
 
     public IEnumerable<ValidationResult> Validate(ValidationContext validationContext)
     {
         if (FirstBundle is not null && !Path.IsPathFullyQualified(FirstBundle))
             yield return new($"first-bundle must be an absolute path, and is \"{FirstBundle}\"");
+        if (UploadPatience < TimeSpan.FromSeconds(1) || UploadPatience > TimeSpan.FromHours(1))
+            yield return new("upload-patience must be between 1s and 1h");
     }
 }
 

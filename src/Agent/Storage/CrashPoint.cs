@@ -1,5 +1,4 @@
 using System.Diagnostics;
-using System.Globalization;
 
 namespace Appliance.Agent.Storage;
 
@@ -35,7 +34,7 @@ internal static class CrashPoint
 #if DEBUG
     private static void Reach(string side, int entry)
     {
-        if (DieAt[0] != side || int.Parse(DieAt[1], CultureInfo.InvariantCulture) != entry)
+        if (DieAt[0] != side || int.Parse(DieAt[1], System.Globalization.CultureInfo.InvariantCulture) != entry)
             return;
         // SIGKILL: nothing is flushed, disposed of or said.
         using var self = Process.GetCurrentProcess();

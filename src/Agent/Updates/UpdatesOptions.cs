@@ -4,12 +4,11 @@ using Microsoft.Extensions.Options;
 namespace Appliance.Agent.Updates;
 
 /// <summary>Section <c>updates</c>: how patient an update is.</summary>
-internal sealed class UpdatesOptions
+internal sealed class UpdatesOptions : IValidatableObject
 {
     public const string Section = "updates";
 
     /// <summary>What a service may take to become healthy, beyond the start period that it declares.</summary>
-    [Range(typeof(TimeSpan), "00:00:01", "1.00:00:00")]
     public TimeSpan StartTimeout { get; set; } = TimeSpan.FromMinutes(5);
 
     /// <summary>Restarts of a new container before the update is taken back; being unhealthy takes it back at once.</summary>
@@ -17,8 +16,15 @@ internal sealed class UpdatesOptions
     public int Attempts { get; set; } = 3;
 
     /// <summary>How long a bundle that was taken in waits to be installed.</summary>
-    [Range(typeof(TimeSpan), "00:00:01", "7.00:00:00")]
     public TimeSpan StagedFor { get; set; } = TimeSpan.FromHours(1);
+
+    public IEnumerable<ValidationResult> Validate(ValidationContext validationContext)
+    {
+        if (StartTimeout < TimeSpan.FromSeconds(1) || StartTimeout > TimeSpan.FromDays(1))
+            yield return new("start-timeout must be between 1s and 1d");
+        if (StagedFor < TimeSpan.FromSeconds(1) || StagedFor > TimeSpan.FromDays(7))
+            yield return new("staged-for must be between 1s and 7d");
+    }
 }
 
 [OptionsValidator]
