@@ -11,6 +11,9 @@ public sealed class ReceivedBundle
 {
     private const int MaxRoots = 1000;
     private const int MaxMetadata = 1024 * 1024;
+
+    // Nothing of them is verified before all are there.
+    private const int MaxAllRoots = 16 * 1024 * 1024;
     private const int MaxTargets = 8 * 1024 * 1024;
     private const int MaxDescriptor = 64 * 1024;
 
@@ -46,7 +49,7 @@ public sealed class ReceivedBundle
                 input,
                 roots.Count == 0 ? next : $"{next} or {BundleNames.Timestamp}",
                 name => roots.Count < MaxRoots && name == next || roots.Count > 0 && name == BundleNames.Timestamp,
-                MaxMetadata,
+                Math.Min(MaxMetadata, MaxAllRoots - roots.Sum(r => r.Length)),
                 cancellationToken
             );
             if (name == BundleNames.Timestamp)

@@ -208,6 +208,17 @@ public sealed class RefusalTests(SampleBundle sample) : IClassFixture<SampleBund
     }
 
     [Fact]
+    public async Task All_roots_together_may_not_fill_the_memory()
+    {
+        var roots = Enumerable.Range(1, 40).Select(v => Entries.Entry.Of(BundleNames.Root(v), new byte[1 << 20]));
+        Assert.Contains(
+            "\"metadata/17.root.json\" has 1048576 bytes; at most 0 are allowed",
+            await sample.RefuseAsync(Entries.Join(roots)),
+            StringComparison.Ordinal
+        );
+    }
+
+    [Fact]
     public async Task A_version_in_a_name_must_be_that_of_the_metadata()
     {
         foreach (var i in (int[])[2, 3])
