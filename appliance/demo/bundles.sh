@@ -39,6 +39,9 @@ whole() {
 
 [[ -x $appliancectl ]] || die "$appliancectl is missing: run ./build.sh"
 mkdir -p "$out"
+# Two at a time would make two signers; whatever may outlive this script must not keep the lock.
+exec 8>"$out/.lock"
+flock 8
 stamp=$(inputs)
 ! whole || exit 0
 

@@ -112,7 +112,7 @@ internal sealed partial class DevelopmentRun : IAsyncDisposable
     }
 
     /// <summary>
-    /// Starts an agent on this run's release and state with no capability at all, as its systemd unit does.
+    /// Starts an agent on this run's state with no capability at all, as its systemd unit does.
     /// </summary>
     public Process StartAgent()
     {
@@ -121,8 +121,6 @@ internal sealed partial class DevelopmentRun : IAsyncDisposable
             "--bounding-set=-all",
             "--no-new-privs",
             Path.Combine(Root, "artifacts/bin/appliance-agent"),
-            "--release",
-            Path.Combine(Folder, "release"),
             "--data",
             Path.Combine(Folder, "data"),
             "--socket",
@@ -132,8 +130,13 @@ internal sealed partial class DevelopmentRun : IAsyncDisposable
             "--config",
             Path.Combine(Folder, "agent.yaml"),
         ];
-        return Process.Start(new ProcessStartInfo("setpriv", agent))
-            ?? throw new InvalidOperationException("setpriv did not start");
+        var start = new ProcessStartInfo("setpriv", agent);
+        start.Environment["APPLIANCE__TRUST__ROOT"] = Path.Combine(Folder, "root.json");
+        start.Environment["APPLIANCE__APPLICATION__VARIABLES__DEMO_PORT"] = File.ReadAllText(
+                Path.Combine(Folder, "port")
+            )
+            .Trim();
+        return Process.Start(start) ?? throw new InvalidOperationException("setpriv did not start");
     }
 
     /// <summary>The command lines of processes that still belong to this run.</summary>

@@ -6,6 +6,8 @@ namespace Appliance.Agent.Supervision;
 /// <param name="obstacle">What its dependencies make it wait for; null when they are as they should be.</param>
 internal sealed class SlotPlanner(DesiredService service, Slot slot, string? obstacle, PlanningInputs inputs)
 {
+    public const string IsBeingRestarted = " It is being restarted.";
+
     private readonly string name = slot.ContainerName(inputs.Desired.Project);
     private readonly List<ObservedContainer> held =
     [
@@ -253,7 +255,7 @@ internal sealed class SlotPlanner(DesiredService service, Slot slot, string? obs
             };
         return State(
             ServiceState.Unhealthy,
-            $"Unhealthy{said}. It is being restarted.",
+            $"Unhealthy{said}.{IsBeingRestarted}",
             new Step.Restart(current.Id, name, service.StopGrace, Asked: false, streak, $"{name} was unhealthy{said}")
         );
     }

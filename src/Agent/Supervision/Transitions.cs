@@ -33,6 +33,10 @@ internal static class Transitions
         };
 
         NewEvent Tell(EventSeverity severity, string kind, string done) =>
-            new(severity, kind, after.Name, null, after.Explanation.TrimEnd('.'), done);
+            new(severity, kind, after.Name, null, Found(after.Explanation), done);
     }
+
+    // What is done about it is said apart.
+    private static string Found(string explanation) =>
+        explanation.Replace(SlotPlanner.IsBeingRestarted, "", StringComparison.Ordinal).TrimEnd('.');
 }

@@ -43,6 +43,14 @@ internal sealed class ReleaseTrust(
         {
             throw new RefusedException(e.Message, e);
         }
+        catch (RefusedException e) when (e.Fault is TufFault.Rollback)
+        {
+            throw new RefusedException(
+                $"it was signed before what this appliance has committed to ({e.Message}); `appliancectl rollback` brings"
+                    + " back the release before, and nothing else goes back",
+                e
+            );
+        }
     }
 
     /// <summary>What the release itself says of the versions that it may follow.</summary>

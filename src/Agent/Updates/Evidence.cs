@@ -23,7 +23,8 @@ internal sealed class Evidence(ISupervisor supervisor, DockerEngine engine, Time
         try
         {
             var containers = supervisor.View.Service(service)?.Containers ?? [];
-            foreach (var container in containers.OrderByDescending(c => c.IsCurrent))
+            // A predecessor that waits to be removed has nothing to say.
+            foreach (var container in containers.Where(c => c.IsCurrent))
                 await TellAsync(container.Id, container.Name, text, either.Token);
         }
         catch (DockerEngineException e)
