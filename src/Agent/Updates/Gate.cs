@@ -18,6 +18,8 @@ internal sealed class Gate(
     TimeProvider clock
 )
 {
+    private static readonly TimeSpan BetweenAsking = TimeSpan.FromSeconds(1);
+
     // An unhealthy service is restarted within moments: the event outlives the state.
     private static readonly string[] GivenUp = ["service.unhealthy", "service.failed", "service.failing"];
 
@@ -83,6 +85,14 @@ internal sealed class Gate(
                 watched += clock.GetElapsedTime(from);
         }
         return null;
+    }
+
+    /// <summary>Waits until the engine answers; not at all busily when it is back already.</summary>
+    public async Task EngineAsync(CancellationToken ct)
+    {
+        await Task.Delay(BetweenAsking, clock, ct);
+        while (supervisor.View is { Engine.Reachable: false } view)
+            await WaitForChangeAsync(view, Timeout.InfiniteTimeSpan, ct);
     }
 
     /// <summary>Waits until nothing is left that the release does not have; no longer than a service may take to start.</summary>

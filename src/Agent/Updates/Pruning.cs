@@ -31,9 +31,10 @@ internal sealed class Pruning(
     ];
 
     /// <summary>Best effort: what cannot be given back now is tried again with the next call.</summary>
-    public async Task RunAsync(CancellationToken ct)
+    /// <param name="staged">A release that waits to be installed; null: none does.</param>
+    public async Task RunAsync(ReleaseContent? staged, CancellationToken ct)
     {
-        if (await ContentAsync(staged: null, ct) is not { } kept)
+        if (await ContentAsync(staged, ct) is not { } kept)
             return;
         try
         {

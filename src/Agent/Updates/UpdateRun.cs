@@ -26,6 +26,8 @@ internal sealed class UpdateRun(
 {
     private readonly IReadOnlyList<ServiceDifference> differences = ReleaseDifference.Between(from, to.Release);
 
+    private bool waitsForEngine;
+
     private string Target => $"{operation.Product} {operation.ToVersion}";
 
     private string Origin => operation.FromVersion.Length > 0 ? operation.FromVersion : "nothing";
@@ -47,6 +49,7 @@ internal sealed class UpdateRun(
             {
                 if (await SwitchAsync(either.Token) is { } unfit)
                     return await TurnBackAsync(unfit, ct);
+                either.Token.ThrowIfCancellationRequested();
                 journal.Commit(operation, $"{Target} is the release to run");
             }
             supervisor.Run(new RunningRelease(to.Release));
@@ -74,12 +77,8 @@ internal sealed class UpdateRun(
         supervisor.Run(new RunningRelease(from));
         try
         {
-            if (operation.Phase < Phase.Preflighted)
-            {
-                await preflight.CheckAsync(to.Content, ct);
-                Record(Phase.Preflighted, StepOutcome.Done, "the engine answers, and has room for it");
-            }
-            await LoadAsync(ct);
+            while (!await TryPrepareAsync(ct))
+                await gate.EngineAsync(ct);
             return null;
         }
         catch (RefusedException e)
@@ -101,6 +100,32 @@ internal sealed class UpdateRun(
                 e.Message,
                 ""
             );
+        }
+    }
+
+    /// <returns>False: the engine is away, which is nobody's fault; nothing is lost but time.</returns>
+    private async Task<bool> TryPrepareAsync(CancellationToken ct)
+    {
+        try
+        {
+            if (operation.Phase < Phase.Preflighted)
+            {
+                await preflight.CheckAsync(to.Content, ct);
+                Record(Phase.Preflighted, StepOutcome.Done, "the engine answers, and has room for it");
+            }
+            await LoadAsync(ct);
+            return true;
+        }
+        catch (EngineUnavailableException e)
+        {
+            if (!waitsForEngine)
+                Record(
+                    journal.Find(operation.Id)!.Phase,
+                    StepOutcome.Failed,
+                    $"waiting for the engine, which does not answer: {e.Message}"
+                );
+            waitsForEngine = true;
+            return false;
         }
     }
 

@@ -33,7 +33,10 @@ internal sealed class Updater(
 
     // While space is given back nothing may be begun, and whoever wants to waits: it is nobody's doing.
     private readonly SemaphoreSlim housekeeping = new(1);
-    private readonly Channel<Operation> begun = Channel.CreateUnbounded<Operation>();
+
+    // Null: a release has waited long enough to be installed.
+    private readonly Channel<Operation?> begun = Channel.CreateUnbounded<Operation?>();
+    private ITimer? expiry;
     private CancellationTokenSource cancel = new();
     private string? busyWith;
     private Staged? staged;
@@ -62,8 +65,7 @@ internal sealed class Updater(
             lock (gate)
                 staged = null;
             var taken = await staging.TakeInAsync(bundle, acceptExpired, ct);
-            lock (gate)
-                (staged, stagedUntil) = (taken, clock.GetUtcNow() + options.CurrentValue.StagedFor);
+            HoldUntilExpiry(taken);
             return taken;
         }
         catch (RefusedException e)
@@ -181,6 +183,7 @@ internal sealed class Updater(
     {
         cancel.Dispose();
         housekeeping.Dispose();
+        expiry?.Dispose();
         base.Dispose();
     }
 
@@ -196,7 +199,23 @@ internal sealed class Updater(
             journal.Resume(journal.Running!.Id);
         }
         await foreach (var operation in begun.Reader.ReadAllAsync(stoppingToken))
-            await FinishAsync(operation.Id, stoppingToken);
+        {
+            if (operation is null)
+                await KeepHouseAsync(() => { }, stoppingToken);
+            else
+                await FinishAsync(operation.Id, stoppingToken);
+        }
+    }
+
+    private void HoldUntilExpiry(Staged taken)
+    {
+        var period = options.CurrentValue.StagedFor;
+        lock (gate)
+        {
+            (staged, stagedUntil) = (taken, clock.GetUtcNow() + period);
+            expiry?.Dispose();
+            expiry = clock.CreateTimer(_ => begun.Writer.TryWrite(null), null, period, Timeout.InfiniteTimeSpan);
+        }
     }
 
     private async Task RunCurrentAsync(CancellationToken ct)
@@ -250,7 +269,7 @@ internal sealed class Updater(
                 var operation = journal.Find(id)!;
                 var end = await ConcludeAsync(operation, ct);
                 if (end.State is OperationState.Done)
-                    await pruning.RunAsync(ct);
+                    await pruning.RunAsync(Waiting?.Content, ct);
                 Tell(operation, end);
                 // One that was taken back held its release until now. Who sees the end finds nothing in the way.
                 await KeepHouseAsync(() => End(id, end), ct);
@@ -282,7 +301,9 @@ internal sealed class Updater(
         try
         {
             first();
-            await pruning.RunAsync(ct);
+            // Nobody can begin anything meanwhile, but may be taking a bundle in already; that ends with the same.
+            if (!IsBusy)
+                await pruning.RunAsync(Waiting?.Content, ct);
         }
         finally
         {
@@ -413,6 +434,15 @@ internal sealed class Updater(
     {
         lock (gate)
             busyWith = null;
+    }
+
+    private bool IsBusy
+    {
+        get
+        {
+            lock (gate)
+                return busyWith is not null;
+        }
     }
 
     private static string Doing(Operation operation) =>
