@@ -131,8 +131,7 @@ internal sealed class RealAgent : IAsyncDisposable
         return signer.BundleAsync(version, Release, [Busybox, .. images], upgradeFrom: null, Ct);
     }
 
-    /// <summary>A release of this agent's product, signed by anybody.</summary>
-    /// <param name="upgradeFrom">Versions that may be upgraded to it; null: any lower.</param>
+    /// <summary>A release of this agent's product, signed by anybody, and for the versions that it may follow.</summary>
     public Task<string> BundleAsync(TestSigner by, string version, string compose, string? upgradeFrom = null)
     {
         Write(version, compose);

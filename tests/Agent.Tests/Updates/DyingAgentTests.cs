@@ -78,7 +78,7 @@ public sealed class DyingAgentTests(SharedEngine shared)
 
         Assert.Equal(OperationState.RolledBack, end.State);
         Assert.Matches("the agent was started [0-9]+ times while it ran", end.Reason);
-        await RunsWholeAsync(agent, "1.0.0");
+        await agent.RunsWholeAsync("1.0.0");
     }
 
     /// <summary>Kills the agent in an operation, and holds that it comes to the end that it has without.</summary>
@@ -148,7 +148,7 @@ public sealed class DyingAgentTests(SharedEngine shared)
         };
         Assert.Equal(end, operation.State);
         Assert.Equal(end is OperationState.Done ? "pruned" : "rolled-back", operation.Phase);
-        await RunsWholeAsync(agent, runs);
+        await agent.RunsWholeAsync(runs);
     }
 
     /// <summary>What was taken back raised nothing; what was committed may not be gone below.</summary>
@@ -166,24 +166,7 @@ public sealed class DyingAgentTests(SharedEngine shared)
         if (!goesOn)
             return;
         Assert.Equal(OperationState.Done, (await agent.StartUpgradeAsync(staged.Digest)).State);
-        await RunsWholeAsync(agent, version);
-    }
-
-    /// <summary>All of one release, and nothing of another.</summary>
-    private static async Task RunsWholeAsync(RealAgent agent, string version)
-    {
-        Assert.Equal(version, await agent.VersionAsync());
-        string[] expected =
-            version.Length == 0
-                ? []
-                : [$"/{agent.Project}-data-1 {version} Running", $"/{agent.Project}-web-1 {version} Running"];
-        Assert.Equal(
-            expected,
-            from container in await agent.ContainersAsync()
-            from name in container.Names
-            orderby name
-            select $"{name} {container.Labels["release"]} {container.State}"
-        );
+        await agent.RunsWholeAsync(version);
     }
 
     private static async Task<Operation?> NewestAsync(RealAgent agent) =>

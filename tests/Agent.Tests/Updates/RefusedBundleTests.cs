@@ -42,7 +42,7 @@ public sealed class RefusedBundleTests(RefusedBundleTests.Shared on, SharedEngin
     [InlineData("targets/", "targets/")]
     [InlineData("oci-layout", "oci-layout")]
     [InlineData("index.json", "index.json")]
-    [InlineData("blobs/", "blobs/")]
+    [InlineData("blobs/", "the release's index must be sha256:")]
     public async Task One_bit_that_is_not_as_it_was_signed_is_enough(string entry, string where)
     {
         var bundle = await File.ReadAllBytesAsync(on.Next, Ct);
@@ -50,6 +50,14 @@ public sealed class RefusedBundleTests(RefusedBundleTests.Shared on, SharedEngin
         // Towards its end: what is signed of a file of metadata follows its signatures.
         bundle[offset + length - 10] ^= 1;
         await IsRefusedAsync(Agent, await WriteAsync(bundle), where);
+    }
+
+    [Fact]
+    public async Task One_bit_of_a_layer_is_enough()
+    {
+        var bundle = await File.ReadAllBytesAsync(on.Next, Ct);
+        bundle[bundle.Length * 3 / 4] ^= 1;
+        await IsRefusedAsync(Agent, await WriteAsync(bundle), "must be sha256:");
     }
 
     [Fact]
@@ -147,6 +155,7 @@ public sealed class RefusedBundleTests(RefusedBundleTests.Shared on, SharedEngin
         await agent.InstallAsync(TwoServices.Of("1.0.0"));
         agent.Environment["APPLIANCE__TRUST__ROOT"] = stranger.RootFile;
         await agent.StartAsync();
+        await agent.BecomesAsync("web", ServiceState.Running);
 
         var ours = await agent.BundleAsync("2.0.0", TwoServices.Of("2.0.0"));
         var theirs = await agent.BundleAsync(stranger, "2.0.0", TwoServices.Of("2.0.0"));
@@ -160,6 +169,7 @@ public sealed class RefusedBundleTests(RefusedBundleTests.Shared on, SharedEngin
         await using var agent = RealAgent.On(shared.Engine);
         await agent.InstallAsync(TwoServices.Of("1.0.0"));
         await agent.StartAsync();
+        await agent.BecomesAsync("web", ServiceState.Running);
         var before = await agent.BundleAsync("2.0.0", TwoServices.Of("2.0.0"));
         Assert.Equal("2.0.0", (await agent.StageAsync(before)).Version);
 
