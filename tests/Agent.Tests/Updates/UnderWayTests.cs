@@ -10,7 +10,7 @@ namespace Appliance.Agent.Tests.Updates;
 public sealed class UnderWayTests(SharedEngine shared)
 {
     /// <summary>Healthy three seconds after it wrote its page; with twice 200 ms it would be given up long before.</summary>
-    private const string Slow = "expr $(date +%s) - $(stat -c %Y /www/index.html) '>=' 3";
+    private const string Slow = "expr $$(date +%s) - $$(stat -c %Y /www/index.html) '>=' 3";
 
     private static CancellationToken Ct => TestContext.Current.CancellationToken;
 
