@@ -24,6 +24,13 @@ internal sealed class Gate(
     /// <summary>What happened until now is not held against a service.</summary>
     public long Mark() => events.LastId;
 
+    /// <summary>Waits until the engine answers.</summary>
+    public async Task EngineAsync(CancellationToken ct)
+    {
+        while (supervisor.View is { Engine.Reachable: false } view)
+            await WaitForChangeAsync(view, Timeout.InfiniteTimeSpan, ct);
+    }
+
     /// <summary>Waits until a service is as wanted and well.</summary>
     /// <param name="startPeriod">What the service declares that it takes to start.</param>
     /// <param name="since">See <see cref="Mark"/>.</param>

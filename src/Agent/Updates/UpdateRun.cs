@@ -47,6 +47,8 @@ internal sealed class UpdateRun(
             {
                 if (await SwitchAsync(either.Token) is { } unfit)
                     return await TurnBackAsync(unfit, ct);
+                // A resumed one may find everything well without ever having waited.
+                either.Token.ThrowIfCancellationRequested();
                 journal.Commit(operation, $"{Target} is the release to run");
             }
             supervisor.Run(new RunningRelease(to.Release));
@@ -72,6 +74,9 @@ internal sealed class UpdateRun(
     private async Task<Conclusion?> PrepareAsync(CancellationToken ct)
     {
         supervisor.Run(new RunningRelease(from));
+        // After a power cut the engine may come up later than the agent.
+        if (operation.Resumed > 0)
+            await gate.EngineAsync(ct);
         try
         {
             if (operation.Phase < Phase.Preflighted)
@@ -92,7 +97,13 @@ internal sealed class UpdateRun(
                 ""
             );
         }
-        catch (Exception e) when (e is DockerEngineException or IOException or UnauthorizedAccessException)
+        catch (Exception e)
+            when (e
+                    is DockerEngineException
+                        or EngineUnavailableException
+                        or IOException
+                        or UnauthorizedAccessException
+            )
         {
             return new Conclusion(
                 OperationState.Failed,

@@ -280,6 +280,8 @@ internal sealed class RealAgent : IAsyncDisposable
 
         channel?.Dispose();
         process?.Dispose();
+        // Shown when the test fails.
+        TestContext.Current.TestOutputHelper?.WriteLine(Log);
         await RemoveAllAsync();
         folder.Dispose();
         signer.Dispose();

@@ -91,6 +91,23 @@ public sealed class EngineTroubleTests(EngineTroubleTests.SmallEngine on) : ICla
     }
 
     [Fact]
+    public async Task After_a_power_cut_the_update_waits_for_the_engine_to_come_up()
+    {
+        await using var agent = await RunningAsync();
+        agent.ExpectsErrors = true;
+        var loading = await agent.UpgradeUntilAsync(await BigAsync(agent), o => o.Phase == "loading");
+        await agent.KillAsync();
+        await Engine.KillAsync(Ct);
+
+        await agent.StartAsync();
+        await agent.EventAsync("engine.lost");
+        await Engine.RestartAsync(Ct);
+
+        Assert.Equal(OperationState.Done, (await agent.EndOfAsync(loading.Id)).State);
+        await agent.RunsWholeAsync("2.0.0");
+    }
+
+    [Fact]
     public async Task An_engine_that_dies_while_services_are_switched_is_waited_for()
     {
         await using var agent = await RunningAsync();
@@ -109,6 +126,9 @@ public sealed class EngineTroubleTests(EngineTroubleTests.SmallEngine on) : ICla
 
     private async Task<RealAgent> RunningAsync()
     {
+        // One that another test left would not have to be loaded.
+        if (await HoldsAsync(Images.Big.Id, Ct))
+            await Engine.Client.Images.RemoveAsync(Images.Big.Id, force: true, Ct);
         var agent = RealAgent.On(Engine);
         await agent.InstallAsync(TwoServices.Of("1.0.0"));
         await agent.StartAsync();
