@@ -16,6 +16,7 @@ public sealed class PrivateEngine : IAsyncDisposable
     private readonly EngineSlot slot;
     private readonly bool liveRestore;
     private string storageDriver = "overlay2";
+    private SmallDisk? disk;
     private Process? containerd;
     private Process? dockerd;
 
@@ -54,7 +55,21 @@ public sealed class PrivateEngine : IAsyncDisposable
     /// <param name="liveRestore">Whether containers outlive it.</param>
     /// <param name="ct">Cancels the start.</param>
     /// <exception cref="InvalidOperationException">It cannot be started; the message says why.</exception>
-    public static async Task<PrivateEngine> StartAsync(bool liveRestore, CancellationToken ct)
+    public static Task<PrivateEngine> StartAsync(bool liveRestore, CancellationToken ct) =>
+        StartAsync(liveRestore, mebibytes: null, ct);
+
+    /// <summary>Starts an engine whose images and containers are on a small disk of its own.</summary>
+    /// <param name="mebibytes">The size of the disk.</param>
+    /// <param name="ct">Cancels the start.</param>
+    /// <exception cref="InvalidOperationException">It cannot be started; the message says why.</exception>
+    public static Task<PrivateEngine> StartSmallAsync(int mebibytes, CancellationToken ct) =>
+        StartAsync(liveRestore: true, mebibytes, ct);
+
+    /// <summary>The disk of an engine that has a small one.</summary>
+    /// <exception cref="InvalidOperationException">It has none.</exception>
+    public SmallDisk Disk => disk ?? throw new InvalidOperationException("the engine has no disk of its own");
+
+    private static async Task<PrivateEngine> StartAsync(bool liveRestore, int? mebibytes, CancellationToken ct)
     {
         if (!Environment.IsPrivilegedProcess)
             throw new InvalidOperationException("a Docker Engine of one's own needs root: run the tests with sudo");
@@ -63,6 +78,8 @@ public sealed class PrivateEngine : IAsyncDisposable
         var engine = new PrivateEngine(EngineSlot.Take(), liveRestore);
         try
         {
+            if (mebibytes is { } size)
+                engine.disk = new SmallDisk(engine.slot.Folder + "/data", size * 1024);
             await engine.StartContainerdAsync(ct);
             await engine.StartFirstTimeAsync(ct);
             return engine;

@@ -20,26 +20,20 @@ public sealed class TestSigner : IDisposable
         [RoleNames.Timestamp] = SigningKey.Generate(),
     };
     private readonly Dictionary<string, TargetFile> targets = [];
-    private readonly ReadOnlyMemory<byte> root;
-    private readonly string product;
+    private readonly List<ReadOnlyMemory<byte>> roots = [];
+    private readonly List<SigningKey> retired = [];
     private long version;
 
     /// <param name="product">As in the Compose file's <c>name</c>.</param>
     public TestSigner(string product)
     {
-        this.product = product;
-        root = MetadataWriter.Write(
-            new RootMetadata(
-                1,
-                Expires,
-                keys.Values.ToDictionary(k => k.KeyId, k => k.Public),
-                keys.ToDictionary(k => k.Key, k => new RoleKeys([k.Value.KeyId], 1)),
-                ConsistentSnapshot: true
-            ),
-            [keys[RoleNames.Root]]
-        );
-        File.WriteAllBytes(RootFile, root.ToArray());
+        Product = product;
+        SignRoot();
+        File.WriteAllBytes(RootFile, roots[0].ToArray());
     }
+
+    /// <summary>The product of what is signed next.</summary>
+    public string Product { get; set; }
 
     /// <summary>What an appliance is given to trust.</summary>
     public string RootFile => folder["root.json"];
@@ -49,6 +43,16 @@ public sealed class TestSigner : IDisposable
 
     /// <summary>What the descriptors say of when they were signed.</summary>
     public DateTimeOffset SignedAt { get; set; } = new(2026, 1, 1, 0, 0, 0, TimeSpan.Zero);
+
+    /// <summary>Takes new keys for every role; the first root leads to them.</summary>
+    public void Rotate()
+    {
+        var before = keys[RoleNames.Root];
+        retired.AddRange(keys.Values);
+        foreach (var role in keys.Keys.ToList())
+            keys[role] = SigningKey.Generate();
+        SignRoot(before);
+    }
 
     /// <summary>Signs a release, and gives the path of its bundle.</summary>
     /// <param name="releaseVersion">Not used before.</param>
@@ -82,26 +86,40 @@ public sealed class TestSigner : IDisposable
         var number = SemanticVersion.TryParse(releaseVersion)!;
         var range = upgradeFrom is null ? null : VersionRange.TryParse(upgradeFrom);
         var index = await ReleaseBuilder.BuildAsync(
-            new ReleaseDocument(product, number, range, Allowances.None),
+            new ReleaseDocument(Product, number, range, Allowances.None),
             source.Files,
             source.Model.Services.Values.Select(s => s.Image),
             library,
             spool,
             ct
         );
-        var path = folder[$"{product}-{releaseVersion}.bundle"];
+        var path = folder[$"{Product}-{releaseVersion}.bundle"];
         await using var file = File.Create(path);
-        var (metadata, descriptor) = Sign(new ReleaseDescriptor(product, number, index, SignedAt));
+        var (metadata, descriptor) = Sign(new ReleaseDescriptor(Product, number, index, SignedAt));
         await BundleWriter.WriteAsync(file, metadata, descriptor, spool.OpenAsync, null, ct);
         return path;
     }
 
     public void Dispose()
     {
-        foreach (var key in keys.Values)
+        foreach (var key in keys.Values.Concat(retired))
             key.Dispose();
         folder.Dispose();
     }
+
+    private void SignRoot(params IEnumerable<SigningKey> before) =>
+        roots.Add(
+            MetadataWriter.Write(
+                new RootMetadata(
+                    roots.Count + 1,
+                    Expires,
+                    keys.Values.ToDictionary(k => k.KeyId, k => k.Public),
+                    keys.ToDictionary(k => k.Key, k => new RoleKeys([k.Value.KeyId], 1)),
+                    ConsistentSnapshot: true
+                ),
+                [.. before, keys[RoleNames.Root]]
+            )
+        );
 
     private (MetadataSet Metadata, byte[] Descriptor) Sign(ReleaseDescriptor release)
     {
@@ -124,6 +142,6 @@ public sealed class TestSigner : IDisposable
             new TimestampMetadata(version, Expires, MetadataFile.Of(version, snapshot.Span)),
             [keys[RoleNames.Timestamp]]
         );
-        return (new MetadataSet([root], timestamp, snapshot, signedTargets), descriptor);
+        return (new MetadataSet([.. roots], timestamp, snapshot, signedTargets), descriptor);
     }
 }

@@ -18,8 +18,7 @@ internal static class Planner
             services.Add(PlanService(service, inputs, services));
 
         steps.AddRange(services.SelectMany(s => s.Slots).SelectMany(s => s.Steps));
-        var orphans = Orphans(inputs).ToList();
-        steps.AddRange(orphans);
+        steps.AddRange(Orphans(inputs));
 
         var due = steps.Where(s => IsDue(s, inputs)).ToList();
         var completed = services
@@ -33,7 +32,8 @@ internal static class Planner
             .Concat(steps.Select(s => inputs.FailureOf(s.Lane)?.RetryAt))
             .Where(t => t > inputs.Now)
             .Min();
-        return new Plan(due, services, completed, orphans.Count == 0, wakeAt);
+        var isTidy = !steps.Concat(inputs.InFlight.Values).Any(s => s is Step.Remove or Step.RemoveNetwork);
+        return new Plan(due, services, completed, isTidy, wakeAt);
     }
 
     private static bool IsDue(Step step, PlanningInputs inputs) =>

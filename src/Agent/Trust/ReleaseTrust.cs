@@ -92,9 +92,9 @@ internal sealed class ReleaseTrust(
         {
             var state = new TrustedState(
                 [.. stored.Roots.Select(r => (ReadOnlyMemory<byte>)r)],
-                stored.Timestamp,
-                stored.Snapshot,
-                stored.Targets
+                Kept(stored.Timestamp),
+                Kept(stored.Snapshot),
+                Kept(stored.Targets)
             );
             // A box that was given another signer's root must not go on trusting the first one in silence.
             return pinned is null ? state : Agreeing(state, pinned);
@@ -136,6 +136,9 @@ internal sealed class ReleaseTrust(
             throw new RefusedException($"{path}, named by trust.root, cannot be read: {e.Message}", e);
         }
     }
+
+    // Not a plain null, which would become an empty file: nothing is committed yet.
+    private static ReadOnlyMemory<byte>? Kept(byte[]? bytes) => bytes is null ? default(ReadOnlyMemory<byte>?) : bytes;
 
     private static DateTimeOffset Later(DateTimeOffset a, DateTimeOffset b) => a > b ? a : b;
 }

@@ -27,7 +27,7 @@ internal sealed class Evidence(ISupervisor supervisor, DockerEngine engine, Time
             foreach (var container in containers.Where(c => c.IsCurrent))
                 await TellAsync(container.Id, container.Name, text, either.Token);
         }
-        catch (DockerEngineException e)
+        catch (Exception e) when (e is DockerEngineException or EngineUnavailableException)
         {
             text.AppendLine($"(no more is known: {e.Message})");
         }

@@ -58,7 +58,7 @@ internal sealed class Plans(UpdateJournal journal, KnownReleases releases, Prefl
         {
             return await preflight.SpaceAsync(release, ct);
         }
-        catch (DockerEngineException)
+        catch (Exception e) when (e is DockerEngineException or EngineUnavailableException)
         {
             return null;
         }

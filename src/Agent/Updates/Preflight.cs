@@ -19,7 +19,8 @@ internal sealed class Preflight(DockerEngine engine, ImageLoader images)
     private const long Reserve = 64L * 1024 * 1024;
 
     /// <exception cref="RefusedException">It cannot; the message says what is missing.</exception>
-    /// <exception cref="DockerEngineException">The engine does not answer.</exception>
+    /// <exception cref="EngineUnavailableException">The engine does not answer.</exception>
+    /// <exception cref="DockerEngineException">It refuses to say.</exception>
     public async Task CheckAsync(ReleaseContent release, CancellationToken ct)
     {
         var space = await SpaceAsync(release, ct);
@@ -31,7 +32,8 @@ internal sealed class Preflight(DockerEngine engine, ImageLoader images)
             );
     }
 
-    /// <exception cref="DockerEngineException">The engine does not answer.</exception>
+    /// <exception cref="EngineUnavailableException">The engine does not answer.</exception>
+    /// <exception cref="DockerEngineException">It refuses to say.</exception>
     public async Task<Space> SpaceAsync(ReleaseContent release, CancellationToken ct)
     {
         var plan = await images.PlanAsync(release.Images, ct);

@@ -51,6 +51,7 @@ internal sealed class Pruning(
                         or RefusedException
                         or StorageException
                         or DockerEngineException
+                        or EngineUnavailableException
             )
         {
             log.PruningPutOff(e.Message);

@@ -49,6 +49,7 @@ internal sealed class UpdateRun(
             {
                 if (await SwitchAsync(either.Token) is { } unfit)
                     return await TurnBackAsync(unfit, ct);
+                // A resumed one may find everything well without ever having waited.
                 either.Token.ThrowIfCancellationRequested();
                 journal.Commit(operation, $"{Target} is the release to run");
             }

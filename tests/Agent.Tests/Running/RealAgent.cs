@@ -56,8 +56,8 @@ internal sealed class RealAgent : IAsyncDisposable
     /// <summary>The settings; read when the agent starts.</summary>
     public string Settings => folder["agent.yaml"];
 
-    /// <summary>Variables of the process, as <c>APPLIANCE__SECTION__KEY</c>.</summary>
-    public Dictionary<string, string> Environment { get; } = [];
+    /// <summary>Variables of the process, as <c>APPLIANCE__SECTION__KEY</c>; null: not set.</summary>
+    public Dictionary<string, string?> Environment { get; } = [];
 
     public TestSigner Signer => signer;
 
@@ -83,6 +83,9 @@ internal sealed class RealAgent : IAsyncDisposable
     private GrpcChannel Channel => channel ?? throw new InvalidOperationException("the agent does not run");
 
     private static CancellationToken Ct => TestContext.Current.CancellationToken;
+
+    /// <summary>An agent that trusts the test's signer, and is to be started yet.</summary>
+    public static RealAgent On(PrivateEngine engine) => new(engine);
 
     /// <summary>Starts an agent on a release; the Compose text needs no name, and services no image.</summary>
     public static async Task<RealAgent> StartAsync(
@@ -114,6 +117,13 @@ internal sealed class RealAgent : IAsyncDisposable
         isWritten = true;
     }
 
+    /// <summary>As <see cref="WriteCompose"/>, at once: what is signed from now on is newer.</summary>
+    public Task InstallAsync(string compose)
+    {
+        WriteCompose(compose);
+        return InstallWrittenAsync();
+    }
+
     /// <summary>A signed release of this agent's product.</summary>
     public Task<string> BundleAsync(string version, string compose, params BusyboxImage[] images)
     {
@@ -121,11 +131,24 @@ internal sealed class RealAgent : IAsyncDisposable
         return signer.BundleAsync(version, Release, [Busybox, .. images], upgradeFrom: null, Ct);
     }
 
+    /// <summary>A release of this agent's product, signed by anybody, and for the versions that it may follow.</summary>
+    public Task<string> BundleAsync(TestSigner by, string version, string compose, string? upgradeFrom = null)
+    {
+        Write(version, compose);
+        return by.BundleAsync(version, Release, [Busybox], upgradeFrom, Ct);
+    }
+
     public async Task StartAsync()
     {
-        if (isWritten)
-            await Installed.PutAsync(Data, signer.RootFile, await BundleOfWrittenAsync(), Ct);
-        isWritten = false;
+        if (!await TryStartAsync())
+            throw new InvalidOperationException($"the agent ended with {process!.ExitCode}:\n{Log}");
+    }
+
+    /// <summary>As <see cref="StartAsync()"/>, of an agent that may die on the way.</summary>
+    /// <returns>False: it died before it answered.</returns>
+    public async Task<bool> TryStartAsync()
+    {
+        await InstallWrittenAsync();
         var start = new ProcessStartInfo(Path.Combine(AppContext.BaseDirectory, "appliance-agent"))
         {
             RedirectStandardOutput = true,
@@ -150,22 +173,18 @@ internal sealed class RealAgent : IAsyncDisposable
         channel = Dial();
         await Eventually.TrueAsync(
             "the agent answers",
-            async ct =>
-            {
-                if (process.HasExited)
-                    throw new InvalidOperationException($"the agent ended with {process.ExitCode}:\n{Log}");
-                try
-                {
-                    await Status.GetStatusAsync(new GetStatusRequest(), cancellationToken: ct);
-                    return true;
-                }
-                catch (RpcException)
-                {
-                    return false;
-                }
-            },
-            Ct
+            async ct => process.HasExited || await AnswersAsync(ct),
+            Ct,
+            TimeSpan.FromSeconds(40)
         );
+        return !process.HasExited;
+    }
+
+    /// <summary>Waits until it ends by itself.</summary>
+    public async Task EndedAsync()
+    {
+        await process!.WaitForExitAsync(Ct).WaitAsync(TimeSpan.FromSeconds(20), TimeProvider.System, Ct);
+        channel!.Dispose();
     }
 
     /// <summary>SIGKILL: what a crash or the OOM killer does.</summary>
@@ -187,6 +206,19 @@ internal sealed class RealAgent : IAsyncDisposable
 
     public async Task<ServiceDetail> ServiceAsync(string name) =>
         await Services.GetServiceAsync(new GetServiceRequest { Name = name }, cancellationToken: Ct);
+
+    private async Task<bool> AnswersAsync(CancellationToken ct)
+    {
+        try
+        {
+            await Status.GetStatusAsync(new GetStatusRequest(), cancellationToken: ct);
+            return true;
+        }
+        catch (RpcException)
+        {
+            return false;
+        }
+    }
 
     /// <summary>Waits until a service is in a state.</summary>
     public Task<ServiceDetail> BecomesAsync(string service, ServiceState state) =>
@@ -248,6 +280,8 @@ internal sealed class RealAgent : IAsyncDisposable
 
         channel?.Dispose();
         process?.Dispose();
+        // Shown when the test fails.
+        TestContext.Current.TestOutputHelper?.WriteLine(Log);
         await RemoveAllAsync();
         folder.Dispose();
         signer.Dispose();
@@ -293,6 +327,13 @@ internal sealed class RealAgent : IAsyncDisposable
             Path.Combine(Release, "compose.yaml"),
             $"name: {Project}\nx-appliance: {{version: \"{version}\"}}\n{compose}\n"
         );
+
+    private async Task InstallWrittenAsync()
+    {
+        if (isWritten)
+            await Installed.PutAsync(Data, signer.RootFile, await BundleOfWrittenAsync(), Ct);
+        isWritten = false;
+    }
 
     private Task<string> BundleOfWrittenAsync() =>
         signer.BundleAsync($"1.0.{releases++}", Release, [Busybox], upgradeFrom: null, Ct);

@@ -1,30 +1,31 @@
-using System.Diagnostics;
 using Appliance.Agent.Storage;
+using Appliance.Testing;
 
 namespace Appliance.Agent.Tests.Storage;
 
 /// <summary>On a file system of 512 KiB of its own.</summary>
 public sealed class FullDiskTests : IDisposable
 {
-    private readonly string mount = Directory.CreateTempSubdirectory("agent-full-").FullName;
+    private readonly ScratchFolder folder = new();
+    private readonly SmallDisk disk;
 
-    public FullDiskTests() => Run("mount", "-t", "tmpfs", "-o", "size=512k", "tmpfs", mount);
+    public FullDiskTests() => disk = new SmallDisk(folder["disk"], 512);
 
     public void Dispose()
     {
-        Run("umount", mount);
-        Directory.Delete(mount);
+        disk.Dispose();
+        folder.Dispose();
     }
 
     [Fact]
     public void On_a_full_disk_promises_are_refused_and_the_rest_goes_on_until_there_is_space()
     {
-        var scratch = new ScratchState(Path.Combine(mount, "state"));
+        var scratch = new ScratchState(Path.Combine(disk.Path, "state"));
         using var state = scratch.Open();
         var now = scratch.Clock.GetUtcNow();
         state.Wishes.Stop("web", "uid:0 (root)", "before");
         var last = state.Events.Append(Samples.Event("before"));
-        FillDisk();
+        disk.Fill();
 
         // SQLite may still have room in its preallocated pages.
         while (state.Events.Append(Samples.Event(new string('x', 2000))) is var id and not 0)
@@ -37,7 +38,7 @@ public sealed class FullDiskTests : IDisposable
         Assert.Equal(7, state.Restarts.Of("web/1")?.Count);
         Assert.Equal(last, state.Events.LastId);
 
-        File.Delete(Path.Combine(mount, "filler"));
+        disk.Free();
         var first = state.Events.Append(Samples.Event("after"));
         Assert.Equal(
             ["storage.recovered", "container.restarted"],
@@ -58,10 +59,10 @@ public sealed class FullDiskTests : IDisposable
     [Fact]
     public void An_agent_that_starts_on_a_full_disk_still_knows_what_people_wished()
     {
-        var scratch = new ScratchState(Path.Combine(mount, "state"));
+        var scratch = new ScratchState(Path.Combine(disk.Path, "state"));
         using (var before = scratch.Open())
             before.Wishes.Stop("web", "uid:0 (root)", "maintenance");
-        FillDisk();
+        disk.Fill();
 
         using var state = scratch.Open();
         Assert.Null(state.Database.NotDurableBecause);
@@ -72,37 +73,9 @@ public sealed class FullDiskTests : IDisposable
     [Fact]
     public void An_agent_whose_first_start_meets_a_full_disk_starts()
     {
-        FillDisk();
-        using var state = new ScratchState(Path.Combine(mount, "state")).Open();
+        disk.Fill();
+        using var state = new ScratchState(Path.Combine(disk.Path, "state")).Open();
         Assert.NotNull(state.Database.NotDurableBecause);
         Assert.Equal(1, state.Events.Append(Samples.Event("kept in memory")));
-    }
-
-    private void FillDisk()
-    {
-        using var filler = new FileStream(
-            Path.Combine(mount, "filler"),
-            FileMode.Create,
-            FileAccess.Write,
-            FileShare.Read,
-            1
-        );
-        try
-        {
-            while (true)
-                filler.Write(new byte[1024]);
-        }
-        catch (IOException)
-        {
-            // Full, as wanted.
-        }
-    }
-
-    private static void Run(string program, params string[] arguments)
-    {
-        using var process = Process.Start(new ProcessStartInfo(program, arguments) { RedirectStandardError = true })!;
-        var error = process.StandardError.ReadToEnd();
-        process.WaitForExit();
-        Assert.True(process.ExitCode == 0, $"{program} failed (this test needs root): {error}");
     }
 }

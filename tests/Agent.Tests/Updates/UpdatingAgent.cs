@@ -8,7 +8,7 @@ namespace Appliance.Agent.Tests.Updates;
 /// <summary>What <c>appliancectl upgrade</c> and <c>rollback</c> do, step by step.</summary>
 internal static class UpdatingAgent
 {
-    private const int Piece = 60 * 1024;
+    public const int Piece = 60 * 1024;
 
     private static CancellationToken Ct => TestContext.Current.CancellationToken;
 
@@ -56,6 +56,26 @@ internal static class UpdatingAgent
         return await agent.EndOfAsync(begun.Id);
     }
 
+    /// <summary>Begins an upgrade, and returns when it is so far.</summary>
+    public static async Task<Operation> UpgradeUntilAsync(
+        this RealAgent agent,
+        string bundle,
+        Func<Operation, bool> isSoFar
+    )
+    {
+        var staged = await agent.StageAsync(bundle);
+        var begun = await agent.Updates.StartUpgradeAsync(
+            new StartUpgradeRequest { Digest = staged.Digest },
+            cancellationToken: Ct
+        );
+        var seen = await agent.WatchAsync(begun.Id, isSoFar);
+        Assert.True(isSoFar(seen), $"it ended before: {seen}");
+        return seen;
+    }
+
+    public static async Task<Operation> CancelAsync(this RealAgent agent, string id) =>
+        await agent.Operations.CancelOperationAsync(new CancelOperationRequest { Id = id }, cancellationToken: Ct);
+
     public static async Task<Operation> RollBackAsync(this RealAgent agent)
     {
         var begun = await agent.Updates.StartRollbackAsync(new StartRollbackRequest(), cancellationToken: Ct);
@@ -63,18 +83,23 @@ internal static class UpdatingAgent
     }
 
     /// <summary>Follows an operation to its end; over a restart of the agent too.</summary>
-    public static async Task<Operation> EndOfAsync(this RealAgent agent, string id)
+    public static Task<Operation> EndOfAsync(this RealAgent agent, string id) => agent.WatchAsync(id, _ => false);
+
+    /// <summary>All of one release of <see cref="TwoServices"/>, and nothing of another; "" is none.</summary>
+    public static async Task RunsWholeAsync(this RealAgent agent, string version)
     {
-        using var patience = CancellationTokenSource.CreateLinkedTokenSource(Ct);
-        patience.CancelAfter(TimeSpan.FromMinutes(2));
-        using var call = agent.Operations.WatchOperation(
-            new WatchOperationRequest { Id = id },
-            cancellationToken: patience.Token
+        Assert.Equal(version, await agent.VersionAsync());
+        string[] expected =
+            version.Length == 0
+                ? []
+                : [$"/{agent.Project}-data-1 {version} Running", $"/{agent.Project}-web-1 {version} Running"];
+        Assert.Equal(
+            expected,
+            from container in await agent.ContainersAsync()
+            from name in container.Names
+            orderby name
+            select $"{name} {container.Labels["release"]} {container.State}"
         );
-        Operation? last = null;
-        while (await call.ResponseStream.MoveNext(patience.Token))
-            last = call.ResponseStream.Current.Operation;
-        return last!;
     }
 
     public static async Task<string> VersionAsync(this RealAgent agent) =>
@@ -90,4 +115,19 @@ internal static class UpdatingAgent
                 Ct
             )
         ).Stdout.Trim();
+
+    /// <summary>Follows an operation until it is so far, or has ended.</summary>
+    private static async Task<Operation> WatchAsync(this RealAgent agent, string id, Func<Operation, bool> isSoFar)
+    {
+        using var patience = CancellationTokenSource.CreateLinkedTokenSource(Ct);
+        patience.CancelAfter(TimeSpan.FromMinutes(2));
+        using var call = agent.Operations.WatchOperation(
+            new WatchOperationRequest { Id = id },
+            cancellationToken: patience.Token
+        );
+        Operation? last = null;
+        while ((last is null || !isSoFar(last)) && await call.ResponseStream.MoveNext(patience.Token))
+            last = call.ResponseStream.Current.Operation;
+        return last!;
+    }
 }
