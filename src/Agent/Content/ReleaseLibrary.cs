@@ -23,6 +23,7 @@ internal sealed class ReleaseLibrary(
     /// variables of this appliance. Changes nothing that runs.
     /// </summary>
     /// <param name="content">A release whose blobs are stored.</param>
+    /// <exception cref="ContentFullException">The files do not fit.</exception>
     /// <exception cref="IOException">A blob is not stored, or a file cannot be written.</exception>
     public async Task<ReleaseReading> OpenAsync(ReleaseContent content, CancellationToken ct)
     {
@@ -30,10 +31,17 @@ internal sealed class ReleaseLibrary(
             throw new FileNotFoundException($"{missing.Digest} is not stored in {store.Folder}");
 
         var folder = FolderOf(content.Descriptor.Index.Digest);
-        if (Directory.Exists(folder))
-            await RepairAsync(content, folder, ct);
-        else
-            await PlaceAsync(content, folder, ct);
+        try
+        {
+            if (Directory.Exists(folder))
+                await RepairAsync(content, folder, ct);
+            else
+                await PlaceAsync(content, folder, ct);
+        }
+        catch (IOException e) when (ContentFullException.IsReasonFor(e))
+        {
+            throw store.Full(content.Files.Sum(f => f.Blob.Size), e);
+        }
 
         var options = new ComposeOptions
         {

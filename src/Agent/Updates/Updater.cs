@@ -189,14 +189,14 @@ internal sealed class Updater(
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
-        if (journal.Running is null)
+        if (journal.Running is { } unfinished)
         {
-            await KeepHouseAsync(() => { }, stoppingToken);
-            await InstallFirstAsync(stoppingToken);
+            CountStart(unfinished);
         }
         else
         {
-            journal.Resume(journal.Running!.Id);
+            await KeepHouseAsync(() => { }, stoppingToken);
+            await InstallFirstAsync(stoppingToken);
         }
         await foreach (var operation in begun.Reader.ReadAllAsync(stoppingToken))
         {
@@ -215,6 +215,19 @@ internal sealed class Updater(
             (staged, stagedUntil) = (taken, clock.GetUtcNow() + period);
             expiry?.Dispose();
             expiry = clock.CreateTimer(_ => begun.Writer.TryWrite(null), null, period, Timeout.InfiniteTimeSpan);
+        }
+    }
+
+    private void CountStart(Operation unfinished)
+    {
+        try
+        {
+            journal.Resume(unfinished.Id);
+        }
+        catch (StorageException e)
+        {
+            // The operation goes on when something can be written again, and what runs is to be looked after until then.
+            log.Step(unfinished.Name, "waiting", e.Message);
         }
     }
 

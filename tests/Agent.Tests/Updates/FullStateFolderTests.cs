@@ -58,6 +58,32 @@ public sealed class FullStateFolderTests(SharedEngine shared)
         await agent.RunsWholeAsync("2.0.0");
     }
 
+    [Fact]
+    public async Task An_update_that_cannot_be_written_down_waits_until_it_can()
+    {
+        await using var agent = RealAgent.On(shared.Engine);
+        agent.ExpectsErrors = true;
+        using var disk = new SmallDisk(agent.Data, 16 * 1024);
+        await agent.InstallAsync(TwoServices.Of("1.0.0"));
+        var bundle = await agent.BundleAsync("2.0.0", TwoServices.Of("2.0.0"));
+        await agent.StartAsync();
+        await agent.BecomesAsync("web", ServiceState.Running);
+        var begun = await agent.UpgradeUntilAsync(bundle, o => o.Phase == "switching");
+        await agent.KillAsync();
+        disk.Fill();
+
+        await agent.StartAsync();
+        await Eventually.TrueAsync(
+            "it waits",
+            () => agent.Log.Contains($"{begun.Id}: waiting: no space left", StringComparison.Ordinal),
+            Ct
+        );
+        disk.Free();
+
+        Assert.Equal(OperationState.Done, (await agent.EndOfAsync(begun.Id)).State);
+        await agent.RunsWholeAsync("2.0.0");
+    }
+
     private static async Task<RpcException?> TryAsync(RealAgent agent, string bundle, SmallDisk disk, int pages)
     {
         disk.Free();
