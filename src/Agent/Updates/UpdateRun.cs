@@ -183,12 +183,20 @@ internal sealed class UpdateRun(
             .Max();
         Record(Phase.Observing, StepOutcome.Begun, $"watching all services for {period.TotalSeconds:0.#} s");
         supervisor.Run(new RunningRelease(to.Release));
+        // Once more at the end: one that is just being started again has not fallen, and is not well either.
+        return await AllPassAsync(hashes, mark, ct)
+            ?? await gate.StayAsync(hashes, period, mark, ct)
+            ?? await AllPassAsync(hashes, mark, ct);
+    }
+
+    private async Task<Unfit?> AllPassAsync(IReadOnlyDictionary<string, string> hashes, long mark, CancellationToken ct)
+    {
         foreach (var (service, hash) in hashes)
         {
             if (await gate.PassAsync(service, hash, StartPeriodOf(service), mark, ct) is { } late)
                 return late;
         }
-        return await gate.StayAsync(hashes, period, mark, ct);
+        return null;
     }
 
     private Task<Unfit?> ProvenAsync(ServiceDifference change, long mark, CancellationToken ct) =>

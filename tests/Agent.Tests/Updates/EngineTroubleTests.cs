@@ -90,6 +90,7 @@ public sealed class EngineTroubleTests(EngineTroubleTests.SmallEngine on)
     }
 
     [Fact]
+    [Trait("Category", "Long")]
     public async Task After_a_power_cut_the_update_waits_for_the_engine_to_come_up()
     {
         await using var agent = await RunningAsync();

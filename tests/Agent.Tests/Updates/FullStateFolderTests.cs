@@ -34,6 +34,7 @@ public sealed class FullStateFolderTests(SharedEngine shared)
     }
 
     [Fact]
+    [Trait("Category", "Long")]
     public async Task Wherever_the_space_ends_the_caller_is_told_that_it_does()
     {
         await using var agent = RealAgent.On(shared.Engine);
