@@ -98,10 +98,12 @@ public sealed class DyingAgentTests(SharedEngine shared)
 
         var operation = await UnlessItDiesAsync(agent, begin);
         var survived = operation is not null;
+        if (survived)
+            await agent.KillAsync();
         agent.Environment.Remove(DieAt);
+        await agent.StartAsync();
         if (!survived)
         {
-            await agent.StartAsync();
             var found = await NewestAsync(agent);
             operation = found?.Id == before?.Id ? await begin() : await agent.EndOfAsync(found!.Id);
         }
