@@ -66,8 +66,8 @@ if [[ $engine == "$own_engine" ]]; then
 fi
 
 if [[ -n $keep_data ]]; then
-    # What stays: the engine's data if it is ours, the agent's state, and the names of the two.
-    find "$run" -mindepth 1 -maxdepth 1 ! -name docker ! -name data ! -name engine ! -name port ! -name root.json -exec rm -rf {} +
+    # What stays: the engine's data if it is ours, the agent's state and settings, its root, and the names of the two.
+    find "$run" -mindepth 1 -maxdepth 1 ! -name docker ! -name data ! -name engine ! -name port ! -name root.json ! -name agent.yaml -exec rm -rf {} +
 else
     rm -rf --one-file-system "$run"
 fi

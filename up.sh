@@ -47,6 +47,8 @@ echo "$port" >"$run/port"
 "$root/appliance/demo/bundles.sh" "$root/artifacts/demo" 9>&-
 # A run stays with the signer that it began with, as an appliance does.
 [[ -e $run/root.json ]] || install -m 644 "$root/artifacts/demo/root.json" "$run/root.json"
+cmp -s "$root/artifacts/demo/root.json" "$run/root.json" ||
+    say "The demo's sources have changed, and with them its signer: this run refuses the new bundles; ./down.sh begins anew"
 
 cat >"$run/env" <<ENV
 # source this: the programs on PATH, this run's agent and this run's engine.
@@ -77,6 +79,8 @@ fi
 answering() { appliancectl status >/dev/null 2>&1 || has_ended "$run/agent.pid"; }
 wait_until 30 answering || true
 installed() { appliancectl status -o json | sed -n '/"release": {/,/}/s/.*"version": "\([^"]*\)".*/\1/p'; }
+# An installation that another up.sh began goes on without it.
+[[ -z $(appliancectl operations list --running -o json | grep '"id"') ]] || appliancectl operations watch >&2 || true
 if [[ -z $(installed) ]]; then
     say "Installing the demo"
     appliancectl upgrade --bundle "$root/artifacts/demo/demo-$first.bundle" --yes >&2 || {

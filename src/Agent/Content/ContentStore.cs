@@ -152,6 +152,10 @@ internal sealed class ContentStore : IBlobSink, IDisposable
         throw new IOException($"{PathOf(blob.Digest)} has {length} bytes and should have {blob.Size}");
     }
 
+    /// <summary>Deletes a blob that is not what its name says.</summary>
+    /// <exception cref="IOException">It cannot be deleted.</exception>
+    public void Discard(Blob blob) => File.Delete(PathOf(blob.Digest));
+
     /// <summary>Deletes every blob that is not to be kept. Not to be called while blobs are taken in.</summary>
     /// <param name="keep">Digests, <c>sha256:…</c>.</param>
     /// <returns>The bytes that became free.</returns>
@@ -160,7 +164,11 @@ internal sealed class ContentStore : IBlobSink, IDisposable
     {
         Task[] left;
         lock (gate)
+        {
             left = [.. settling.Select(s => s.Task)];
+            // What failed of a bundle that was given up must not fail the next one.
+            settling.Clear();
+        }
         // What is on its way would appear after the look.
         await Task.WhenAll(left).WaitAsync(ct).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         return await Task.Run(() => Collect(keep, ct), ct);

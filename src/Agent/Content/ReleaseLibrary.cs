@@ -22,14 +22,11 @@ internal sealed class ReleaseLibrary(
     /// Puts the files of a release in place, or proves and repairs those that are, and reads its Compose file with the
     /// variables of this appliance. Changes nothing that runs.
     /// </summary>
-    /// <param name="content">A release whose blobs are stored.</param>
+    /// <param name="content">A release whose files are stored; its images need not be.</param>
     /// <exception cref="ContentFullException">The files do not fit.</exception>
     /// <exception cref="IOException">A blob is not stored, or a file cannot be written.</exception>
     public async Task<ReleaseReading> OpenAsync(ReleaseContent content, CancellationToken ct)
     {
-        if (content.Images.SelectMany(BlobsOf).FirstOrDefault(b => !store.Contains(b)) is { } missing)
-            throw new FileNotFoundException($"{missing.Digest} is not stored in {store.Folder}");
-
         var folder = FolderOf(content.Descriptor.Index.Digest);
         try
         {
@@ -63,15 +60,6 @@ internal sealed class ReleaseLibrary(
             return;
         var kept = keep.Select(FolderOf).ToHashSet();
         foreach (var folder in Directory.EnumerateDirectories(shelf).Where(f => !kept.Contains(f)))
-            Directory.Delete(folder, recursive: true);
-    }
-
-    /// <summary>Removes the files of a release, if they are there.</summary>
-    /// <exception cref="IOException">They cannot be removed.</exception>
-    public void Remove(string digest)
-    {
-        var folder = FolderOf(digest);
-        if (Directory.Exists(folder))
             Directory.Delete(folder, recursive: true);
     }
 
@@ -170,15 +158,21 @@ internal sealed class ReleaseLibrary(
             UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite,
         };
         await using var from = store.OpenRead(file.Blob);
-        await using var to = new FileStream(path, options);
-        await from.CopyToAsync(to, ct);
-        to.Flush(flushToDisk: true);
+        await using (var to = new FileStream(path, options))
+        {
+            await from.CopyToAsync(to, ct);
+            to.Flush(flushToDisk: true);
+        }
+        if (await IsAsync(path, file.Blob, ct))
+            return;
+        // Gone, so that a bundle that brings it again puts it right.
+        store.Discard(file.Blob);
+        throw new IOException(
+            $"{file.Path} of the release is damaged where it is stored ({file.Blob.Digest}); send its bundle again"
+        );
     }
 
     private static string PathIn(string folder, ReleaseFile file) => Path.Combine(folder, file.Path);
-
-    private static IEnumerable<Blob> BlobsOf(ReleaseImage image) =>
-        image.Layers.Select(l => l.Blob).Append(image.Config);
 
     private string FolderOf(string digest) => Path.Combine(shelf, digest["sha256:".Length..]);
 }

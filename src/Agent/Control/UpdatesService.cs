@@ -13,6 +13,7 @@ internal sealed class UpdatesService(
     UpdateJournal journal,
     OperationProgress progress,
     IOptionsMonitor<SourcesOptions> sources,
+    AuditTrail audit,
     TimeProvider clock
 ) : V1.UpdatesService.UpdatesServiceBase
 {
@@ -26,6 +27,11 @@ internal sealed class UpdatesService(
             throw Rpc.Error(StatusCode.InvalidArgument, "the first message must be start");
         if (start.Size < 0)
             throw Rpc.Error(StatusCode.InvalidArgument, "size must not be negative");
+        var caller = context.GetCaller();
+        // A stream's record is made before its first message is there.
+        audit.Append(
+            new(caller.Actor, caller.Role.InWords(), context.Method, $"{start}", Outcome: "begun", Detail: "")
+        );
 
         await using var bundle = new UploadStream(
             // Not a plain null, which would become an empty piece.
@@ -35,7 +41,7 @@ internal sealed class UpdatesService(
             sources.CurrentValue.UploadPatience,
             clock
         );
-        var staged = await updater.StageAsync(bundle, start.AcceptExpired, context.GetCaller().Actor, ct);
+        var staged = await updater.StageAsync(bundle, start.AcceptExpired, caller.Actor, ct);
         var descriptor = staged.Content.Descriptor;
         return new V1.StagedRelease
         {

@@ -3,7 +3,7 @@ namespace Appliance.Agent.Sources;
 /// <summary>The bytes that a caller sends piece by piece, as a stream; nothing is kept of them.</summary>
 /// <param name="next">The next piece; null when the caller has no more.</param>
 /// <param name="size">What the caller said it would send.</param>
-/// <param name="patience">How long a caller may be silent.</param>
+/// <param name="patience">How long a caller may be silent; over all it may take as long as that and 64 KiB/s allow.</param>
 internal sealed class UploadStream(
     Func<CancellationToken, ValueTask<ReadOnlyMemory<byte>?>> next,
     long size,
@@ -11,6 +11,11 @@ internal sealed class UploadStream(
     TimeProvider clock
 ) : Stream
 {
+    // Slower than this, over all, nobody means to send a bundle; and it keeps everything else waiting.
+    private const int LeastBytesPerSecond = 64 * 1024;
+
+    private readonly TimeSpan allowed = patience + TimeSpan.FromSeconds(size / LeastBytesPerSecond);
+    private readonly long began = clock.GetTimestamp();
     private ReadOnlyMemory<byte> piece;
     private bool ended;
 
@@ -56,6 +61,10 @@ internal sealed class UploadStream(
     private async ValueTask ReceiveAsync(CancellationToken ct)
     {
         var received = await WithinPatienceAsync(ct);
+        if (clock.GetElapsedTime(began) > allowed)
+            throw new UploadException($"the upload took longer than {allowed.TotalSeconds:0} s");
+        if (received is { IsEmpty: true })
+            throw new UploadException("the upload has an empty piece");
         if (received is not { } bytes)
         {
             ended = true;

@@ -6,13 +6,39 @@ namespace Appliance.Agent.Storage;
 /// Which release is installed, and how far an operation on it is: each intention is here before its effect, and each
 /// move from one release to another is one transaction.
 /// </summary>
-internal sealed class UpdateJournal(Database database, TimeProvider clock)
+internal sealed class UpdateJournal
 {
     private const string Columns =
         "id, kind, state, phase, product, from_digest, from_version, to_digest, to_version, actor, started, ended, sentence, reason, evidence, cancelled_by, resumed";
     private const int Kept = 200;
 
+    private const string RecordsLost = "records-lost";
+    private static readonly string[] Telling = ["installed", "releases", "operations"];
+
+    private readonly Database database;
+    private readonly TimeProvider clock;
     private TaskCompletionSource changed = NewSignal();
+
+    public UpdateJournal(Database database, TimeProvider clock)
+    {
+        (this.database, this.clock) = (database, clock);
+        if (database.Replaced is { } replaced && replaced.Lost.Intersect(Telling).Any())
+            database.Write(c =>
+                c.Execute(
+                    "INSERT OR REPLACE INTO trust_facts (name, value) VALUES (?1, ?2)",
+                    RecordsLost,
+                    replaced.Reason
+                )
+            );
+    }
+
+    /// <summary>
+    /// Whether it can be told what is needed and what is not: what is not in here may be forgotten. A state file that
+    /// was lost says of nothing that it is not needed; the next commit does.
+    /// </summary>
+    public bool KnowsAll =>
+        database.NotDurableBecause is null
+        && database.Read(c => c.Number("SELECT count(*) FROM trust_facts WHERE name = ?1", RecordsLost)) == 0;
 
     /// <summary>The release that runs when nothing else is asked for.</summary>
     public KnownRelease? Current => In("current");
@@ -143,9 +169,13 @@ internal sealed class UpdateJournal(Database database, TimeProvider clock)
     /// <summary>
     /// The point of no return: the target is what runs, what is pending is trusted, and the floor rises to it.
     /// </summary>
-    public void Commit(Operation operation, string text) =>
+    /// <returns>False: somebody has cancelled it before.</returns>
+    public bool Commit(Operation operation, string text) =>
         Change(c =>
         {
+            if (c.Number("SELECT count(*) FROM operations WHERE id = ?1 AND cancelled_by IS NULL", operation.Id) == 0)
+                return false;
+            c.Execute("DELETE FROM trust_facts WHERE name = ?1", RecordsLost);
             c.Execute("DELETE FROM installed WHERE slot = 'previous'");
             // What was rolled back from is not kept: an upgrade brings it again.
             if (operation is { Kind: OperationKind.Upgrade, FromDigest: { } from })
@@ -156,11 +186,8 @@ internal sealed class UpdateJournal(Database database, TimeProvider clock)
             if (operation.Kind is not OperationKind.Rollback)
                 c.Execute("INSERT OR REPLACE INTO trust_facts (name, value) VALUES ('floor', ?1)", operation.ToVersion);
             AddStep(c, operation.Id, Phase.Committed, StepOutcome.Done, null, text);
-            return c.Execute(
-                "UPDATE operations SET phase = 'Committed', sentence = ?2 WHERE id = ?1",
-                operation.Id,
-                text
-            );
+            c.Execute("UPDATE operations SET phase = 'Committed', sentence = ?2 WHERE id = ?1", operation.Id, text);
+            return true;
         });
 
     /// <summary>Ends an operation, and forgets the releases that nothing refers to any more.</summary>

@@ -25,18 +25,25 @@ internal sealed class ReleaseTrust(
     /// Verifies what came as a bundle. New roots, and the time that it vouches for, are kept whatever becomes of it;
     /// all else counts when an update to it commits.
     /// </summary>
+    /// <param name="isRepair">What is stored of the installed release is not whole: it may be sent again.</param>
     /// <exception cref="RefusedException">With the reason, and the file or field.</exception>
     /// <exception cref="StorageException">What must be kept could not be.</exception>
-    public async Task<VerifiedBundle> VerifyAsync(ReceivedBundle received, bool acceptExpired, CancellationToken ct)
+    public async Task<VerifiedBundle> VerifyAsync(
+        ReceivedBundle received,
+        bool acceptExpired,
+        bool isRepair,
+        CancellationToken ct
+    )
     {
         try
         {
             var trusted = OfflineVerification.AddRoots(await TrustedAsync(ct), received.Metadata.Roots);
+            await DemandPinnedAsync(trusted, ct);
             table.KeepRoots(trusted.Roots, PinnedRoot.VersionOf(trusted.Roots[0]));
             var now = Later(clock.GetUtcNow(), table.LatestSignedAt);
             var verified = received.Verify(trusted, now, acceptExpired);
+            Admit(verified.Descriptor, isRepair);
             table.Saw(verified.Descriptor.SignedAt);
-            Admit(verified.Descriptor);
             return verified;
         }
         catch (TufException e)
@@ -69,14 +76,14 @@ internal sealed class ReleaseTrust(
             );
     }
 
-    private void Admit(ReleaseDescriptor release)
+    private void Admit(ReleaseDescriptor release, bool isRepair)
     {
         var current = journal.Current is { } known ? ReleaseDescriptor.Parse(known.Descriptor) : null;
         if ((current?.Product ?? options.Value.Product) is { } product && release.Product != product)
             throw new RefusedException(
                 $"the bundle is a release of {release.Product}; this appliance runs {product} and nothing else"
             );
-        if (current?.Index == release.Index)
+        if (current?.Index == release.Index && !isRepair)
             throw new RefusedException($"{release.Product} {release.Version} is installed already");
         if (journal.Floor is { } text && SemanticVersion.TryParse(text) is { } floor && release.Version < floor)
             throw new RefusedException(
@@ -87,39 +94,37 @@ internal sealed class ReleaseTrust(
 
     private async Task<TrustedState> TrustedAsync(CancellationToken ct)
     {
-        var pinned = options.Value.Root is { } path ? await ReadAsync(path, ct) : null;
         if (table.Load() is { } stored)
-        {
-            var state = new TrustedState(
+            return new TrustedState(
                 [.. stored.Roots.Select(r => (ReadOnlyMemory<byte>)r)],
                 Kept(stored.Timestamp),
                 Kept(stored.Snapshot),
                 Kept(stored.Targets)
             );
-            // A box that was given another signer's root must not go on trusting the first one in silence.
-            return pinned is null ? state : Agreeing(state, pinned);
-        }
-        if (pinned is null)
+        if (options.Value.Root is not { } path)
             throw new RefusedException(
                 "no root of trust is pinned on this appliance: name the vendor's root.json as trust.root in agent.yaml"
             );
+        var pinned = await ReadAsync(path, ct);
         var first = OfflineVerification.Pin(pinned);
         table.KeepRoots(first.Roots, PinnedRoot.VersionOf(pinned));
-        log.RootPinned(options.Value.Root!, PinnedRoot.VersionOf(pinned));
+        log.RootPinned(path, PinnedRoot.VersionOf(pinned));
         return first;
     }
 
-    private TrustedState Agreeing(TrustedState state, byte[] pinned)
+    /// <summary>A box that was given another signer's root must not go on trusting the first one in silence.</summary>
+    private async Task DemandPinnedAsync(TrustedState trusted, CancellationToken ct)
     {
+        if (options.Value.Root is not { } path)
+            return;
         try
         {
-            PinnedRoot.DemandSameSigner(state, pinned);
-            return state;
+            PinnedRoot.DemandSameSigner(trusted, await ReadAsync(path, ct));
         }
         catch (TufException e)
         {
             throw new RefusedException(
-                $"{options.Value.Root}, named by trust.root, does not agree with the root that this appliance trusts: {e.Message}",
+                $"{path}, named by trust.root, does not agree with the root that this appliance trusts: {e.Message}",
                 e
             );
         }

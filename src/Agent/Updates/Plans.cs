@@ -1,3 +1,4 @@
+using Appliance.Agent.Content;
 using Appliance.Agent.Storage;
 using Appliance.Agent.Supervision;
 using Appliance.Bundles.Releases;
@@ -39,7 +40,7 @@ internal sealed class Plans(UpdateJournal journal, KnownReleases releases, Prefl
 
     private async Task<Plan> OfAsync(OperationKind kind, OpenedRelease target, CancellationToken ct)
     {
-        var current = journal.Current is { } known ? (await releases.OpenAsync(known, ct)).Release : null;
+        var current = await CurrentAsync(ct);
         return new Plan(
             kind,
             target.Release.Product,
@@ -50,6 +51,19 @@ internal sealed class Plans(UpdateJournal journal, KnownReleases releases, Prefl
             0,
             await SpaceAsync(target.Content, ct)
         );
+    }
+
+    // One that cannot be read any more is replaced as a whole.
+    private async Task<Release?> CurrentAsync(CancellationToken ct)
+    {
+        try
+        {
+            return journal.Current is { } known ? (await releases.OpenAsync(known, ct)).Release : null;
+        }
+        catch (Exception e) when (e is RefusedException or IOException)
+        {
+            return null;
+        }
     }
 
     private async Task<Space?> SpaceAsync(ReleaseContent release, CancellationToken ct)

@@ -63,6 +63,8 @@ internal sealed class Pruning(
     /// <returns>What was kept; null when it could not be told, and nothing was given back.</returns>
     public async Task<IReadOnlyList<ReleaseContent>?> ContentAsync(ReleaseContent? staged, CancellationToken ct)
     {
+        if (!journal.KnowsAll)
+            return null;
         try
         {
             var kept = await KeptAsync(ct);

@@ -6,6 +6,7 @@ namespace Appliance.Agent.Updates;
 
 /// <summary>A release that was verified and is here in full; nothing runs of it.</summary>
 /// <param name="Expires">When its signatures expire.</param>
+/// <param name="ExpiryAccepted">A person has agreed to signatures that have expired.</param>
 /// <param name="Moved">Bytes that were sent.</param>
 /// <param name="Stored">Those of them that were not here yet.</param>
 internal sealed record Staged(
@@ -14,9 +15,10 @@ internal sealed record Staged(
     Release Release,
     PendingTrust Trust,
     DateTimeOffset Expires,
+    bool ExpiryAccepted,
     long Moved,
     long Stored
-);
-
-/// <summary>Something else is being done; its name says what.</summary>
-internal sealed class UpdatesBusyException(string with) : Exception($"{with}; wait for it, or cancel it");
+)
+{
+    public string Name => $"{Content.Descriptor.Product} {Content.Descriptor.Version}";
+}

@@ -9,17 +9,19 @@ namespace Appliance.Agent.Updates;
 /// <summary>Takes a bundle in: verified as it arrives, stored by digest, and refused without a trace.</summary>
 internal sealed class Staging(ReleaseTrust trust, ContentStore store, KnownReleases releases)
 {
+    /// <param name="isRepair">What is stored of the installed release is not whole.</param>
     /// <exception cref="RefusedException">It is not what it must be, or not what may be installed here.</exception>
     /// <exception cref="ContentFullException">There is no room for it.</exception>
     /// <exception cref="IOException">It cannot be read, or stored.</exception>
-    public async Task<Staged> TakeInAsync(Stream bundle, bool acceptExpired, CancellationToken ct)
+    public async Task<Staged> TakeInAsync(Stream bundle, bool acceptExpired, bool isRepair, CancellationToken ct)
     {
         var sink = new CountingSink(store);
         var received = await ReceivedBundle.OpenAsync(bundle, ct);
-        var verified = await trust.VerifyAsync(received, acceptExpired, ct);
+        var verified = await trust.VerifyAsync(received, acceptExpired, isRepair, ct);
         var moved = new LastReport();
         var content = await verified.ReadReleaseAsync(sink, moved, ct);
-        trust.AdmitUpgrade(content.Document);
+        if (!isRepair)
+            trust.AdmitUpgrade(content.Document);
         await store.FlushAsync(ct);
         var release = await releases.OpenAsync(content, ct);
         return new Staged(
@@ -28,6 +30,7 @@ internal sealed class Staging(ReleaseTrust trust, ContentStore store, KnownRelea
             release,
             new PendingTrust(received.Metadata.Timestamp, received.Metadata.Snapshot, received.Metadata.Targets),
             verified.ExpiresAt,
+            acceptExpired,
             moved.Value,
             sink.Stored
         );

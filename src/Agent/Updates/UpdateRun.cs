@@ -26,7 +26,12 @@ internal sealed class UpdateRun(
 {
     private readonly IReadOnlyList<ServiceDifference> differences = ReleaseDifference.Between(from, to.Release);
 
+    private const int MostLossesWhileLoading = 3;
+
     private bool waitsForEngine;
+    private int lossesWhileLoading;
+
+    private bool HasOrigin => from.Digest.Length > 0;
 
     private string Target => $"{operation.Product} {operation.ToVersion}";
 
@@ -51,7 +56,8 @@ internal sealed class UpdateRun(
                     return await TurnBackAsync(unfit, ct);
                 // A resumed one may find everything well without ever having waited.
                 either.Token.ThrowIfCancellationRequested();
-                journal.Commit(operation, $"{Target} is the release to run");
+                if (!journal.Commit(operation, $"{Target} is the release to run"))
+                    return await CancelledAsync(ct);
             }
             supervisor.Run(new RunningRelease(to.Release));
             await gate.TidyAsync(ct);
@@ -75,7 +81,9 @@ internal sealed class UpdateRun(
     /// <returns>Null: it may go on. Otherwise how it ends.</returns>
     private async Task<Conclusion?> PrepareAsync(CancellationToken ct)
     {
-        supervisor.Run(new RunningRelease(from));
+        // Without one before, what runs is left alone until there is something to put in its place.
+        if (HasOrigin)
+            supervisor.Run(new RunningRelease(from));
         try
         {
             while (!await TryPrepareAsync(ct))
@@ -119,6 +127,11 @@ internal sealed class UpdateRun(
         }
         catch (EngineUnavailableException e)
         {
+            if (journal.Find(operation.Id)!.Phase is Phase.Loading && ++lossesWhileLoading >= MostLossesWhileLoading)
+                throw new IOException(
+                    $"the engine went away {lossesWhileLoading} times while it loaded: {e.Message}",
+                    e
+                );
             if (!waitsForEngine)
                 Record(
                     journal.Find(operation.Id)!.Phase,
@@ -134,9 +147,10 @@ internal sealed class UpdateRun(
     {
         if (operation.Phase >= Phase.Loaded)
             return;
-        journal.WillLoad(to.Content.Images.Select(i => i.Config.Digest));
         Record(Phase.Loading, StepOutcome.Begun, $"loading {Count(to.Content.Images.Count, "image")}");
         var plan = await images.PlanAsync(to.Content.Images, ct);
+        // What the engine has already is not ours to take away again.
+        journal.WillLoad(plan.Images.Select(i => i.Config.Digest));
         var report = new ByteReport(progress, plan.BytesToSend);
         await images.LoadAsync(to.Content.Images, report, ct);
         progress.Set(Progress.None);

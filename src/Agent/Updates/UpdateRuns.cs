@@ -19,14 +19,11 @@ internal sealed class UpdateRuns(
     ILogger<UpdateRun> log
 )
 {
-    /// <exception cref="IOException">Something of a release is not stored any more.</exception>
-    /// <exception cref="RefusedException">A release is not fit for this appliance any more.</exception>
+    /// <exception cref="IOException">Something of the target is not stored any more.</exception>
+    /// <exception cref="RefusedException">The target is not fit for this appliance any more.</exception>
     public async Task<UpdateRun> OpenAsync(Operation operation, CancellationToken ct)
     {
-        var from =
-            operation is { Phase: not Phase.Committed, FromDigest: { } digest } && journal.Release(digest) is { } known
-                ? (await releases.OpenAsync(known, ct)).Release
-                : Nothing(operation.Product);
+        var from = await FromAsync(operation, ct);
         var to = await releases.OpenAsync(journal.Release(operation.ToDigest)!, ct);
         return new UpdateRun(
             operation,
@@ -41,6 +38,25 @@ internal sealed class UpdateRuns(
             progress,
             log
         );
+    }
+
+    // A release that cannot be read any more must not stand in the way of one that can.
+    private async Task<Release> FromAsync(Operation operation, CancellationToken ct)
+    {
+        if (operation.Phase is Phase.Committed || operation.FromDigest is not { } digest)
+            return Nothing(operation.Product);
+        try
+        {
+            return (await releases.OpenAsync(journal.Release(digest)!, ct)).Release;
+        }
+        catch (Exception e)
+            when (operation is { Kind: not OperationKind.Rollback, Phase: < Phase.Switching }
+                && e is RefusedException or IOException or UnauthorizedAccessException
+            )
+        {
+            log.InstalledUnreadable(operation.Name, e.Message);
+            return Nothing(operation.Product);
+        }
     }
 
     /// <summary>Before the first release: a product without services.</summary>

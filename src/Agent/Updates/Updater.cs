@@ -18,9 +18,10 @@ internal sealed class Updater(
     KnownReleases releases,
     UpdateRuns runs,
     Pruning pruning,
+    Occupancy occupancy,
+    HeldRelease held,
     ISupervisor supervisor,
     EventLog events,
-    IOptionsMonitor<UpdatesOptions> options,
     IOptions<SourcesOptions> sources,
     TimeProvider clock,
     ILogger<Updater> log
@@ -31,26 +32,9 @@ internal sealed class Updater(
 
     private readonly Lock gate = new();
 
-    // While space is given back nothing may be begun, and whoever wants to waits: it is nobody's doing.
-    private readonly SemaphoreSlim housekeeping = new(1);
-
     // Null: a release has waited long enough to be installed.
     private readonly Channel<Operation?> begun = Channel.CreateUnbounded<Operation?>();
-    private ITimer? expiry;
     private CancellationTokenSource cancel = new();
-    private string? busyWith;
-    private Staged? staged;
-    private DateTimeOffset stagedUntil;
-
-    /// <summary>The release that waits to be installed; null when there is none (any more).</summary>
-    public Staged? Waiting
-    {
-        get
-        {
-            lock (gate)
-                return clock.GetUtcNow() < stagedUntil ? staged : null;
-        }
-    }
 
     /// <summary>Takes a bundle in, in place of one that waits. What is refused, or breaks off, leaves nothing behind.</summary>
     /// <exception cref="UpdatesBusyException">Something else is being done.</exception>
@@ -59,35 +43,28 @@ internal sealed class Updater(
     /// <exception cref="IOException">It cannot be read, or stored.</exception>
     public async Task<Staged> StageAsync(Stream bundle, bool acceptExpired, string actor, CancellationToken ct)
     {
-        await OccupyAsync($"{actor} is sending a bundle", ct);
+        await occupancy.EnterAsync($"{actor} is sending a bundle", ct);
         try
         {
-            lock (gate)
-                staged = null;
-            var taken = await staging.TakeInAsync(bundle, acceptExpired, ct);
-            HoldUntilExpiry(taken);
-            return taken;
+            return await TakeInAsync(bundle, acceptExpired, actor, ct);
         }
         catch (RefusedException e)
         {
             log.BundleRefused(e.Message);
-            events.Append(
-                new(
-                    EventSeverity.Warning,
-                    "bundle.refused",
-                    null,
-                    null,
-                    $"{actor} sent a bundle: {e.Message}",
-                    "changed nothing"
-                )
-            );
+            Tell(EventSeverity.Warning, "bundle.refused", $"{actor} sent a bundle: {e.Message}", "changed nothing");
             throw;
         }
         finally
         {
-            // Of the one before, and of what broke off; also when the caller has gone away.
-            await pruning.ContentAsync(Waiting?.Content, CancellationToken.None);
-            Vacate();
+            try
+            {
+                // Of the one before, and of what broke off; also when the caller has gone away.
+                await pruning.ContentAsync(held.Current?.Content, CancellationToken.None);
+            }
+            finally
+            {
+                occupancy.Leave();
+            }
         }
     }
 
@@ -99,22 +76,21 @@ internal sealed class Updater(
         BeginAsync(
             () =>
             {
-                if (Waiting is not { } target || target.Known.Digest != digest)
+                if (held.Current is not { } target || target.Known.Digest != digest)
                     throw new RefusedException(
                         $"{digest} does not wait to be installed (any more); send its bundle again"
                     );
-                var current = CurrentDescriptor();
-                var version = target.Content.Descriptor.Version.Text;
-                var wanted = Wanted(
-                    current is null ? OperationKind.Install : OperationKind.Upgrade,
-                    target.Content.Descriptor,
-                    actor,
-                    $"{target.Content.Descriptor.Product} {version} is verified, and here in full"
+                if (target.Expires <= clock.GetUtcNow() && !target.ExpiryAccepted)
+                    throw new RefusedException($"the signatures of {target.Name} have expired while it waited");
+                var sentence = $"{target.Name} is verified, and here in full";
+                if (target.ExpiryAccepted)
+                    sentence += $"; signatures that expire on {target.Expires:yyyy-MM-dd} are accepted";
+                var kind = journal.Current is null ? OperationKind.Install : OperationKind.Upgrade;
+                return journal.Begin(
+                    Wanted(kind, target.Content.Descriptor, actor, sentence),
+                    target.Known,
+                    target.Trust
                 );
-                var operation = journal.Begin(wanted, target.Known, target.Trust);
-                lock (gate)
-                    staged = null;
-                return operation;
             },
             ct
         );
@@ -169,7 +145,7 @@ internal sealed class Updater(
     {
         if (journal.Running is { } unfinished)
         {
-            busyWith = Doing(unfinished);
+            occupancy.Become(Doing(unfinished));
             begun.Writer.TryWrite(unfinished);
         }
         else
@@ -182,8 +158,6 @@ internal sealed class Updater(
     public override void Dispose()
     {
         cancel.Dispose();
-        housekeeping.Dispose();
-        expiry?.Dispose();
         base.Dispose();
     }
 
@@ -195,27 +169,32 @@ internal sealed class Updater(
         }
         else
         {
-            await KeepHouseAsync(() => { }, stoppingToken);
+            await occupancy.KeepHouseAsync(() => PruneAsync(stoppingToken), stoppingToken);
             await InstallFirstAsync(stoppingToken);
         }
         await foreach (var operation in begun.Reader.ReadAllAsync(stoppingToken))
         {
             if (operation is null)
-                await KeepHouseAsync(() => { }, stoppingToken);
+                await occupancy.KeepHouseAsync(() => PruneAsync(stoppingToken), stoppingToken);
             else
                 await FinishAsync(operation.Id, stoppingToken);
         }
     }
 
-    private void HoldUntilExpiry(Staged taken)
+    private async Task<Staged> TakeInAsync(Stream bundle, bool acceptExpired, string actor, CancellationToken ct)
     {
-        var period = options.CurrentValue.StagedFor;
-        lock (gate)
+        held.Drop();
+        var isRepair = supervisor.View.ReleaseProblem is not null && journal.Current is not null;
+        var taken = await staging.TakeInAsync(bundle, acceptExpired, isRepair, ct);
+        if (taken.Known.Digest == journal.Current?.Digest)
         {
-            (staged, stagedUntil) = (taken, clock.GetUtcNow() + period);
-            expiry?.Dispose();
-            expiry = clock.CreateTimer(_ => begun.Writer.TryWrite(null), null, period, Timeout.InfiniteTimeSpan);
+            await RunCurrentAsync(ct);
+            throw new RefusedException($"{taken.Name} is installed already; what was damaged of it was put right");
         }
+        held.Hold(taken, expired: () => begun.Writer.TryWrite(null));
+        var accepted = acceptExpired ? "; expired signatures are accepted" : "";
+        Tell(EventSeverity.Info, "bundle.staged", $"{actor} sent {taken.Name}{accepted}", "verified and stored it");
+        return taken;
     }
 
     private void CountStart(Operation unfinished)
@@ -275,23 +254,34 @@ internal sealed class Updater(
 
     private async Task FinishAsync(long id, CancellationToken ct)
     {
+        var operation = journal.Find(id)!;
+        Conclusion? end = null;
+        await UntilWrittenAsync(operation, async () => end = await ConcludeAsync(journal.Find(id)!, ct), ct);
+        if (end!.State is OperationState.Done)
+            await PruneAsync(ct);
+        // One that was taken back held its release until now.
+        await UntilWrittenAsync(
+            operation,
+            () => occupancy.KeepHouseAsync(() => End(id, end), () => PruneAsync(ct), ct),
+            ct
+        );
+        Tell(operation, end);
+    }
+
+    /// <summary>Nothing may be done that cannot be written down first: it waits until it can be.</summary>
+    private async Task UntilWrittenAsync(Operation operation, Func<Task> work, CancellationToken ct)
+    {
         while (true)
         {
             try
             {
-                var operation = journal.Find(id)!;
-                var end = await ConcludeAsync(operation, ct);
-                if (end.State is OperationState.Done)
-                    await pruning.RunAsync(Waiting?.Content, ct);
-                Tell(operation, end);
-                // One that was taken back held its release until now. Who sees the end finds nothing in the way.
-                await KeepHouseAsync(() => End(id, end), ct);
+                await work();
                 return;
             }
             catch (StorageException e)
             {
-                // Nothing may be done that cannot be written down first.
-                log.Step($"op-{id}", "waiting", e.Message);
+                log.Step(operation.Name, "waiting", e.Message);
+                await PruneAsync(ct);
                 await Task.Delay(AfterTrouble, clock, ct);
             }
         }
@@ -299,30 +289,15 @@ internal sealed class Updater(
 
     private void End(long id, Conclusion end)
     {
+        journal.End(id, end.State, end.Phase, end.Sentence, end.Reason, end.Evidence);
         lock (gate)
         {
-            journal.End(id, end.State, end.Phase, end.Sentence, end.Reason, end.Evidence);
             if (cancel.IsCancellationRequested)
                 cancel = new CancellationTokenSource();
-            busyWith = null;
         }
     }
 
-    private async Task KeepHouseAsync(Action first, CancellationToken ct)
-    {
-        await housekeeping.WaitAsync(ct);
-        try
-        {
-            first();
-            // Nobody can begin anything meanwhile, but may be taking a bundle in already; that ends with the same.
-            if (!IsBusy)
-                await pruning.RunAsync(Waiting?.Content, ct);
-        }
-        finally
-        {
-            housekeeping.Release();
-        }
-    }
+    private Task PruneAsync(CancellationToken ct) => pruning.RunAsync(held.Current?.Content, ct);
 
     private async Task<Conclusion> ConcludeAsync(Operation operation, CancellationToken ct)
     {
@@ -360,42 +335,43 @@ internal sealed class Updater(
             operation.Evidence
         );
 
-    private void Tell(Operation operation, Conclusion ending) =>
-        events.Append(
-            new(
-                ending.State is OperationState.Done ? EventSeverity.Info : EventSeverity.Error,
-                ending.State switch
-                {
-                    OperationState.Done => "update.done",
-                    OperationState.RolledBack => "update.rolled-back",
-                    OperationState.Cancelled => "update.cancelled",
-                    _ => "update.failed",
-                },
-                null,
-                null,
-                ending.Reason.Length > 0
-                    ? $"{operation.Name} to {operation.Product} {operation.ToVersion}: {ending.Reason}"
-                    : $"{operation.Actor} asked for {operation.Name}",
-                ending.Sentence
-            )
+    private void Tell(Operation operation, Conclusion end) =>
+        Tell(
+            end.State is OperationState.Done ? EventSeverity.Info : EventSeverity.Error,
+            end.State switch
+            {
+                OperationState.Done => "update.done",
+                OperationState.RolledBack => "update.rolled-back",
+                OperationState.Cancelled => "update.cancelled",
+                _ => "update.failed",
+            },
+            end.Reason.Length > 0
+                ? $"{operation.Name} to {operation.Product} {operation.ToVersion}: {end.Reason}"
+                : $"{operation.Actor} asked for {operation.Name}",
+            end.Sentence
         );
+
+    private void Tell(EventSeverity severity, string kind, string found, string done) =>
+        events.Append(new(severity, kind, null, null, found, done));
 
     private async Task<Operation> BeginAsync(Func<Operation> begin, CancellationToken ct)
     {
-        await OccupyAsync("an operation is being begun", ct);
+        await occupancy.EnterAsync("an operation is being begun", ct);
         try
         {
-            var operation = begin();
-            lock (gate)
-                busyWith = Doing(operation);
-            begun.Writer.TryWrite(operation);
-            return operation;
+            begin();
         }
-        catch
+        catch when (journal.Running is null)
         {
-            Vacate();
+            occupancy.Leave();
             throw;
         }
+        // What was planned against the release before may not follow the next one.
+        held.Drop();
+        var operation = journal.Running!;
+        occupancy.Become(Doing(operation));
+        begun.Writer.TryWrite(operation);
+        return operation;
     }
 
     private Operation Wanted(OperationKind kind, ReleaseDescriptor target, string actor, string sentence)
@@ -424,39 +400,6 @@ internal sealed class Updater(
 
     private ReleaseDescriptor? CurrentDescriptor() =>
         journal.Current is { } current ? ReleaseDescriptor.Parse(current.Descriptor) : null;
-
-    private async Task OccupyAsync(string with, CancellationToken ct)
-    {
-        await housekeeping.WaitAsync(ct);
-        try
-        {
-            lock (gate)
-            {
-                if (busyWith is not null)
-                    throw new UpdatesBusyException(busyWith);
-                busyWith = with;
-            }
-        }
-        finally
-        {
-            housekeeping.Release();
-        }
-    }
-
-    private void Vacate()
-    {
-        lock (gate)
-            busyWith = null;
-    }
-
-    private bool IsBusy
-    {
-        get
-        {
-            lock (gate)
-                return busyWith is not null;
-        }
-    }
 
     private static string Doing(Operation operation) =>
         $"{operation.Name} ({operation.Kind.ToString().ToLowerInvariant()} to {operation.ToVersion}) is under way";

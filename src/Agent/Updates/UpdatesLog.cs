@@ -11,6 +11,9 @@ internal static partial class UpdatesLog
     [LoggerMessage(10003, LogLevel.Information, "{Count} images of old releases are still in use, and stay for now")]
     public static partial void ImagesStay(this ILogger log, int count);
 
+    [LoggerMessage(10005, LogLevel.Warning, "{Operation} replaces a release that cannot be read: {Reason}")]
+    public static partial void InstalledUnreadable(this ILogger log, string operation, string reason);
+
     [LoggerMessage(10004, LogLevel.Warning, "A bundle was refused: {Reason}")]
     public static partial void BundleRefused(this ILogger log, string reason);
 }

@@ -17,6 +17,8 @@ internal static class UpdatesServices
             .AddSingleton<UpdateRuns>()
             .AddSingleton<Pruning>()
             .AddSingleton<Plans>()
+            .AddSingleton<Occupancy>()
+            .AddSingleton<HeldRelease>()
             .AddSingleton<Updater>()
             .AddHostedService(s => s.GetRequiredService<Updater>());
     }
