@@ -17,15 +17,15 @@ public sealed class DyingAgentTests(SharedEngine shared)
     /// <summary>What an operation is to come to.</summary>
     public enum Course
     {
-        Install,
-
-        /// <summary>An installation of what never gets healthy.</summary>
-        InstallTakenBack,
         Upgrade,
 
         /// <summary>An upgrade to what never gets healthy.</summary>
         UpgradeTakenBack,
         Rollback,
+        Install,
+
+        /// <summary>An installation of what never gets healthy.</summary>
+        InstallTakenBack,
     }
 
     public static TheoryData<Course, string> All =>
