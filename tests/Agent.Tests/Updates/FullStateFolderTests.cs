@@ -60,6 +60,7 @@ public sealed class FullStateFolderTests(SharedEngine shared)
     }
 
     [Fact]
+    [Trait("Category", "Long")]
     public async Task An_update_that_cannot_be_written_down_waits_until_it_can()
     {
         await using var agent = RealAgent.On(shared.Engine);
