@@ -90,17 +90,21 @@ public sealed class ReleaseLibraryTests : IDisposable
         Assert.Equal(release.Folder, (await content.OpenAsync(stored)).Folder);
         content.Library.Collect(new HashSet<string> { release.Digest });
         Assert.Equal([release.Folder], Directory.GetDirectories(Path.Combine(content.Folder, "releases")));
-        content.Library.Remove(release.Digest);
+        content.Library.Collect(new HashSet<string>());
         Assert.False(Directory.Exists(release.Folder));
     }
 
     [Fact]
-    public async Task A_release_whose_content_is_not_all_there_is_not_opened()
+    public async Task A_file_that_is_damaged_where_it_is_stored_is_not_put_in_place_and_can_be_sent_again()
     {
         var stored = await StoredAsync();
-        File.Delete(content.PathOf(Config));
-        var e = await Assert.ThrowsAsync<FileNotFoundException>(() => content.Library.OpenAsync(stored, Ct));
-        Assert.Contains(Config.Digest, e.Message);
+        var env = stored.Files.Single(f => f.Path == ".env").Blob;
+        await File.WriteAllBytesAsync(content.PathOf(env), new byte[env.Size], Ct);
+
+        var e = await Assert.ThrowsAsync<IOException>(() => content.Library.OpenAsync(stored, Ct));
+
+        Assert.Contains(env.Digest, e.Message);
+        Assert.False(content.Store.Contains(env));
     }
 
     [Fact]
