@@ -85,6 +85,11 @@ internal sealed class ReleaseTrust(
             );
         if (current?.Index == release.Index && !isRepair)
             throw new RefusedException($"{release.Product} {release.Version} is installed already");
+        if (current?.Version == release.Version && current.Index != release.Index)
+            throw new RefusedException(
+                $"another {release.Product} {release.Version} is installed ({current.Index.Digest}), and the bundle's is"
+                    + $" {release.Index.Digest}: a release is never changed; ask the vendor for a new version"
+            );
         if (journal.Floor is { } text && SemanticVersion.TryParse(text) is { } floor && release.Version < floor)
             throw new RefusedException(
                 $"version {release.Version} is lower than {floor}, which this appliance has run; `appliancectl rollback`"

@@ -160,7 +160,7 @@ public sealed class RefusedBundleTests(RefusedBundleTests.Common on, SharedEngin
         var ours = await agent.BundleAsync("2.0.0", TwoServices.Of("2.0.0"));
         var theirs = await agent.BundleAsync(stranger, "2.0.0", TwoServices.Of("2.0.0"));
         await IsRefusedAsync(agent, ours, "does not agree with the root that this appliance trusts");
-        await IsRefusedAsync(agent, theirs, "does not agree with the root that this appliance trusts");
+        await IsRefusedAsync(agent, theirs, "is another root 1 than the one that is trusted");
     }
 
     [Fact]
