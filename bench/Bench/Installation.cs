@@ -60,8 +60,9 @@ internal static class Installation
     )
     {
         await ForgetAsync(bed, [image], ct);
-        await using var agent = await StartAsync(bed, ct);
-        var round = await UpgradeAsync(bed, agent, bundle, ct);
+        Round round;
+        await using (var agent = await StartAsync(bed, ct))
+            round = await UpgradeAsync(bed, agent, bundle, ct);
         await ForgetAsync(bed, [image], ct);
         return MemoryRow($"install, {Bundling.Size(bundle)}: memory more", round.Growth, round.Before);
     }
