@@ -1,7 +1,7 @@
 #!/bin/bash
 # Measures the agent and appliancectl, each figure beside its floor from the same run, on an engine of its own.
 #
-#   ./bench.sh [--quick] [start|cli|recover|idle|adopt|all]...
+#   ./bench.sh [--quick] [start|cli|recover|idle|adopt|bundle|all]...
 #
 # Quote no figure of --quick: it only shows that the benchmarks work.
 source "$(dirname "${BASH_SOURCE[0]}")/scripts/lib.sh"

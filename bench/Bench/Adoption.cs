@@ -8,12 +8,11 @@ internal static class Adoption
     public static async Task<IEnumerable<Row>> MeasureAsync(TestBed bed, CancellationToken ct)
     {
         var count = bed.Quick ? 40 : 200;
-        var release = bed.Release("adopt", count, TestBed.Sleeper);
-        await using (var predecessor = AgentProcess.Start(bed, "adopt", release))
+        await using (var predecessor = await AgentProcess.StartInstalledAsync(bed, "adopt", count, TestBed.Sleeper, ct))
             await predecessor.UntilWellAsync(ct);
         var (before, floor) = await LookAsync(bed, ct);
 
-        await using var agent = AgentProcess.Start(bed, "adopt", release);
+        await using var agent = AgentProcess.Start(bed, "adopt");
         var took = await agent.UntilWellAsync(ct);
 
         var (after, _) = await LookAsync(bed, ct);

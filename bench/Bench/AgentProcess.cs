@@ -8,37 +8,54 @@ namespace Appliance.Bench;
 internal sealed class AgentProcess : MeasuredProcess
 {
     private readonly GrpcChannel channel;
-    private readonly StatusService.StatusServiceClient client;
+    private readonly StatusService.StatusServiceClient status;
+    private readonly OperationsService.OperationsServiceClient operations;
 
-    private AgentProcess(string program, string release, string folder, string engine)
+    private AgentProcess(TestBed bed, string folder, IEnumerable<(string, string)> settings)
         : base(
-            program,
-            [
-                "--release",
-                release,
-                "--data",
-                Path.Combine(folder, "data"),
-                "--socket",
-                SocketIn(folder),
-                "--docker",
-                engine,
-            ],
-            Path.Combine(folder, "agent.log")
+            bed.Program("appliance-agent"),
+            ["--data", DataIn(folder), "--socket", SocketIn(folder), "--docker", bed.EngineEndpoint],
+            Path.Combine(folder, "agent.log"),
+            settings
         )
     {
-        Socket = SocketIn(folder);
+        (Data, Socket) = (DataIn(folder), SocketIn(folder));
         channel = GrpcChannel.ForAddress("http://localhost", new GrpcChannelOptions { HttpHandler = Over(Socket) });
-        client = new(channel);
+        status = new(channel);
+        operations = new(channel);
     }
+
+    public string Data { get; }
 
     public string Socket { get; }
 
-    /// <summary>Starts it; with a name that was used before, it goes on with the state of that one.</summary>
-    public static AgentProcess Start(TestBed bed, string name, string release)
+    /// <summary>
+    /// Starts it; with a name that was used before, it goes on with the state of that one. The first bundle it installs by
+    /// itself, while nothing is installed.
+    /// </summary>
+    public static AgentProcess Start(TestBed bed, string name, string? firstBundle = null)
     {
         var folder = bed.Folder(name);
         File.Delete(SocketIn(folder));
-        return new(bed.Program("appliance-agent"), release, folder, bed.EngineEndpoint);
+        var settings = new List<(string, string)> { ("APPLIANCE__TRUST__ROOT", bed.Signer.Root) };
+        if (firstBundle is not null)
+            settings.Add(("APPLIANCE__SOURCES__FIRST_BUNDLE", firstBundle));
+        return new(bed, folder, settings);
+    }
+
+    /// <summary>Starts it on an appliance where a release of so many equal services is installed, and runs.</summary>
+    public static async Task<AgentProcess> StartInstalledAsync(
+        TestBed bed,
+        string name,
+        int services,
+        string definition,
+        CancellationToken ct
+    )
+    {
+        var bundle = await bed.BundleAsync(name, services, definition, ct);
+        await using (var first = Start(bed, name, bundle))
+            await first.UntilInstalledAsync(ct);
+        return Start(bed, name);
     }
 
     /// <summary>From its start to its first answer, whatever the answer is.</summary>
@@ -49,11 +66,41 @@ internal sealed class AgentProcess : MeasuredProcess
     public Task<TimeSpan> UntilWellAsync(CancellationToken ct) =>
         UntilAsync(async token => await StatusAsync(token) is { Health: Health.Ok }, TimeSpan.FromMinutes(10), ct);
 
+    /// <summary>The steps of the newest operation, which it waits for; none of it may have failed.</summary>
+    public async Task<IReadOnlyList<OperationStep>> StepsAsync(CancellationToken ct)
+    {
+        using var watch = operations.WatchOperation(new WatchOperationRequest(), cancellationToken: ct);
+        var steps = new List<OperationStep>();
+        Operation? seen = null;
+        await foreach (var update in watch.ResponseStream.ReadAllAsync(ct))
+        {
+            seen = update.Operation;
+            steps.AddRange(update.Steps);
+        }
+        return seen is { State: OperationState.Done }
+            ? steps
+            : throw new InvalidOperationException($"{seen?.Id} did not come to its end: {seen?.Reason}");
+    }
+
+    /// <summary>Waits for what it installs by itself.</summary>
+    private async Task UntilInstalledAsync(CancellationToken ct)
+    {
+        await UntilAsync(HasBegunAsync, TimeSpan.FromMinutes(2), ct);
+        await StepsAsync(ct);
+        await UntilWellAsync(ct);
+    }
+
+    private async Task<bool> HasBegunAsync(CancellationToken ct) =>
+        await StatusAsync(ct) is not null
+        && (await operations.ListOperationsAsync(new(), cancellationToken: ct)).Operations.Count > 0;
+
     public override async ValueTask DisposeAsync()
     {
         channel.Dispose();
         await base.DisposeAsync();
     }
+
+    private static string DataIn(string folder) => Path.Combine(folder, "data");
 
     private static string SocketIn(string folder) => Path.Combine(folder, "agent.sock");
 
@@ -61,7 +108,7 @@ internal sealed class AgentProcess : MeasuredProcess
     {
         try
         {
-            return await client.GetStatusAsync(new GetStatusRequest(), cancellationToken: ct);
+            return await status.GetStatusAsync(new GetStatusRequest(), cancellationToken: ct);
         }
         catch (RpcException e) when (e.StatusCode is StatusCode.Unavailable)
         {

@@ -27,16 +27,32 @@ internal static class Figures
     public static (double Resident, double Anonymous) Memory(Process process)
     {
         var lines = File.ReadLines($"/proc/{process.Id}/smaps_rollup").ToList();
-        return (Megabytes("Rss:"), Megabytes("Anonymous:"));
+        return (Of("Rss:"), Of("Anonymous:"));
 
-        double Megabytes(string key) =>
-            double.Parse(
-                lines
-                    .Single(l => l.StartsWith(key, StringComparison.Ordinal))
-                    .Split(' ', StringSplitOptions.RemoveEmptyEntries)[1],
-                CultureInfo.InvariantCulture
-            ) / 1024;
+        double Of(string key) => Megabytes(lines.Single(l => l.StartsWith(key, StringComparison.Ordinal)));
     }
+
+    /// <summary>The most memory that was resident since the start or <see cref="ForgetPeak"/>, in MB; 0 of one that has ended.</summary>
+    public static double PeakMemory(Process process)
+    {
+        try
+        {
+            // Empty, and not gone, while nobody has reaped it.
+            return
+                File.ReadLines($"/proc/{process.Id}/status")
+                    .FirstOrDefault(l => l.StartsWith("VmHWM:", StringComparison.Ordinal))
+                    is { } line
+                ? Megabytes(line)
+                : 0;
+        }
+        catch (IOException)
+        {
+            return 0;
+        }
+    }
+
+    /// <summary>Lets the kernel count the peak anew, from what is resident now.</summary>
+    public static void ForgetPeak(Process process) => File.WriteAllText($"/proc/{process.Id}/clear_refs", "5");
 
     /// <summary>Processor time that a process has used since it started, by all of its threads, in ms.</summary>
     public static double ProcessorTime(Process process)
@@ -48,4 +64,8 @@ internal static class Figures
 
         double Ticks(int field) => double.Parse(fields[field], CultureInfo.InvariantCulture);
     }
+
+    // As the kernel writes them: "VmHWM:     12345 kB".
+    private static double Megabytes(string line) =>
+        double.Parse(line.Split(' ', StringSplitOptions.RemoveEmptyEntries)[1], CultureInfo.InvariantCulture) / 1024;
 }

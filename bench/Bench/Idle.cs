@@ -11,7 +11,7 @@ internal static class Idle
     {
         var settle = TimeSpan.FromSeconds(bed.Quick ? 3 : 15);
         var watch = TimeSpan.FromSeconds(bed.Quick ? 10 : 60);
-        await using var agent = AgentProcess.Start(bed, "idle", bed.Release("idle", 20, Service));
+        await using var agent = await AgentProcess.StartInstalledAsync(bed, "idle", 20, Service, ct);
         await agent.UntilWellAsync(ct);
         await using var empty = EmptyWeb.Start(bed);
         await empty.UntilAnswerAsync(ct);

@@ -11,16 +11,22 @@ internal class MeasuredProcess : IAsyncDisposable
     private readonly string log;
     private readonly long started;
 
-    protected MeasuredProcess(string program, IEnumerable<string> arguments, string log)
+    protected MeasuredProcess(
+        string program,
+        IEnumerable<string> arguments,
+        string log,
+        params IEnumerable<(string Name, string Value)> variables
+    )
     {
         this.log = log;
         // Its output goes to a file without this process in between; exec keeps the pid. The collector's setting is the
         // systemd unit's, for the floors too.
         string[] shell = ["-c", $"DOTNET_GCgen0size=0x200000 exec \"$@\" >>'{log}' 2>&1", "sh", program, .. arguments];
+        var start = new ProcessStartInfo("/bin/sh", shell);
+        foreach (var (name, value) in variables)
+            start.Environment[name] = value;
         started = Stopwatch.GetTimestamp();
-        Process =
-            Process.Start(new ProcessStartInfo("/bin/sh", shell))
-            ?? throw new InvalidOperationException($"{program} did not start");
+        Process = Process.Start(start) ?? throw new InvalidOperationException($"{program} did not start");
     }
 
     public Process Process { get; }

@@ -7,6 +7,7 @@ var benchmarks = new Dictionary<string, Func<TestBed, CancellationToken, Task<IE
     ["recover"] = Recovery.MeasureAsync,
     ["idle"] = Idle.MeasureAsync,
     ["adopt"] = Adoption.MeasureAsync,
+    ["bundle"] = Bundling.MeasureAsync,
 };
 
 using var interrupted = new CancellationTokenSource();
@@ -31,6 +32,7 @@ if (chosen.Except(benchmarks.Keys).FirstOrDefault() is { } unknown)
 Row.WriteHeader(Console.Out);
 try
 {
+    await bed.Signer.MakeKeysAsync(interrupted.Token);
     foreach (var name in chosen)
     {
         await Console.Error.WriteLineAsync($"Measuring: {name}");

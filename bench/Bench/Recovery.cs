@@ -24,7 +24,7 @@ internal static class Recovery
         await loop;
         await bed.ClearAsync(ct);
 
-        await using var agent = AgentProcess.Start(bed, "recover", bed.Release("recover", rounds, TestBed.Sleeper));
+        await using var agent = await AgentProcess.StartInstalledAsync(bed, "recover", rounds, TestBed.Sleeper, ct);
         await agent.UntilWellAsync(ct);
         var containers = await bed.ContainersAsync(ct);
         var ours = await MedianAsync(bed, containers.Select(c => c.Name), ct);

@@ -6,15 +6,14 @@ internal static class StartUp
     public static async Task<IEnumerable<Row>> MeasureAsync(TestBed bed, CancellationToken ct)
     {
         var rounds = bed.Quick ? 3 : 15;
-        var release = bed.Release("start", 1, TestBed.Sleeper);
-        await using (var first = AgentProcess.Start(bed, "start", release))
+        await using (var first = await AgentProcess.StartInstalledAsync(bed, "start", 1, TestBed.Sleeper, ct))
             await first.UntilWellAsync(ct);
 
         var agent = await Figures.MedianAsync(
             rounds,
             async () =>
             {
-                await using var process = AgentProcess.Start(bed, "start", release);
+                await using var process = AgentProcess.Start(bed, "start");
                 return await process.UntilAnswerAsync(ct);
             }
         );

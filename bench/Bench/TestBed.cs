@@ -15,6 +15,8 @@ internal sealed class TestBed(string programs, string floors, string engine, str
 
     public string EngineEndpoint => engine;
 
+    public Signer Signer { get; } = new(Path.Combine(programs, "appliancectl"), Path.Combine(scratch, "signer"));
+
     /// <summary>Fewer rounds and shorter waits: to see that the benchmarks work, not to quote.</summary>
     public bool Quick => quick;
 
@@ -36,23 +38,22 @@ internal sealed class TestBed(string programs, string floors, string engine, str
 
     public string Folder(string name) => Directory.CreateDirectory(Path.Combine(scratch, name)).FullName;
 
-    /// <summary>Writes a release of so many equal services, and returns its folder.</summary>
-    public string Release(string name, int services, string definition)
+    /// <summary>Makes a bundle with a release of so many equal services, and returns its path.</summary>
+    public Task<string> BundleAsync(string name, int services, string definition, CancellationToken ct) =>
+        BundleAsync(
+            name,
+            string.Join('\n', Enumerable.Range(1, services).Select(i => $"  s{i:000}: {definition}")),
+            Path.Combine(images, "web.tar"),
+            ct
+        );
+
+    /// <summary>Makes a bundle of the entries of its services and an archive of their images, and returns its path.</summary>
+    public async Task<string> BundleAsync(string name, string services, string archive, CancellationToken ct)
     {
         var folder = Folder($"{name}-release");
-        var archives = Directory.CreateDirectory(Path.Combine(folder, "images")).FullName;
-        File.Copy(Path.Combine(images, "web.tar"), Path.Combine(archives, "web.tar"), overwrite: true);
-        var entries = Enumerable.Range(1, services).Select(i => $"  s{i:000}: {definition}");
-        File.WriteAllText(
-            Path.Combine(folder, "compose.yaml"),
-            $$"""
-            name: bench
-            x-appliance: {version: "1.0.0"}
-            services:
-            {{string.Join('\n', entries)}}
-            """
-        );
-        return folder;
+        var bundle = Path.Combine(folder, "release.bundle");
+        await Signer.Create(Signer.WriteCompose(folder, services), archive, bundle).RunAsync(ct);
+        return bundle;
     }
 
     /// <summary>A service that does nothing: what is left to measure is the supervision.</summary>

@@ -6,7 +6,11 @@ namespace Appliance.Agent.Content;
 /// <summary>A blob while it is received: a file that nobody else knows, gone when it does not become whole.</summary>
 internal sealed class IncomingBlob(ContentStore store, Blob blob, string path, SafeFileHandle file) : IBlobWriter
 {
+    // Large enough for the disk, and small enough that the last piece is no long wait.
+    private const long Behind = 8 * 1024 * 1024;
+
     private long written;
+    private long underWay;
     private bool completed;
 
     public Blob Blob => blob;
@@ -18,6 +22,10 @@ internal sealed class IncomingBlob(ContentStore store, Blob blob, string path, S
         {
             await RandomAccess.WriteAsync(file, bytes, written, cancellationToken);
             written += bytes.Length;
+            if (written - underWay < Behind)
+                return;
+            WriteBehind.Start(file, underWay, written - underWay);
+            underWay = written;
         }
         catch (IOException e) when (ContentFullException.IsReasonFor(e))
         {

@@ -11,6 +11,7 @@ namespace Appliance.Bundles.Oci;
 public sealed class BlobSpool : IDisposable
 {
     private readonly Dictionary<string, string> files = [];
+    private readonly HashSet<Blob> hashed = [];
     private readonly Pieces pieces = new();
     private readonly string folder;
 
@@ -63,16 +64,19 @@ public sealed class BlobSpool : IDisposable
         var path = Path.Combine(folder, Sha256.Hex(blob.Digest));
         File.Move(incoming, path, overwrite: true);
         files[blob.Digest] = path;
+        hashed.Add(blob);
         return blob;
     }
 
     /// <summary>Adds a file where it lies; whoever reads it later checks it again.</summary>
     internal void AddInPlace(Blob blob, string path) => files.TryAdd(blob.Digest, path);
 
-    /// <summary>Reads a blob once, to learn its digest and, of a gzip, what it unpacks to.</summary>
+    /// <summary>Reads a blob, unless that was done already, to learn its digest and, of a gzip, what it unpacks to.</summary>
     /// <exception cref="InvalidDataException">It is no gzip.</exception>
     internal async Task<UnpackedLayer> ExamineAsync(Blob blob, bool isGzip, CancellationToken cancellationToken)
     {
+        if (!isGzip && hashed.Contains(blob))
+            return new(blob.Digest, blob.Digest, blob.Size);
         await using var stream = await OpenAsync(blob, cancellationToken);
         if (stream.Length != blob.Size)
             throw new InvalidDataException($"it has {stream.Length} bytes, and {blob.Size} were announced");
