@@ -135,6 +135,7 @@ internal sealed class UpdateJournal
     public void Record(long operation, Phase phase, StepOutcome outcome, string text, string? service = null) =>
         Change(c =>
         {
+            Phases.Demand(PhaseOf(c, operation), phase);
             AddStep(c, operation, phase, outcome, service, text);
             return c.Execute(
                 "UPDATE operations SET phase = ?2, sentence = ?3 WHERE id = ?1",
@@ -156,6 +157,7 @@ internal sealed class UpdateJournal
     public void TurnBack(long operation, string text, string reason, string evidence) =>
         Change(c =>
         {
+            Phases.Demand(PhaseOf(c, operation), Phase.RollingBack);
             AddStep(c, operation, Phase.RollingBack, StepOutcome.Begun, null, text);
             return c.Execute(
                 "UPDATE operations SET phase = 'RollingBack', sentence = ?2, reason = ?3, evidence = ?4 WHERE id = ?1",
@@ -175,6 +177,7 @@ internal sealed class UpdateJournal
         {
             if (c.Number("SELECT count(*) FROM operations WHERE id = ?1 AND cancelled_by IS NULL", operation.Id) == 0)
                 return false;
+            Phases.Demand(PhaseOf(c, operation.Id), Phase.Committed);
             c.Execute("DELETE FROM trust_facts WHERE name = ?1", RecordsLost);
             c.Execute("DELETE FROM installed WHERE slot = 'previous'");
             // What was rolled back from is not kept: an upgrade brings it again.
@@ -238,6 +241,11 @@ internal sealed class UpdateJournal
     public void Unloaded(string id) => Promise(c => c.Execute("DELETE FROM loaded_images WHERE id = ?1", id));
 
     private long Now => clock.GetUtcNow().ToUnixTimeMilliseconds();
+
+    private static Phase PhaseOf(SqliteConnection c, long operation) =>
+        Enum.Parse<Phase>(
+            c.Rows("SELECT phase FROM operations WHERE id = ?1", r => r.GetString(0), operation).Single()
+        );
 
     private KnownRelease? In(string slot) =>
         database.Read(c =>

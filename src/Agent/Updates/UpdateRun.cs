@@ -31,6 +31,9 @@ internal sealed class UpdateRun(
     private bool waitsForEngine;
     private int lossesWhileLoading;
 
+    // The operation is as it was when the run began.
+    private Phase Reached => journal.Find(operation.Id)!.Phase;
+
     private bool HasOrigin => from.Digest.Length > 0;
 
     private string Target => $"{operation.Product} {operation.ToVersion}";
@@ -117,7 +120,7 @@ internal sealed class UpdateRun(
     {
         try
         {
-            if (operation.Phase < Phase.Preflighted)
+            if (Reached < Phase.Preflighted)
             {
                 await preflight.CheckAsync(to.Content, ct);
                 Record(Phase.Preflighted, StepOutcome.Done, "the engine answers, and has room for it");
@@ -127,17 +130,13 @@ internal sealed class UpdateRun(
         }
         catch (EngineUnavailableException e)
         {
-            if (journal.Find(operation.Id)!.Phase is Phase.Loading && ++lossesWhileLoading >= MostLossesWhileLoading)
+            if (Reached is Phase.Loading && ++lossesWhileLoading >= MostLossesWhileLoading)
                 throw new IOException(
                     $"the engine went away {lossesWhileLoading} times while it loaded: {e.Message}",
                     e
                 );
             if (!waitsForEngine)
-                Record(
-                    journal.Find(operation.Id)!.Phase,
-                    StepOutcome.Failed,
-                    $"waiting for the engine, which does not answer: {e.Message}"
-                );
+                Record(Reached, StepOutcome.Failed, $"waiting for the engine, which does not answer: {e.Message}");
             waitsForEngine = true;
             return false;
         }
