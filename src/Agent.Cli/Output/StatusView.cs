@@ -12,6 +12,8 @@ internal static class StatusView
         facts.Add("Release", Release(status.Release));
         facts.Add("Agent", Agent(status.Agent, now));
         facts.Add("Engine", Engine(status.Engine, now));
+        if (status.Release is { UnderWay.Length: > 0 } release)
+            facts.Add("Operation", Text.OneLine(release.UnderWay));
         facts.WriteTo(screen);
 
         if (status.Problems.Count > 0)

@@ -6,8 +6,12 @@ using Grpc.Core;
 
 namespace Appliance.Agent.Control;
 
-internal sealed class StatusService(ISupervisor supervisor, Database database, TimeProvider clock)
-    : V1.StatusService.StatusServiceBase
+internal sealed class StatusService(
+    ISupervisor supervisor,
+    UpdateJournal journal,
+    Database database,
+    TimeProvider clock
+) : V1.StatusService.StatusServiceBase
 {
     private readonly DateTimeOffset startedAt = clock.GetUtcNow();
 
@@ -27,9 +31,16 @@ internal sealed class StatusService(ISupervisor supervisor, Database database, T
                     Host = Environment.MachineName,
                 },
                 Engine = view.Engine.ToMessage(),
-                Release = view.Release?.ToMessage() ?? new V1.ReleaseStatus(),
+                Release = ReleaseOf(view),
                 Services = { view.Services.Select(s => s.ToSummary()) },
             }
         );
+    }
+
+    private V1.ReleaseStatus ReleaseOf(SupervisionView view)
+    {
+        var release = view.Release?.ToMessage() ?? new V1.ReleaseStatus();
+        release.UnderWay = journal.Running is { } running ? $"{running.Name}: {running.Sentence}" : "";
+        return release;
     }
 }

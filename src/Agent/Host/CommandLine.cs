@@ -9,7 +9,7 @@ namespace Appliance.Agent.Host;
 internal sealed record CommandLine(string? ConfigFile, IReadOnlyDictionary<string, string?> Settings)
 {
     private const string Usage = """
-        appliance-agent: supervises the application of this appliance.
+        appliance-agent: installs, updates and supervises the application of this appliance.
 
           --data DIR       the agent's state                 (/var/lib/appliance-agent)
           --socket PATH    where appliancectl reaches it     (/run/appliance-agent/agent.sock)

@@ -7,24 +7,12 @@ public sealed class CommandLineTests
     [Fact]
     public void Every_flag_sets_what_it_says()
     {
-        string[] arguments =
-        [
-            "--release",
-            "/r",
-            "--data=/d",
-            "--socket",
-            "/s",
-            "--docker",
-            "unix:///e",
-            "--config",
-            "/c",
-        ];
+        string[] arguments = ["--data=/d", "--socket", "/s", "--docker", "unix:///e", "--config", "/c"];
         Assert.True(CommandLine.TryParse(arguments, out var parsed, out _));
         Assert.Equal("/c", parsed.ConfigFile);
         Assert.Equal(
             new Dictionary<string, string?>
             {
-                ["sources:Release"] = "/r",
                 ["storage:DataDirectory"] = "/d",
                 ["control:Socket"] = "/s",
                 ["engine:Endpoint"] = "unix:///e",
@@ -41,8 +29,8 @@ public sealed class CommandLineTests
     }
 
     [Theory]
-    [InlineData("unknown argument --relaese", "--relaese", "/r")]
-    [InlineData("unknown argument release", "release")]
+    [InlineData("unknown argument --dtaa", "--dtaa", "/d")]
+    [InlineData("unknown argument data", "data")]
     [InlineData("--data needs a value", "--data")]
     [InlineData("--data needs a value", "--data=")]
     [InlineData("--data needs a value", "--data", "--socket", "/s")]
@@ -56,7 +44,7 @@ public sealed class CommandLineTests
     }
 
     [Theory]
-    [InlineData("--help", "--release DIR")]
+    [InlineData("--help", "--data DIR")]
     [InlineData("--version", "appliance-agent 0.")]
     public void Questions_are_answered_with_0(string argument, string answer)
     {
