@@ -152,30 +152,29 @@ internal sealed class UpdateRun(
             .Concat(journal.Steps(operation.Id).Select(s => s.Service).OfType<string>())
             .ToHashSet();
         var changes = differences.Where(d => d.Change is not ServiceChange.Untouched).ToList();
-        var mark = gate.Mark();
+        var complaints = gate.NewComplaints();
         foreach (var (change, number) in changes.Select((c, i) => (c, i)))
         {
             progress.Set(new Progress(0, 0, number, changes.Count));
             if (!IsRecorded(change.Service))
                 Record(Phase.Switching, StepOutcome.Begun, Announce(change), change.Service);
             switched.Add(change.Service);
-            mark = gate.Mark();
             supervisor.Run(new RunningRelease(from, to.Release, switched.ToHashSet()));
-            if (await ProvenAsync(change, mark, ct) is { } unfit)
+            if (await ProvenAsync(change, complaints, ct) is { } unfit)
             {
-                Record(Phase.Switching, StepOutcome.Failed, unfit.Reason, change.Service);
+                Record(Phase.Switching, StepOutcome.Failed, unfit.Reason, unfit.Service);
                 return unfit;
             }
             if (!IsRecorded(change.Service, StepOutcome.Done))
                 Record(Phase.Switching, StepOutcome.Done, Report(change), change.Service);
         }
-        return await ObserveAsync(mark, ct);
+        return await ObserveAsync(complaints, ct);
     }
 
-    private async Task<Unfit?> ObserveAsync(long mark, CancellationToken ct)
+    /// <param name="complaints">About what was switched; the others join once everything was well at the same time.</param>
+    private async Task<Unfit?> ObserveAsync(Complaints complaints, CancellationToken ct)
     {
         progress.Set(Progress.None);
-        var hashes = supervisor.HashesOf(to.Release);
         var period = differences
             .Where(d => d.Change is ServiceChange.Added or ServiceChange.Changed)
             .Select(d => to.Release.Model.Services[d.Service].Deploy.Update.Monitor)
@@ -183,26 +182,31 @@ internal sealed class UpdateRun(
             .Max();
         Record(Phase.Observing, StepOutcome.Begun, $"watching all services for {period.TotalSeconds:0.#} s");
         supervisor.Run(new RunningRelease(to.Release));
-        foreach (var (service, hash) in hashes)
+        var candidates = CandidatesOf(to.Release);
+        foreach (var candidate in candidates)
         {
-            if (await gate.PassAsync(service, hash, StartPeriodOf(service), mark, ct) is { } late)
+            if (await gate.PassAsync(candidate, complaints, ct) is { } late)
                 return late;
         }
-        return await gate.StayAsync(hashes, period, mark, ct);
+        foreach (var candidate in candidates)
+            complaints.Watch(candidate.Service);
+        return await gate.StayAsync(candidates, period, complaints, ct);
     }
 
-    private Task<Unfit?> ProvenAsync(ServiceDifference change, long mark, CancellationToken ct) =>
-        change.Change is ServiceChange.Removed
-            ? Task.FromResult<Unfit?>(null)
-            : gate.PassAsync(
-                change.Service,
-                supervisor.HashesOf(to.Release)[change.Service],
-                StartPeriodOf(change.Service),
-                mark,
-                ct
-            );
+    private async Task<Unfit?> ProvenAsync(ServiceDifference change, Complaints complaints, CancellationToken ct)
+    {
+        if (change.Change is ServiceChange.Removed)
+            return null;
+        complaints.Watch(change.Service);
+        return await gate.PassAsync(CandidatesOf(to.Release).Single(c => c.Service == change.Service), complaints, ct);
+    }
 
-    private TimeSpan StartPeriodOf(string service) => StartPeriods.Of(to.Release.Model.Services[service]);
+    private List<Candidate> CandidatesOf(Release release) =>
+        [
+            .. supervisor
+                .HashesOf(release)
+                .Select(s => new Candidate(s.Key, s.Value, StartPeriods.Of(release.Model.Services[s.Key]))),
+        ];
 
     private async Task<Conclusion> TurnBackAsync(Unfit unfit, CancellationToken ct)
     {
@@ -245,12 +249,11 @@ internal sealed class UpdateRun(
             return new Conclusion(state, Phase.RolledBack, $"{Target} was taken away again", reason, said);
         }
 
-        var mark = gate.Mark();
         var ailing = new List<string>();
-        foreach (var (service, hash) in supervisor.HashesOf(from))
+        var watched = CandidatesOf(from).Select(c => (Candidate: c, Complaints: ComplaintsAbout(c))).ToList();
+        foreach (var (candidate, complaints) in watched)
         {
-            var startPeriod = StartPeriods.Of(from.Model.Services[service]);
-            if (await gate.PassAsync(service, hash, startPeriod, mark, ct) is { } unfit)
+            if (await gate.PassAsync(candidate, complaints, ct) is { } unfit)
                 ailing.Add(unfit.Reason);
         }
         await gate.TidyAsync(ct);
@@ -262,6 +265,13 @@ internal sealed class UpdateRun(
             reason,
             said
         );
+    }
+
+    private Complaints ComplaintsAbout(Candidate candidate)
+    {
+        var complaints = gate.NewComplaints();
+        complaints.Watch(candidate.Service);
+        return complaints;
     }
 
     private bool IsRecorded(string service, StepOutcome outcome = StepOutcome.Begun) =>
