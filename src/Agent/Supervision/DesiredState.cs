@@ -80,7 +80,11 @@ internal sealed record DesiredService(
     IReadOnlyList<Attachment> Attachments,
     IReadOnlyList<string> Volumes,
     ContainerSpec Spec
-);
+)
+{
+    /// <summary>Whether running is only its way to the end, which somebody waits for.</summary>
+    public bool IsMeantToEnd { get; init; }
+}
 
 /// <summary>One replica of a service: what a container is made for.</summary>
 internal readonly record struct Slot(string Service, int Replica)

@@ -91,7 +91,10 @@ internal static class DesiredStateBuilder
             attachments,
             [.. service.Mounts.OfType<VolumeMount>().Select(m => containers.VolumeName(m.Volume)).Distinct()],
             spec
-        );
+        )
+        {
+            IsMeantToEnd = isWaitedFor || service.Restart is { Declared: true, Kind: RestartKind.No },
+        };
     }
 
     /// <summary>

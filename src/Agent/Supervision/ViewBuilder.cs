@@ -77,6 +77,7 @@ internal static class ViewBuilder
         )
         {
             ConfigHash = service.ConfigHash,
+            IsMeantToEnd = service.IsMeantToEnd,
         };
 
     public static IReadOnlyList<ProbeTarget> Targets(Plan plan) =>
@@ -119,6 +120,7 @@ internal static class ViewBuilder
         )
         {
             ConfigHash = plan.Service.ConfigHash,
+            IsMeantToEnd = plan.Service.IsMeantToEnd,
         };
 
     private static IEnumerable<ContainerView> ContainersOf(

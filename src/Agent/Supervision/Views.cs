@@ -77,6 +77,9 @@ internal sealed record ServiceView(
 {
     /// <summary>Which definition of the service this speaks of: while a release is exchanged there are two.</summary>
     public string ConfigHash { get; init; } = "";
+
+    /// <summary>Whether it is well only when it has completed: running is its way there.</summary>
+    public bool IsMeantToEnd { get; init; }
 }
 
 internal sealed record DependencyView(string Service, string Condition, bool Satisfied);

@@ -18,6 +18,7 @@ internal static class ViewsAlike
         && a.Since == b.Since
         && a.Image == b.Image
         && a.ConfigHash == b.ConfigHash
+        && a.IsMeantToEnd == b.IsMeantToEnd
         && (a.Replicas, a.Ready, a.Restarts, a.RestartPolicy) == (b.Replicas, b.Ready, b.Restarts, b.RestartPolicy)
         && a.Ports.SequenceEqual(b.Ports)
         && a.DependsOn.SequenceEqual(b.DependsOn)

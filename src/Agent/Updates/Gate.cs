@@ -36,26 +36,28 @@ internal sealed class Gate(
     /// <returns>Null when it is; otherwise why not.</returns>
     public async Task<Unfit?> PassAsync(Candidate candidate, Complaints complaints, CancellationToken ct)
     {
-        var service = candidate.Service;
-        var allowed = options.CurrentValue.StartTimeout + candidate.StartPeriod;
-        var waited = TimeSpan.Zero;
+        var patience = options.CurrentValue.StartTimeout;
+        var itself = new Allowance(patience + candidate.StartPeriod, "was not healthy");
+        // What it waits for had time of its own, at its own gate: this is for what fell ill since.
+        var others = new Allowance(patience, "could not start");
         while (true)
         {
             var view = supervisor.View;
+            var seen = view.Service(candidate.Service);
             if (complaints.First() is { } unfit)
                 return unfit;
-            if (IsWell(view.Service(service), candidate))
+            if (IsWell(seen, candidate))
                 return null;
             // Nothing of what an engine that is away does counts against the release.
-            if (view.Engine.Reachable && waited >= allowed)
+            var spent = !view.Engine.Reachable ? null : seen?.State is ServiceState.Waiting ? others : itself;
+            if (spent is { Left.Ticks: <= 0 })
                 return new Unfit(
-                    service,
-                    $"{service} was not healthy within {allowed.TotalSeconds:0} s: {view.Service(service)?.Explanation}"
+                    candidate.Service,
+                    $"{candidate.Service} {spent.Failing} within {spent.Total.TotalSeconds:0} s: {seen?.Explanation}"
                 );
             var from = clock.GetTimestamp();
-            await WaitForChangeAsync(view, view.Engine.Reachable ? allowed - waited : Timeout.InfiniteTimeSpan, ct);
-            if (view.Engine.Reachable)
-                waited += clock.GetElapsedTime(from);
+            await WaitForChangeAsync(view, spent?.Left ?? Timeout.InfiniteTimeSpan, ct);
+            spent?.Spend(clock.GetElapsedTime(from));
         }
     }
 
@@ -112,11 +114,28 @@ internal sealed class Gate(
     private static bool IsWell(ServiceView? seen, Candidate candidate) =>
         seen is not null
         && seen.ConfigHash == candidate.ConfigHash
-        && seen.State is ServiceState.Running or ServiceState.Completed or ServiceState.Stopped;
+        && (
+            seen.State is ServiceState.Completed or ServiceState.Stopped
+            || (seen.State is ServiceState.Running && !seen.IsMeantToEnd)
+        );
 
     private static bool HasFallen(ServiceView seen, Candidate candidate) =>
         seen.ConfigHash == candidate.ConfigHash
         && seen.State is ServiceState.Unhealthy or ServiceState.Failed or ServiceState.BackingOff;
+
+    private sealed class Allowance(TimeSpan total, string failing)
+    {
+        private TimeSpan spent;
+
+        public TimeSpan Total { get; } = total;
+
+        /// <summary>What has not happened when it is used up.</summary>
+        public string Failing => failing;
+
+        public TimeSpan Left => Total - spent;
+
+        public void Spend(TimeSpan time) => spent += time;
+    }
 
     private async Task WaitForChangeAsync(SupervisionView seen, TimeSpan atMost, CancellationToken ct)
     {

@@ -84,12 +84,44 @@ public sealed class GateTests : IDisposable
         Assert.InRange(scratch.Clock.GetUtcNow() - began, TimeSpan.FromDays(90), TimeSpan.MaxValue);
     }
 
+    [Fact]
+    public async Task One_that_is_meant_to_end_passes_when_it_has_completed_and_not_while_it_runs()
+    {
+        Show("migrate", ServiceState.Running, isMeantToEnd: true);
+        var passing = PassAsync("migrate");
+        Assert.False(passing.IsCompleted);
+        Show("migrate", ServiceState.Completed, isMeantToEnd: true);
+        Assert.Null(await passing);
+    }
+
+    [Fact]
+    public async Task Waiting_for_another_does_not_use_up_a_services_own_time()
+    {
+        Show("web", ServiceState.Waiting);
+        var began = scratch.Clock.GetUtcNow();
+        var passing = PassAsync("web");
+        scratch.Clock.Advance(4 * Minute);
+        Show("web", ServiceState.Starting);
+        Assert.NotNull(await AfterAsync(passing, TimeSpan.FromSeconds(1)));
+        // Four minutes of waiting, and all of its own six.
+        Assert.InRange(scratch.Clock.GetUtcNow() - began, 10 * Minute, TimeSpan.MaxValue);
+    }
+
+    [Theory]
+    [InlineData(true, "web could not start within 300 s: It says why.")]
+    [InlineData(false, "web was not healthy within 360 s: It says why.")]
+    public async Task Nobody_is_waited_for_for_ever(bool waitsForAnother, string reason)
+    {
+        Show("web", waitsForAnother ? ServiceState.Waiting : ServiceState.Starting);
+        Assert.Equal(reason, (await AfterAsync(PassAsync("web"), Minute))?.Reason);
+    }
+
     private Task<Unfit?> PassAsync(string service) => gate.PassAsync(Candidate(service), complaints, Ct);
 
     private static Candidate Candidate(string service) => new(service, "", Minute);
 
-    private void Show(string service, ServiceState shown) =>
-        supervisor.View = Views.Of(Views.Service(service) with { State = shown });
+    private void Show(string service, ServiceState shown, bool isMeantToEnd = false) =>
+        supervisor.View = Views.Of(Views.Service(service, shown) with { IsMeantToEnd = isMeantToEnd });
 
     private void Unhealthy(string service) =>
         state.Events.Append(new(EventSeverity.Warning, "service.unhealthy", service, null, "Unhealthy", "restarts it"));
