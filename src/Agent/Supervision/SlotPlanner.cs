@@ -68,9 +68,11 @@ internal sealed class SlotPlanner(DesiredService service, Slot slot, string? obs
     private SlotPlan Absent()
     {
         // Who asks for a run gets one: a pass under way may have recorded the completion again after it was forgotten.
-        var completed = inputs.AskedRestarts.ContainsKey(slot) ? null : inputs.CompletionOf(slot.ToString());
-        if (completed is { } done && done.ConfigHash == service.ConfigHash)
-            return State(ServiceState.Completed, $"Completed at {Words.At(done.At)} with exit code {done.ExitCode}.");
+        if (
+            !inputs.AskedRestarts.ContainsKey(slot)
+            && inputs.CompletionOf(slot.ToString(), service.ConfigHash) is { } done
+        )
+            return Done(done);
         if (obstacle is not null)
             return State(ServiceState.Waiting, $"Waiting for {obstacle}.");
         if (Unprepared() is { } unprepared)
@@ -100,6 +102,25 @@ internal sealed class SlotPlanner(DesiredService service, Slot slot, string? obs
             : again ? $"{name} was gone"
             : $"{name} does not exist yet";
         return State(ServiceState.Starting, "Its container is being made.", new Step.Create(service, name, again, why));
+    }
+
+    /// <summary>What another release left of the slot may still be at work, and has to end first.</summary>
+    private SlotPlan Done(Completion done)
+    {
+        var leftovers = held.Select(old => new Step.Remove(
+                old.Id,
+                old.Name,
+                old.StopGrace,
+                $"{old.Name} was made for other settings of the service"
+            ))
+            .Take(1);
+        return held.Any(c => c.IsUp)
+            ? State(ServiceState.Pending, "What another release runs in its place is being removed.", leftovers)
+            : State(
+                ServiceState.Completed,
+                $"Completed at {Words.At(done.At)} with exit code {done.ExitCode}.",
+                leftovers
+            );
     }
 
     /// <summary>What the container needs and the engine does not have yet.</summary>

@@ -264,7 +264,7 @@ internal sealed class Supervisor : BackgroundService, ISupervisor
         if (!Publish(wanted, plan, now))
             return TimeSpan.Zero;
         // After the news of them is told, so that it is told once.
-        foreach (var completion in plan.Completed.Where(c => storage.Completions.Of(c.Slot) != c))
+        foreach (var completion in plan.Completed.Where(c => storage.Completions.Of(c.Slot, c.ConfigHash) != c))
             storage.Completions.Put(completion);
         Remember(observed);
         return plan.WakeAt is { } at && at - now < SignOfLife ? at - now : SignOfLife;
@@ -385,7 +385,8 @@ internal sealed class Supervisor : BackgroundService, ISupervisor
         foreach (var service in services)
         {
             var isNew = plan.Completed.Any(c =>
-                c.Slot.StartsWith(service.Name + "/", StringComparison.Ordinal) && storage.Completions.Of(c.Slot) != c
+                c.Slot.StartsWith(service.Name + "/", StringComparison.Ordinal)
+                && storage.Completions.Of(c.Slot, c.ConfigHash) != c
             );
             // Another definition of the service is another story.
             var before =
@@ -448,7 +449,7 @@ internal sealed class Supervisor : BackgroundService, ISupervisor
             lanes.Forgive(slot.ToString());
             if (!which(slot))
                 continue;
-            storage.Completions.Forget(slot.ToString());
+            storage.Completions.Forget(slot.ToString(), service.ConfigHash);
             answers.Add(asked.Ask(slot, why));
         }
 

@@ -49,7 +49,10 @@ internal sealed class Gate(
             if (IsWell(seen, candidate))
                 return null;
             // Nothing of what an engine that is away does counts against the release.
-            var spent = !view.Engine.Reachable ? null : seen?.State is ServiceState.Waiting ? others : itself;
+            var spent =
+                !view.Engine.Reachable ? null
+                : seen?.State is ServiceState.Waiting ? others
+                : itself;
             if (spent is { Left.Ticks: <= 0 })
                 return new Unfit(
                     candidate.Service,

@@ -113,6 +113,29 @@ public sealed class PlannerTests
         Assert.IsType<Step.Create>(Assert.Single(scenario.Plan().Steps));
     }
 
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public void On_the_way_back_a_one_shot_that_had_completed_does_not_run_again(bool nextStillRuns)
+    {
+        var scenario = new Scenario()
+            .Service("migrate", RestartRule.OnFailure)
+            .Container(
+                "migrate",
+                c =>
+                    c with
+                    {
+                        ConfigHash = "of the next release",
+                        State = nextStillRuns ? RunState.Running : RunState.Exited,
+                    }
+            );
+        scenario.Completions["migrate/1"] = new Completion("migrate/1", "hash", Now, 0);
+        var plan = scenario.Plan();
+
+        Assert.IsType<Step.Remove>(Assert.Single(plan.Steps));
+        Assert.Equal(nextStillRuns ? ServiceState.Pending : ServiceState.Completed, plan.Services[0].State);
+    }
+
     [Fact]
     public void A_one_shot_that_failed_is_tried_again_unless_the_release_says_no()
     {
