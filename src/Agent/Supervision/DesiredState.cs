@@ -82,6 +82,9 @@ internal sealed record DesiredService(
     ContainerSpec Spec
 )
 {
+    /// <summary>See <see cref="Supervision.Claims"/>.</summary>
+    public IReadOnlySet<string> Claims { get; init; } = new HashSet<string>();
+
     /// <summary>Whether running is only its way to the end, which somebody waits for.</summary>
     public bool IsMeantToEnd { get; init; }
 }

@@ -93,6 +93,7 @@ internal static class DesiredStateBuilder
             spec
         )
         {
+            Claims = Claims.Of(spec.HostConfig!),
             IsMeantToEnd = isWaitedFor || service.Restart is { Declared: true, Kind: RestartKind.No },
         };
     }

@@ -66,6 +66,9 @@ internal sealed record ObservedContainer(
     /// <summary>How long it may take to end, as it was made: what wants it gone may know nothing else of it.</summary>
     public TimeSpan StopGrace { get; init; } = TimeSpan.FromSeconds(10);
 
+    /// <summary>See <see cref="Supervision.Claims"/>.</summary>
+    public IReadOnlySet<string> Claims { get; init; } = new HashSet<string>();
+
     public bool IsUp => State is RunState.Running or RunState.Paused or RunState.Restarting;
 
     public bool EverStarted => StartedAt is not null;

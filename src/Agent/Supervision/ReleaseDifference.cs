@@ -57,17 +57,40 @@ internal static class ReleaseDifference
     };
 
     /// <param name="from">Null: nothing runs yet.</param>
-    /// <returns>In the order of <paramref name="to"/>, then what is removed.</returns>
+    /// <returns>
+    /// In the order of <paramref name="to"/>, then what is removed; but what holds something of the host that another
+    /// needs comes right before that.
+    /// </returns>
     public static IReadOnlyList<ServiceDifference> Between(Release? from, Release to) =>
         Between(from is null ? null : Describe(from), Describe(to));
 
-    public static IReadOnlyList<ServiceDifference> Between(DesiredState? from, DesiredState to) =>
+    public static IReadOnlyList<ServiceDifference> Between(DesiredState? from, DesiredState to)
+    {
+        IReadOnlyList<ServiceDifference> all =
         [
             .. to.Services.Select(s => Of(s, from, to)),
             .. (from?.Services ?? [])
                 .Where(s => to.Service(s.Name) is null)
                 .Select(s => new ServiceDifference(s.Name, ServiceChange.Removed, [])),
         ];
+        return from is null ? all : DependencyOrder.Of(all, d => d.Service, d => NeedsFirst(d, all, from, to));
+    }
+
+    /// <summary>What has to be switched before, because what it was made of holds what this one is to have.</summary>
+    private static IEnumerable<string> NeedsFirst(
+        ServiceDifference next,
+        IReadOnlyList<ServiceDifference> all,
+        DesiredState from,
+        DesiredState to
+    ) =>
+        next.Change is ServiceChange.Added or ServiceChange.Changed && to.Service(next.Service) is { } wanted
+            ? all.Where(d => d.Change is ServiceChange.Changed or ServiceChange.Removed && d.Service != next.Service)
+                .Where(d => GivesUp(from.Service(d.Service), to.Service(d.Service)).Overlaps(wanted.Claims))
+                .Select(d => d.Service)
+            : [];
+
+    private static HashSet<string> GivesUp(DesiredService? before, DesiredService? after) =>
+        [.. (before?.Claims ?? new HashSet<string>()).Except(after?.Claims ?? new HashSet<string>())];
 
     // Wherever the agent keeps its files: their names say what is in them.
     private static DesiredState Describe(Release release) => DesiredStateBuilder.Build(release, MountedFiles.NameOf);

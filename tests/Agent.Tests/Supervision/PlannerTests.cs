@@ -206,6 +206,34 @@ public sealed class PlannerTests
     }
 
     [Fact]
+    public void A_renamed_service_does_not_run_beside_its_predecessor()
+    {
+        var release = SampleRelease.Of(
+            "services: {postgres: {image: db:1, volumes: [\"data:/data\"]}}\nvolumes: {data: {}}"
+        );
+        Scenario Engine(RunState state) =>
+            new Scenario().Container(
+                "db",
+                c =>
+                    c with
+                    {
+                        State = state,
+                        Claims = new HashSet<string> { "contents of app_data" },
+                    }
+            );
+
+        var before = Engine(RunState.Running).Plan(release.Desired());
+        Assert.Equal(ServiceState.Waiting, before.Services[0].State);
+        Assert.Equal(
+            "Waiting for app-db-1, which is being removed, to give up the contents of app_data.",
+            before.Services[0].Explanation
+        );
+        Assert.Contains(before.Steps, s => s is Step.Remove { Name: "app-db-1" });
+        var after = Engine(RunState.Exited).Plan(release.Desired());
+        Assert.NotEqual(ServiceState.Waiting, after.Services[0].State);
+    }
+
+    [Fact]
     public void An_unhealthy_container_is_restarted()
     {
         var plan = new Scenario()
