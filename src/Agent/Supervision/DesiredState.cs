@@ -16,6 +16,13 @@ internal sealed record DesiredState(
 )
 {
     public DesiredService? Service(string name) => Services.FirstOrDefault(s => s.Name == name);
+
+    /// <summary>As <see cref="DesiredService.ConfigHash"/>, and changes with the settings of its networks too.</summary>
+    public string DefinitionOf(DesiredService service) =>
+        DesiredStateBuilder.HashOf([
+            service.ConfigHash,
+            .. service.Attachments.Select(a => Networks[a.Network].ConfigHash),
+        ]);
 }
 
 /// <param name="ConfigHash">Changes whenever anything about the network but its name does.</param>

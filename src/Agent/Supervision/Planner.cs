@@ -62,11 +62,17 @@ internal static class Planner
                 "The release asks for 0 replicas.",
                 dependencies,
                 slots
-            );
+            )
+            {
+                Definition = inputs.Desired.DefinitionOf(service),
+            };
 
         var worst = slots.MaxBy(s => Gravity(s.State))!;
         var explanation = slots.Count == 1 ? worst.Explanation : OfSeveral(slots, worst);
-        return new ServicePlan(service, worst.State, explanation, dependencies, slots);
+        return new ServicePlan(service, worst.State, explanation, dependencies, slots)
+        {
+            Definition = inputs.Desired.DefinitionOf(service),
+        };
     }
 
     private static bool Satisfied(DesiredDependency dependency, List<ServicePlan> earlier)

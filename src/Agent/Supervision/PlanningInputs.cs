@@ -61,6 +61,9 @@ internal sealed record ServicePlan(
     IReadOnlyList<SlotPlan> Slots
 )
 {
+    /// <summary>See <see cref="DesiredState.DefinitionOf"/>.</summary>
+    public required string Definition { get; init; }
+
     public int Ready => Slots.Count(s => s.State is ServiceState.Running);
 }
 

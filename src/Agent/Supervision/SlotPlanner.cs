@@ -248,6 +248,9 @@ internal sealed class SlotPlanner(DesiredService service, Slot slot, string? obs
                     + (output.Length > 0 ? $" The last check said: {Words.Brief(output)}" : "")
             );
 
+        if (Unjoined(current) is { } network)
+            return State(ServiceState.Starting, $"Running, and not on {network} yet, which is being made.");
+
         var since = Words.At(current.StartedAt ?? inputs.Now);
         // Proven: what it replaced may go.
         return State(
@@ -256,6 +259,12 @@ internal sealed class SlotPlanner(DesiredService service, Slot slot, string? obs
             Leftovers(current)
         );
     }
+
+    /// <summary>A network of ours that is yet to be made as the release wants it, or that it is not on.</summary>
+    private string? Unjoined(ObservedContainer current) =>
+        service
+            .Attachments.Select(a => a.Network)
+            .FirstOrDefault(n => !inputs.IsForeign(n) && (!inputs.IsReady(n) || !current.Networks.ContainsKey(n)));
 
     private SlotPlan Unhealthy(ObservedContainer current, string output)
     {

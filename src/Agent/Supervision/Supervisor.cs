@@ -118,8 +118,11 @@ internal sealed class Supervisor : BackgroundService, ISupervisor
         wakeups.Wake();
     }
 
-    public IReadOnlyDictionary<string, string> HashesOf(Release release) =>
-        DesiredStateBuilder.Build(release, files.PathOf).Services.ToDictionary(s => s.Name, s => s.ConfigHash);
+    public IReadOnlyDictionary<string, string> HashesOf(Release release)
+    {
+        var state = DesiredStateBuilder.Build(release, files.PathOf);
+        return state.Services.ToDictionary(s => s.Name, state.DefinitionOf);
+    }
 
     public void Refuse(string problem)
     {

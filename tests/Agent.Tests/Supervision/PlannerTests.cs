@@ -206,6 +206,19 @@ public sealed class PlannerTests
     }
 
     [Fact]
+    public void What_runs_on_a_network_of_other_settings_is_not_as_wanted_yet()
+    {
+        var scenario = new Scenario().Service("web").Container("web");
+        scenario.Networks["app_default"] = new ObservedNetwork("net0", "app_default", "other settings", true);
+        var replacing = scenario.Plan();
+        Assert.Equal(ServiceState.Starting, replacing.Services[0].State);
+        Assert.IsType<Step.ReplaceNetwork>(Assert.Single(replacing.Steps));
+
+        scenario.Networks.Clear();
+        Assert.Equal(ServiceState.Starting, scenario.Plan().Services[0].State);
+    }
+
+    [Fact]
     public void A_renamed_service_does_not_run_beside_its_predecessor()
     {
         var release = SampleRelease.Of(
