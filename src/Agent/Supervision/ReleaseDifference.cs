@@ -1,6 +1,5 @@
 using System.Text.Json;
 using Appliance.Agent.Content;
-using Appliance.Bundles.Compose;
 
 namespace Appliance.Agent.Supervision;
 
@@ -20,6 +19,8 @@ internal sealed record ServiceDifference(string Service, ServiceChange Change, I
 /// <summary>Compares releases by what would change on an engine. Pure.</summary>
 internal static class ReleaseDifference
 {
+    private const string Probes = "probes";
+
     // What a container is made from, in the engine's words and in those of a Compose file.
     private static readonly Dictionary<string, string> Terms = new()
     {
@@ -95,6 +96,9 @@ internal static class ReleaseDifference
     // Wherever the agent keeps its files: their names say what is in them.
     private static DesiredState Describe(Release release) => DesiredStateBuilder.Build(release, MountedFiles.NameOf);
 
+    /// <summary>Whether it is asked by other probes than before, and so has to prove itself, touched or not.</summary>
+    public static bool IsProbedAnew(ServiceDifference difference) => difference.Reasons.Contains(Probes);
+
     /// <summary>Whether anything about a service is not as it was: what was known of it may no longer be so.</summary>
     public static bool IsAny(DesiredService before, DesiredService after) => Reasons(before, after).Any();
 
@@ -132,8 +136,8 @@ internal static class ReleaseDifference
             yield return "networks";
         if (before.Replicas != after.Replicas)
             yield return $"replicas {before.Replicas} -> {after.Replicas}";
-        if (!Same(before.Probes, after.Probes, Alike))
-            yield return "probes";
+        if (!ProbesAlike.Are(before.Probes, after.Probes))
+            yield return Probes;
         if ((before.Restart, before.RestartPolicy) != (after.Restart, after.RestartPolicy))
             yield return "restart policy";
         if (!before.DependsOn.SequenceEqual(after.DependsOn))
@@ -187,16 +191,6 @@ internal static class ReleaseDifference
     private static bool Alike(Attachment a, Attachment b) =>
         (a.Network, a.Ipv4Address, a.Ipv6Address) == (b.Network, b.Ipv4Address, b.Ipv6Address)
         && a.Aliases.SequenceEqual(b.Aliases);
-
-    private static bool Alike(Probe a, Probe b) =>
-        (a, b) switch
-        {
-            (ExecProbe x, ExecProbe y) => x with { Command = y.Command } == y && x.Command.SequenceEqual(y.Command),
-            (HttpProbe x, HttpProbe y) => x with { Statuses = y.Statuses, Headers = y.Headers } == y
-                && x.Statuses.SequenceEqual(y.Statuses)
-                && x.Headers.SequenceEqual(y.Headers),
-            _ => a == b,
-        };
 
     private static string Short(string id) => id["sha256:".Length..][..12];
 }

@@ -365,7 +365,7 @@ internal sealed class SlotPlanner(DesiredService service, Slot slot, string? obs
         if (!container.IsUp)
             return (HealthState.None, "");
         var probed =
-            inputs.Verdicts.GetValueOrDefault(container.Id) is { } v && v.RunStartedAt == container.StartedAt
+            inputs.Verdicts.GetValueOrDefault(container.Id) is { } v && v.IsOf(container.StartedAt, service.Probes)
                 ? (v.State, v.Output)
                 : (State: service.Probes.Count > 0 ? HealthState.Starting : HealthState.None, Output: "");
         var checkedByEngine = (State: container.Health, Output: container.HealthOutput);

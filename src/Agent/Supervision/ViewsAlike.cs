@@ -30,7 +30,7 @@ internal static class ViewsAlike
     private static bool Alike(ProbeTarget a, ProbeTarget b) =>
         (a.ContainerId, a.RunStartedAt, a.Address, a.Container)
             == (b.ContainerId, b.RunStartedAt, b.Address, b.Container)
-        && ReferenceEquals(a.Probes, b.Probes);
+        && ProbesAlike.Are(a.Probes, b.Probes);
 
     private static bool Same<T>(IReadOnlyList<T> a, IReadOnlyList<T> b, Func<T, T, bool> alike) =>
         ReferenceEquals(a, b) || (a.Count == b.Count && a.Zip(b).All(p => alike(p.First, p.Second)));

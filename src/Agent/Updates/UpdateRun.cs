@@ -160,6 +160,7 @@ internal sealed class UpdateRun(
                 Record(Phase.Switching, StepOutcome.Begun, Announce(change), change.Service);
             switched.Add(change.Service);
             supervisor.Run(new RunningRelease(from, to.Release, switched.ToHashSet()));
+            WatchProbedAnew(complaints);
             if (await ProvenAsync(change, complaints, ct) is { } unfit)
             {
                 Record(Phase.Switching, StepOutcome.Failed, unfit.Reason, unfit.Service);
@@ -176,12 +177,13 @@ internal sealed class UpdateRun(
     {
         progress.Set(Progress.None);
         var period = differences
-            .Where(d => d.Change is ServiceChange.Added or ServiceChange.Changed)
+            .Where(HasToProve)
             .Select(d => to.Release.Model.Services[d.Service].Deploy.Update.Monitor)
             .DefaultIfEmpty(TimeSpan.Zero)
             .Max();
         Record(Phase.Observing, StepOutcome.Begun, $"watching all services for {period.TotalSeconds:0.#} s");
         supervisor.Run(new RunningRelease(to.Release));
+        WatchProbedAnew(complaints);
         var candidates = CandidatesOf(to.Release);
         foreach (var candidate in candidates)
         {
@@ -199,6 +201,19 @@ internal sealed class UpdateRun(
             return null;
         complaints.Watch(change.Service);
         return await gate.PassAsync(CandidatesOf(to.Release).Single(c => c.Service == change.Service), complaints, ct);
+    }
+
+    private static bool HasToProve(ServiceDifference difference) =>
+        difference.Change is ServiceChange.Added or ServiceChange.Changed || ReleaseDifference.IsProbedAnew(difference);
+
+    /// <summary>Untouched as their containers are, the release asks them something new from its first switch on.</summary>
+    private void WatchProbedAnew(Complaints complaints)
+    {
+        foreach (var untouched in differences.Where(d => d.Change is ServiceChange.Untouched))
+        {
+            if (HasToProve(untouched))
+                complaints.Watch(untouched.Service);
+        }
     }
 
     private List<Candidate> CandidatesOf(Release release) =>

@@ -282,6 +282,7 @@ public sealed class PlannerTests
         scenario.Verdicts["web1-id-0123456789"] = new HealthVerdict(
             "web1-id-0123456789",
             Now.AddMinutes(-10),
+            [new TcpProbe(80, ProbeTiming.Default)],
             HealthState.Healthy,
             ""
         );
@@ -295,6 +296,22 @@ public sealed class PlannerTests
         scenario.Verdicts["web1-id-0123456789"] = new HealthVerdict(
             "web1-id-0123456789",
             Now - Hour,
+            [new TcpProbe(80, ProbeTiming.Default)],
+            HealthState.Healthy,
+            ""
+        );
+
+        Assert.Equal(ServiceState.Starting, scenario.Plan().Services[0].State);
+    }
+
+    [Fact]
+    public void A_verdict_of_other_probes_counts_for_nothing()
+    {
+        var scenario = new Scenario().Service("web", probed: true).Container("web");
+        scenario.Verdicts["web1-id-0123456789"] = new HealthVerdict(
+            "web1-id-0123456789",
+            Now.AddMinutes(-10),
+            [new TcpProbe(81, ProbeTiming.Default)],
             HealthState.Healthy,
             ""
         );
