@@ -93,6 +93,27 @@ internal sealed class Gate(
         }
     }
 
+    /// <summary>Those that are not well; waits until each has shown whether it is, no longer than one may take to start.</summary>
+    public async Task<IReadOnlyList<ServiceView>> AilingAsync(
+        IReadOnlyCollection<string> services,
+        CancellationToken ct
+    )
+    {
+        var left = options.CurrentValue.StartTimeout;
+        while (true)
+        {
+            var view = supervisor.View;
+            var seen = view.Services.Where(s => services.Contains(s.Name)).ToList();
+            var isDecided = view.Engine.Reachable && !seen.Any(IsOnItsWay);
+            if (isDecided || left <= TimeSpan.Zero)
+                return [.. seen.Where(s => !IsWell(s))];
+            var from = clock.GetTimestamp();
+            await WaitForChangeAsync(view, view.Engine.Reachable ? left : Timeout.InfiniteTimeSpan, ct);
+            if (view.Engine.Reachable)
+                left -= clock.GetElapsedTime(from);
+        }
+    }
+
     /// <summary>Waits until the engine answers; not at all busily when it is back already.</summary>
     public async Task EngineAsync(CancellationToken ct)
     {
@@ -115,12 +136,14 @@ internal sealed class Gate(
     }
 
     private static bool IsWell(ServiceView? seen, Candidate candidate) =>
-        seen is not null
-        && seen.ConfigHash == candidate.ConfigHash
-        && (
-            seen.State is ServiceState.Completed or ServiceState.Stopped
-            || (seen.State is ServiceState.Running && !seen.IsMeantToEnd)
-        );
+        seen is not null && seen.ConfigHash == candidate.ConfigHash && IsWell(seen);
+
+    private static bool IsWell(ServiceView seen) =>
+        seen.State is ServiceState.Completed or ServiceState.Stopped
+        || (seen.State is ServiceState.Running && !seen.IsMeantToEnd);
+
+    private static bool IsOnItsWay(ServiceView seen) =>
+        seen.State is ServiceState.Pending or ServiceState.Starting or ServiceState.Stopping;
 
     private static bool HasFallen(ServiceView seen, Candidate candidate) =>
         seen.ConfigHash == candidate.ConfigHash

@@ -26,6 +26,10 @@ internal sealed class UpdateRun(
 {
     private readonly IReadOnlyList<ServiceDifference> differences = ReleaseDifference.Between(from, to.Release);
 
+    // Services of the target that do not have to be well for it to be committed.
+    private readonly HashSet<string> excused = [];
+    private readonly List<string> unwell = [];
+
     private bool waitsForEngine;
 
     private string Target => $"{operation.Product} {operation.ToVersion}";
@@ -68,6 +72,8 @@ internal sealed class UpdateRun(
         {
             OperationKind.Install => $"{Target} is installed",
             OperationKind.Upgrade => $"{operation.Product} was upgraded from {Origin} to {operation.ToVersion}",
+            _ when unwell.Count > 0 =>
+                $"{operation.Product} was rolled back from {Origin} to {operation.ToVersion}, but not all of it is well: {string.Join("; ", unwell)}",
             _ => $"{operation.Product} was rolled back from {Origin} to {operation.ToVersion}",
         };
 
@@ -152,6 +158,7 @@ internal sealed class UpdateRun(
             .Concat(journal.Steps(operation.Id).Select(s => s.Service).OfType<string>())
             .ToHashSet();
         var changes = differences.Where(d => d.Change is not ServiceChange.Untouched).ToList();
+        await NoteAilingAsync(ct);
         var complaints = gate.NewComplaints();
         foreach (var (change, number) in changes.Select((c, i) => (c, i)))
         {
@@ -161,12 +168,13 @@ internal sealed class UpdateRun(
             switched.Add(change.Service);
             supervisor.Run(new RunningRelease(from, to.Release, switched.ToHashSet()));
             WatchProbedAnew(complaints);
-            if (await ProvenAsync(change, complaints, ct) is { } unfit)
+            while (await ProvenAsync(change, complaints, ct) is { } unfit)
             {
                 Record(Phase.Switching, StepOutcome.Failed, unfit.Reason, unfit.Service);
-                return unfit;
+                if (!IsTolerated(unfit, complaints))
+                    return unfit;
             }
-            if (!IsRecorded(change.Service, StepOutcome.Done))
+            if (!excused.Contains(change.Service) && !IsRecorded(change.Service, StepOutcome.Done))
                 Record(Phase.Switching, StepOutcome.Done, Report(change), change.Service);
         }
         return await ObserveAsync(complaints, ct);
@@ -187,21 +195,87 @@ internal sealed class UpdateRun(
         var candidates = CandidatesOf(to.Release);
         foreach (var candidate in candidates)
         {
-            if (await gate.PassAsync(candidate, complaints, ct) is { } late)
-                return late;
+            while (await PassAsync(candidate, complaints, ct) is { } late)
+            {
+                if (!IsTolerated(late, complaints))
+                    return late;
+            }
         }
+        candidates.RemoveAll(c => excused.Contains(c.Service));
         foreach (var candidate in candidates)
             complaints.Watch(candidate.Service);
-        return await gate.StayAsync(candidates, period, complaints, ct);
+        while (await gate.StayAsync(candidates, period, complaints, ct) is { } fallen)
+        {
+            if (!IsTolerated(fallen, complaints))
+                return fallen;
+            candidates.RemoveAll(c => excused.Contains(c.Service));
+        }
+        return null;
+    }
+
+    /// <summary>
+    /// Untouched services that were not well before are not held against the release. That is noted before the first
+    /// switch, and only then: afterwards nobody can tell whose doing it is.
+    /// </summary>
+    private async Task NoteAilingAsync(CancellationToken ct)
+    {
+        var untouched = differences
+            .Where(d => d.Change is ServiceChange.Untouched && !HasToProve(d))
+            .Select(d => d.Service)
+            .ToHashSet();
+        var hasBegun = journal
+            .Steps(operation.Id)
+            .Any(s => s is { Phase: Phase.Switching or Phase.Observing, Outcome: StepOutcome.Begun });
+        if (untouched.Count > 0 && !hasBegun)
+        {
+            supervisor.Run(new RunningRelease(from));
+            foreach (var ill in await gate.AilingAsync(untouched, ct))
+            {
+                var text = $"{ill.Name} was not well before, and does not have to be: {ill.Explanation}";
+                Record(Phase.Switching, StepOutcome.Done, text, ill.Name);
+            }
+        }
+        excused.UnionWith(NotedAsAiling().Where(untouched.Contains));
+    }
+
+    private IEnumerable<string> NotedAsAiling()
+    {
+        var changed = differences.Where(d => d.Change is not ServiceChange.Untouched).Select(d => d.Service);
+        return journal
+            .Steps(operation.Id)
+            .Where(s => s is { Phase: Phase.Switching, Outcome: StepOutcome.Done })
+            .Select(s => s.Service)
+            .OfType<string>()
+            .Except(changed);
+    }
+
+    /// <summary>
+    /// Who asked for a rollback wants to leave what runs now, and gets what they asked for even if not all of it is well;
+    /// but not a release of which something cannot be made.
+    /// </summary>
+    private bool IsTolerated(Unfit unfit, Complaints complaints)
+    {
+        var seen = supervisor.View.Service(unfit.Service);
+        var isMade = seen?.State is ServiceState.Waiting || seen?.Containers.Any(c => c.IsCurrent) == true;
+        if (operation.Kind is not OperationKind.Rollback || !isMade)
+            return false;
+        complaints.Drop(unfit.Service);
+        excused.Add(unfit.Service);
+        unwell.Add(unfit.Reason);
+        return true;
     }
 
     private async Task<Unfit?> ProvenAsync(ServiceDifference change, Complaints complaints, CancellationToken ct)
     {
         if (change.Change is ServiceChange.Removed)
             return null;
-        complaints.Watch(change.Service);
-        return await gate.PassAsync(CandidatesOf(to.Release).Single(c => c.Service == change.Service), complaints, ct);
+        if (!excused.Contains(change.Service))
+            complaints.Watch(change.Service);
+        return await PassAsync(CandidatesOf(to.Release).Single(c => c.Service == change.Service), complaints, ct);
     }
+
+    private Task<Unfit?> PassAsync(Candidate candidate, Complaints complaints, CancellationToken ct) =>
+        excused.Contains(candidate.Service) ? Task.FromResult<Unfit?>(null) : gate.PassAsync(candidate, complaints, ct);
 
     private static bool HasToProve(ServiceDifference difference) =>
         difference.Change is ServiceChange.Added or ServiceChange.Changed || ReleaseDifference.IsProbedAnew(difference);
@@ -211,7 +285,7 @@ internal sealed class UpdateRun(
     {
         foreach (var untouched in differences.Where(d => d.Change is ServiceChange.Untouched))
         {
-            if (HasToProve(untouched))
+            if (HasToProve(untouched) && !excused.Contains(untouched.Service))
                 complaints.Watch(untouched.Service);
         }
     }
@@ -265,7 +339,9 @@ internal sealed class UpdateRun(
         }
 
         var ailing = new List<string>();
-        var watched = CandidatesOf(from).Select(c => (Candidate: c, Complaints: ComplaintsAbout(c))).ToList();
+        // Nobody waits for what was not well before either.
+        var expected = CandidatesOf(from).ExceptBy(NotedAsAiling(), c => c.Service);
+        var watched = expected.Select(c => (Candidate: c, Complaints: ComplaintsAbout(c))).ToList();
         foreach (var (candidate, complaints) in watched)
         {
             if (await gate.PassAsync(candidate, complaints, ct) is { } unfit)
