@@ -26,6 +26,9 @@ internal sealed class ContainerWatch : IAsyncDisposable
         Run = Task.WhenAll(probes.Select((_, i) => LoopAsync(i, stopping.Token)));
     }
 
+    /// <summary>Whether it asks what the target is to be asked.</summary>
+    public bool IsOf(ProbeTarget wanted) => ProbesAlike.Are(target.Probes, wanted.Probes);
+
     /// <summary>Ends when the watch is disposed; faults only for a bug.</summary>
     public Task Run { get; }
 
@@ -100,7 +103,7 @@ internal sealed class ContainerWatch : IAsyncDisposable
             .First();
         // What a healthy container said last is nobody's news.
         var output = worst.State is HealthState.Healthy ? "" : worst.Output;
-        return new HealthVerdict(target.ContainerId, target.RunStartedAt, worst.State, output);
+        return new HealthVerdict(target.ContainerId, target.RunStartedAt, target.Probes, worst.State, output);
     }
 
     private static TimeSpan Max(TimeSpan a, TimeSpan b) => a > b ? a : b;

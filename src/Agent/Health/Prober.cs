@@ -47,18 +47,26 @@ internal sealed class Prober(Supervisor supervisor, DockerEngine engine, TimePro
     private async Task MatchAsync(IReadOnlyList<ProbeTarget> targets, CancellationToken ct)
     {
         var wanted = targets.ToDictionary(t => (t.ContainerId, t.RunStartedAt, t.Address));
-        List<ContainerWatch> over;
+        List<ContainerWatch> over = [];
         lock (gate)
         {
-            over = [.. watches.Where(w => !wanted.ContainsKey(w.Key)).Select(w => w.Value)];
-            foreach (var key in watches.Keys.Where(k => !wanted.ContainsKey(k)).ToList())
+            foreach (var (key, watch) in watches)
+            {
+                if (wanted.TryGetValue(key, out var target) && watch.IsOf(target))
+                    continue;
+                over.Add(watch);
                 watches.Remove(key);
+            }
+        }
+
+        // Before their successors begin: what they say last must not come after what those say.
+        foreach (var watch in over)
+            await watch.DisposeAsync();
+        lock (gate)
+        {
             foreach (var (key, target) in wanted.Where(w => !watches.ContainsKey(w.Key)))
                 watches[key] = new ContainerWatch(target, p => Make(p, target), clock, supervisor.Report, ct);
         }
-
-        foreach (var watch in over)
-            await watch.DisposeAsync();
     }
 
     private IProbe Make(Probe probe, ProbeTarget target) =>

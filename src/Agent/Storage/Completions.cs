@@ -4,36 +4,64 @@ namespace Appliance.Agent.Storage;
 /// <param name="ConfigHash">Of the service as it was declared then: a changed one runs again.</param>
 internal sealed record Completion(string Slot, string ConfigHash, DateTimeOffset At, int ExitCode);
 
-/// <summary>Which one-shot services have run to their end, so that their containers may be removed.</summary>
+/// <summary>
+/// Which one-shot services have run to their end, so that their containers may be removed. A slot has one for each of its
+/// latest definitions: on the way back to a release, what it has done already is not done again.
+/// </summary>
 internal sealed class Completions(Database database, ILogger<Completions> log)
 {
-    private readonly SlotTable<Completion> records = new(
+    private const int KeptOfASlot = 8;
+
+    private readonly Lock gate = new();
+    private readonly SlotTable<Completion[]> records = new(
         database,
         log,
         "completions",
-        database.Read(c =>
-            c.Rows(
-                "SELECT slot, config_hash, at, exit_code FROM completions",
-                r =>
-                    KeyValuePair.Create(
-                        r.GetString(0),
-                        new Completion(r.GetString(0), r.GetString(1), r.Time(2), r.GetInt32(3))
-                    )
+        database
+            .Read(c =>
+                c.Rows(
+                    "SELECT slot, config_hash, at, exit_code FROM completions ORDER BY slot, at",
+                    r => new Completion(r.GetString(0), r.GetString(1), r.Time(2), r.GetInt32(3))
+                )
             )
-        ),
-        (c, r) =>
-            c.Execute(
-                "INSERT OR REPLACE INTO completions (slot, config_hash, at, exit_code) VALUES (?1, ?2, ?3, ?4)",
-                r.Slot,
-                r.ConfigHash,
-                r.At.ToUnixTimeMilliseconds(),
-                r.ExitCode
-            )
+            .GroupBy(c => c.Slot)
+            .Select(g => KeyValuePair.Create(g.Key, g.ToArray())),
+        (c, ofSlot) =>
+        {
+            c.Execute("DELETE FROM completions WHERE slot = ?1", ofSlot[0].Slot);
+            foreach (var r in ofSlot)
+                c.Execute(
+                    "INSERT INTO completions (slot, config_hash, at, exit_code) VALUES (?1, ?2, ?3, ?4)",
+                    r.Slot,
+                    r.ConfigHash,
+                    r.At.ToUnixTimeMilliseconds(),
+                    r.ExitCode
+                );
+        }
     );
 
-    public Completion? Of(string slot) => records.Of(slot);
+    public Completion? Of(string slot, string configHash) =>
+        records.Of(slot)?.FirstOrDefault(c => c.ConfigHash == configHash);
 
-    public void Put(Completion c) => records.Put(c.Slot, c);
+    /// <summary>Remembers it in place of an earlier one of the same definition, and forgets the oldest of too many.</summary>
+    public void Put(Completion c)
+    {
+        lock (gate)
+            records.Put(c.Slot, [.. Others(c.Slot, c.ConfigHash).TakeLast(KeptOfASlot - 1), c]);
+    }
 
-    public void Forget(string slot) => records.Forget(slot);
+    /// <summary>As one definition of the slot it is to run again.</summary>
+    public void Forget(string slot, string configHash)
+    {
+        lock (gate)
+        {
+            if (Others(slot, configHash).ToArray() is { Length: > 0 } left)
+                records.Put(slot, left);
+            else
+                records.Forget(slot);
+        }
+    }
+
+    private IEnumerable<Completion> Others(string slot, string configHash) =>
+        (records.Of(slot) ?? []).Where(c => c.ConfigHash != configHash);
 }

@@ -110,6 +110,16 @@ internal static class Schema
                 text TEXT NOT NULL,
                 PRIMARY KEY (operation, sequence)
             ) STRICT, WITHOUT ROWID;
+            ALTER TABLE completions RENAME TO latest_completions;
+            CREATE TABLE completions (
+                slot TEXT NOT NULL,
+                config_hash TEXT NOT NULL,
+                at INTEGER NOT NULL,
+                exit_code INTEGER NOT NULL,
+                PRIMARY KEY (slot, config_hash)
+            ) STRICT, WITHOUT ROWID;
+            INSERT INTO completions SELECT slot, config_hash, at, exit_code FROM latest_completions;
+            DROP TABLE latest_completions;
             """,
     ];
 

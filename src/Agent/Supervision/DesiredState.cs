@@ -16,6 +16,13 @@ internal sealed record DesiredState(
 )
 {
     public DesiredService? Service(string name) => Services.FirstOrDefault(s => s.Name == name);
+
+    /// <summary>As <see cref="DesiredService.ConfigHash"/>, and changes with the settings of its networks too.</summary>
+    public string DefinitionOf(DesiredService service) =>
+        DesiredStateBuilder.HashOf([
+            service.ConfigHash,
+            .. service.Attachments.Select(a => Networks[a.Network].ConfigHash),
+        ]);
 }
 
 /// <param name="ConfigHash">Changes whenever anything about the network but its name does.</param>
@@ -80,7 +87,14 @@ internal sealed record DesiredService(
     IReadOnlyList<Attachment> Attachments,
     IReadOnlyList<string> Volumes,
     ContainerSpec Spec
-);
+)
+{
+    /// <summary>See <see cref="Supervision.Claims"/>.</summary>
+    public IReadOnlySet<string> Claims { get; init; } = new HashSet<string>();
+
+    /// <summary>Whether running is only its way to the end, which somebody waits for.</summary>
+    public bool IsMeantToEnd { get; init; }
+}
 
 /// <summary>One replica of a service: what a container is made for.</summary>
 internal readonly record struct Slot(string Service, int Replica)

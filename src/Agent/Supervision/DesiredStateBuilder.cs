@@ -91,7 +91,11 @@ internal static class DesiredStateBuilder
             attachments,
             [.. service.Mounts.OfType<VolumeMount>().Select(m => containers.VolumeName(m.Volume)).Distinct()],
             spec
-        );
+        )
+        {
+            Claims = Claims.Of(spec.HostConfig!),
+            IsMeantToEnd = isWaitedFor || service.Restart is { Declared: true, Kind: RestartKind.No },
+        };
     }
 
     /// <summary>

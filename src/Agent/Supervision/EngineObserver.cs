@@ -235,6 +235,7 @@ internal sealed class EngineObserver(DockerEngine engine, ILogger<EngineObserver
         )
         {
             StopGrace = TimeSpan.FromSeconds(c.Config.StopTimeout ?? 10),
+            Claims = Claims.Of(c.HostConfig),
         };
     }
 

@@ -66,6 +66,9 @@ internal sealed record ObservedContainer(
     /// <summary>How long it may take to end, as it was made: what wants it gone may know nothing else of it.</summary>
     public TimeSpan StopGrace { get; init; } = TimeSpan.FromSeconds(10);
 
+    /// <summary>See <see cref="Supervision.Claims"/>.</summary>
+    public IReadOnlySet<string> Claims { get; init; } = new HashSet<string>();
+
     public bool IsUp => State is RunState.Running or RunState.Paused or RunState.Restarting;
 
     public bool EverStarted => StartedAt is not null;
@@ -77,4 +80,15 @@ internal sealed record ObservedContainer(
 }
 
 /// <summary>What the Health room last said of a run of a container: a later start is another run.</summary>
-internal sealed record HealthVerdict(string ContainerId, DateTimeOffset RunStartedAt, HealthState State, string Output);
+/// <param name="Probes">What it is the verdict of: to others it says nothing.</param>
+internal sealed record HealthVerdict(
+    string ContainerId,
+    DateTimeOffset RunStartedAt,
+    IReadOnlyList<Bundles.Compose.Probe> Probes,
+    HealthState State,
+    string Output
+)
+{
+    public bool IsOf(DateTimeOffset? runStartedAt, IReadOnlyList<Bundles.Compose.Probe> probes) =>
+        RunStartedAt == runStartedAt && ProbesAlike.Are(Probes, probes);
+}

@@ -48,7 +48,8 @@ internal static class Planner
             .DependsOn.Where((_, i) => !dependencies[i].Satisfied)
             .Select(d => (d, earlier.FirstOrDefault(s => s.Service.Name == d.Service)))
             .Select(pair => Obstacle(pair.d, pair.Item2))
-            .FirstOrDefault();
+            .Append(Predecessor(service, inputs))
+            .FirstOrDefault(o => o is not null);
 
         var slots = Enumerable
             .Range(1, service.Replicas)
@@ -61,11 +62,17 @@ internal static class Planner
                 "The release asks for 0 replicas.",
                 dependencies,
                 slots
-            );
+            )
+            {
+                Definition = inputs.Desired.DefinitionOf(service),
+            };
 
         var worst = slots.MaxBy(s => Gravity(s.State))!;
         var explanation = slots.Count == 1 ? worst.Explanation : OfSeveral(slots, worst);
-        return new ServicePlan(service, worst.State, explanation, dependencies, slots);
+        return new ServicePlan(service, worst.State, explanation, dependencies, slots)
+        {
+            Definition = inputs.Desired.DefinitionOf(service),
+        };
     }
 
     private static bool Satisfied(DesiredDependency dependency, List<ServicePlan> earlier)
@@ -92,6 +99,12 @@ internal static class Planner
             ? $"{dependency.Service} {wanted}, which the release does not have"
             : $"{dependency.Service} {wanted}; {dependency.Service} is {Words.Of(plan.State)}";
     }
+
+    /// <summary>What is being removed, and would be in its way: a service that goes by another name now.</summary>
+    private static string? Predecessor(DesiredService service, PlanningInputs inputs) =>
+        OrphansOf(inputs).FirstOrDefault(c => c.IsUp && c.Claims.Overlaps(service.Claims)) is { } holder
+            ? $"{holder.Name}, which is being removed, to give up the {holder.Claims.First(service.Claims.Contains)}"
+            : null;
 
     private static string OfSeveral(List<SlotPlan> slots, SlotPlan worst)
     {
@@ -151,14 +164,18 @@ internal static class Planner
             Again(name) ? $"{subject} was gone" : $"{subject} does not exist yet";
     }
 
+    /// <summary>Ours, and of no replica that the release has.</summary>
+    private static IEnumerable<ObservedContainer> OrphansOf(PlanningInputs inputs)
+    {
+        var replicas = inputs.Desired.Services.ToDictionary(s => s.Name, s => s.Replicas);
+        return inputs.Observed.Containers.Where(c =>
+            c.Ours && !(c.Slot is { } s && s.Replica >= 1 && s.Replica <= replicas.GetValueOrDefault(s.Service))
+        );
+    }
+
     private static IEnumerable<Step> Orphans(PlanningInputs inputs)
     {
-        var wanted = inputs
-            .Desired.Services.SelectMany(s => Enumerable.Range(1, s.Replicas).Select(n => new Slot(s.Name, n)))
-            .ToHashSet();
-        foreach (
-            var container in inputs.Observed.Containers.Where(c => c.Ours && !(c.Slot is { } s && wanted.Contains(s)))
-        )
+        foreach (var container in OrphansOf(inputs))
             yield return new Step.Remove(
                 container.Id,
                 container.Name,

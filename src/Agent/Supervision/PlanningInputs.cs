@@ -4,7 +4,7 @@ namespace Appliance.Agent.Supervision;
 
 /// <summary>Everything a plan depends on. The same inputs give the same plan.</summary>
 /// <param name="RestartOf">What is remembered of a slot's tries.</param>
-/// <param name="CompletionOf">How a one-shot slot ended, remembered beyond its container.</param>
+/// <param name="CompletionOf">How a one-shot slot of a definition ended, remembered beyond its container.</param>
 /// <param name="Verdicts">By container id.</param>
 /// <param name="AskedRestarts">Who asked for a restart of a slot, with the reason.</param>
 /// <param name="InFlight">Steps under way when the observation began, by lane.</param>
@@ -15,7 +15,7 @@ internal sealed record PlanningInputs(
     ObservedState Observed,
     IReadOnlyDictionary<string, StopWish> Stopped,
     Func<string, RestartRecord?> RestartOf,
-    Func<string, Completion?> CompletionOf,
+    Func<string, string, Completion?> CompletionOf,
     IReadOnlyDictionary<string, HealthVerdict> Verdicts,
     IReadOnlyDictionary<Slot, string> AskedRestarts,
     IReadOnlyDictionary<string, Step> InFlight,
@@ -61,6 +61,9 @@ internal sealed record ServicePlan(
     IReadOnlyList<SlotPlan> Slots
 )
 {
+    /// <summary>See <see cref="DesiredState.DefinitionOf"/>.</summary>
+    public required string Definition { get; init; }
+
     public int Ready => Slots.Count(s => s.State is ServiceState.Running);
 }
 

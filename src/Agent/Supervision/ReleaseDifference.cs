@@ -1,6 +1,5 @@
 using System.Text.Json;
 using Appliance.Agent.Content;
-using Appliance.Bundles.Compose;
 
 namespace Appliance.Agent.Supervision;
 
@@ -20,6 +19,8 @@ internal sealed record ServiceDifference(string Service, ServiceChange Change, I
 /// <summary>Compares releases by what would change on an engine. Pure.</summary>
 internal static class ReleaseDifference
 {
+    private const string Probes = "probes";
+
     // What a container is made from, in the engine's words and in those of a Compose file.
     private static readonly Dictionary<string, string> Terms = new()
     {
@@ -57,20 +58,46 @@ internal static class ReleaseDifference
     };
 
     /// <param name="from">Null: nothing runs yet.</param>
-    /// <returns>In the order of <paramref name="to"/>, then what is removed.</returns>
+    /// <returns>
+    /// In the order of <paramref name="to"/>, then what is removed; but what holds something of the host that another
+    /// needs comes right before that.
+    /// </returns>
     public static IReadOnlyList<ServiceDifference> Between(Release? from, Release to) =>
         Between(from is null ? null : Describe(from), Describe(to));
 
-    public static IReadOnlyList<ServiceDifference> Between(DesiredState? from, DesiredState to) =>
+    public static IReadOnlyList<ServiceDifference> Between(DesiredState? from, DesiredState to)
+    {
+        IReadOnlyList<ServiceDifference> all =
         [
             .. to.Services.Select(s => Of(s, from, to)),
             .. (from?.Services ?? [])
                 .Where(s => to.Service(s.Name) is null)
                 .Select(s => new ServiceDifference(s.Name, ServiceChange.Removed, [])),
         ];
+        return from is null ? all : DependencyOrder.Of(all, d => d.Service, d => NeedsFirst(d, all, from, to));
+    }
+
+    /// <summary>What has to be switched before, because what it was made of holds what this one is to have.</summary>
+    private static IEnumerable<string> NeedsFirst(
+        ServiceDifference next,
+        IReadOnlyList<ServiceDifference> all,
+        DesiredState from,
+        DesiredState to
+    ) =>
+        next.Change is ServiceChange.Added or ServiceChange.Changed && to.Service(next.Service) is { } wanted
+            ? all.Where(d => d.Change is ServiceChange.Changed or ServiceChange.Removed && d.Service != next.Service)
+                .Where(d => GivesUp(from.Service(d.Service), to.Service(d.Service)).Overlaps(wanted.Claims))
+                .Select(d => d.Service)
+            : [];
+
+    private static HashSet<string> GivesUp(DesiredService? before, DesiredService? after) =>
+        [.. (before?.Claims ?? new HashSet<string>()).Except(after?.Claims ?? new HashSet<string>())];
 
     // Wherever the agent keeps its files: their names say what is in them.
     private static DesiredState Describe(Release release) => DesiredStateBuilder.Build(release, MountedFiles.NameOf);
+
+    /// <summary>Whether it is asked by other probes than before, and so has to prove itself, touched or not.</summary>
+    public static bool IsProbedAnew(ServiceDifference difference) => difference.Reasons.Contains(Probes);
 
     /// <summary>Whether anything about a service is not as it was: what was known of it may no longer be so.</summary>
     public static bool IsAny(DesiredService before, DesiredService after) => Reasons(before, after).Any();
@@ -109,8 +136,8 @@ internal static class ReleaseDifference
             yield return "networks";
         if (before.Replicas != after.Replicas)
             yield return $"replicas {before.Replicas} -> {after.Replicas}";
-        if (!Same(before.Probes, after.Probes, Alike))
-            yield return "probes";
+        if (!ProbesAlike.Are(before.Probes, after.Probes))
+            yield return Probes;
         if ((before.Restart, before.RestartPolicy) != (after.Restart, after.RestartPolicy))
             yield return "restart policy";
         if (!before.DependsOn.SequenceEqual(after.DependsOn))
@@ -164,16 +191,6 @@ internal static class ReleaseDifference
     private static bool Alike(Attachment a, Attachment b) =>
         (a.Network, a.Ipv4Address, a.Ipv6Address) == (b.Network, b.Ipv4Address, b.Ipv6Address)
         && a.Aliases.SequenceEqual(b.Aliases);
-
-    private static bool Alike(Probe a, Probe b) =>
-        (a, b) switch
-        {
-            (ExecProbe x, ExecProbe y) => x with { Command = y.Command } == y && x.Command.SequenceEqual(y.Command),
-            (HttpProbe x, HttpProbe y) => x with { Statuses = y.Statuses, Headers = y.Headers } == y
-                && x.Statuses.SequenceEqual(y.Statuses)
-                && x.Headers.SequenceEqual(y.Headers),
-            _ => a == b,
-        };
 
     private static string Short(string id) => id["sha256:".Length..][..12];
 }

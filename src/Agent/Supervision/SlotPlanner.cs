@@ -68,9 +68,11 @@ internal sealed class SlotPlanner(DesiredService service, Slot slot, string? obs
     private SlotPlan Absent()
     {
         // Who asks for a run gets one: a pass under way may have recorded the completion again after it was forgotten.
-        var completed = inputs.AskedRestarts.ContainsKey(slot) ? null : inputs.CompletionOf(slot.ToString());
-        if (completed is { } done && done.ConfigHash == service.ConfigHash)
-            return State(ServiceState.Completed, $"Completed at {Words.At(done.At)} with exit code {done.ExitCode}.");
+        if (
+            !inputs.AskedRestarts.ContainsKey(slot)
+            && inputs.CompletionOf(slot.ToString(), service.ConfigHash) is { } done
+        )
+            return Done(done);
         if (obstacle is not null)
             return State(ServiceState.Waiting, $"Waiting for {obstacle}.");
         if (Unprepared() is { } unprepared)
@@ -100,6 +102,25 @@ internal sealed class SlotPlanner(DesiredService service, Slot slot, string? obs
             : again ? $"{name} was gone"
             : $"{name} does not exist yet";
         return State(ServiceState.Starting, "Its container is being made.", new Step.Create(service, name, again, why));
+    }
+
+    /// <summary>What another release left of the slot may still be at work, and has to end first.</summary>
+    private SlotPlan Done(Completion done)
+    {
+        var leftovers = held.Select(old => new Step.Remove(
+                old.Id,
+                old.Name,
+                old.StopGrace,
+                $"{old.Name} was made for other settings of the service"
+            ))
+            .Take(1);
+        return held.Any(c => c.IsUp)
+            ? State(ServiceState.Pending, "What another release runs in its place is being removed.", leftovers)
+            : State(
+                ServiceState.Completed,
+                $"Completed at {Words.At(done.At)} with exit code {done.ExitCode}.",
+                leftovers
+            );
     }
 
     /// <summary>What the container needs and the engine does not have yet.</summary>
@@ -227,6 +248,9 @@ internal sealed class SlotPlanner(DesiredService service, Slot slot, string? obs
                     + (output.Length > 0 ? $" The last check said: {Words.Brief(output)}" : "")
             );
 
+        if (Unjoined(current) is { } network)
+            return State(ServiceState.Starting, $"Running, and not on {network} yet, which is being made.");
+
         var since = Words.At(current.StartedAt ?? inputs.Now);
         // Proven: what it replaced may go.
         return State(
@@ -235,6 +259,12 @@ internal sealed class SlotPlanner(DesiredService service, Slot slot, string? obs
             Leftovers(current)
         );
     }
+
+    /// <summary>A network of ours that is yet to be made as the release wants it, or that it is not on.</summary>
+    private string? Unjoined(ObservedContainer current) =>
+        service
+            .Attachments.Select(a => a.Network)
+            .FirstOrDefault(n => !inputs.IsForeign(n) && (!inputs.IsReady(n) || !current.Networks.ContainsKey(n)));
 
     private SlotPlan Unhealthy(ObservedContainer current, string output)
     {
@@ -335,7 +365,7 @@ internal sealed class SlotPlanner(DesiredService service, Slot slot, string? obs
         if (!container.IsUp)
             return (HealthState.None, "");
         var probed =
-            inputs.Verdicts.GetValueOrDefault(container.Id) is { } v && v.RunStartedAt == container.StartedAt
+            inputs.Verdicts.GetValueOrDefault(container.Id) is { } v && v.IsOf(container.StartedAt, service.Probes)
                 ? (v.State, v.Output)
                 : (State: service.Probes.Count > 0 ? HealthState.Starting : HealthState.None, Output: "");
         var checkedByEngine = (State: container.Health, Output: container.HealthOutput);

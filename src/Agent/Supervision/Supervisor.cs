@@ -118,8 +118,11 @@ internal sealed class Supervisor : BackgroundService, ISupervisor
         wakeups.Wake();
     }
 
-    public IReadOnlyDictionary<string, string> HashesOf(Release release) =>
-        DesiredStateBuilder.Build(release, files.PathOf).Services.ToDictionary(s => s.Name, s => s.ConfigHash);
+    public IReadOnlyDictionary<string, string> HashesOf(Release release)
+    {
+        var state = DesiredStateBuilder.Build(release, files.PathOf);
+        return state.Services.ToDictionary(s => s.Name, state.DefinitionOf);
+    }
 
     public void Refuse(string problem)
     {
@@ -264,7 +267,7 @@ internal sealed class Supervisor : BackgroundService, ISupervisor
         if (!Publish(wanted, plan, now))
             return TimeSpan.Zero;
         // After the news of them is told, so that it is told once.
-        foreach (var completion in plan.Completed.Where(c => storage.Completions.Of(c.Slot) != c))
+        foreach (var completion in plan.Completed.Where(c => storage.Completions.Of(c.Slot, c.ConfigHash) != c))
             storage.Completions.Put(completion);
         Remember(observed);
         return plan.WakeAt is { } at && at - now < SignOfLife ? at - now : SignOfLife;
@@ -385,7 +388,8 @@ internal sealed class Supervisor : BackgroundService, ISupervisor
         foreach (var service in services)
         {
             var isNew = plan.Completed.Any(c =>
-                c.Slot.StartsWith(service.Name + "/", StringComparison.Ordinal) && storage.Completions.Of(c.Slot) != c
+                c.Slot.StartsWith(service.Name + "/", StringComparison.Ordinal)
+                && storage.Completions.Of(c.Slot, c.ConfigHash) != c
             );
             // Another definition of the service is another story.
             var before =
@@ -448,7 +452,7 @@ internal sealed class Supervisor : BackgroundService, ISupervisor
             lanes.Forgive(slot.ToString());
             if (!which(slot))
                 continue;
-            storage.Completions.Forget(slot.ToString());
+            storage.Completions.Forget(slot.ToString(), service.ConfigHash);
             answers.Add(asked.Ask(slot, why));
         }
 

@@ -28,6 +28,7 @@ internal static class ViewBuilder
             .. desired.Services.Select(s =>
                 NotKnown(
                     s,
+                    desired.DefinitionOf(s),
                     before.Service(s.Name),
                     $"Not known: the engine has not answered since {Words.At(engine.Since)}.",
                     now
@@ -46,19 +47,31 @@ internal static class ViewBuilder
             .. desired.Services.Select(s =>
                 before?.Service(s.Name) is { } past
                 && view.Service(s.Name) is { } known
+                && before.DefinitionOf(past) == desired.DefinitionOf(s)
                 && !ReleaseDifference.IsAny(past, s)
                     ? known
-                    : Asked(s, view.Service(s.Name), now)
+                    : Asked(s, desired.DefinitionOf(s), view.Service(s.Name), now)
             ),
         ];
 
-    private static ServiceView Asked(DesiredService service, ServiceView? known, DateTimeOffset now) =>
-        NotKnown(service, known, "The release asks for it as of now.", now) with
+    private static ServiceView Asked(
+        DesiredService service,
+        string definition,
+        ServiceView? known,
+        DateTimeOffset now
+    ) =>
+        NotKnown(service, definition, known, "The release asks for it as of now.", now) with
         {
             Containers = [.. (known?.Containers ?? []).Select(c => c with { IsCurrent = false })],
         };
 
-    private static ServiceView NotKnown(DesiredService service, ServiceView? known, string why, DateTimeOffset now) =>
+    private static ServiceView NotKnown(
+        DesiredService service,
+        string definition,
+        ServiceView? known,
+        string why,
+        DateTimeOffset now
+    ) =>
         new(
             service.Name,
             ServiceState.Pending,
@@ -70,13 +83,14 @@ internal static class ViewBuilder
             known?.Restarts ?? 0,
             service.RestartPolicy,
             known?.Ports ?? [],
-            known?.ConfigHash == service.ConfigHash
+            known?.ConfigHash == definition
                 ? known.DependsOn
                 : [.. service.DependsOn.Select(d => new DependencyView(d.Service, d.InWords, false))],
             known?.Containers ?? []
         )
         {
-            ConfigHash = service.ConfigHash,
+            ConfigHash = definition,
+            IsMeantToEnd = service.IsMeantToEnd,
         };
 
     public static IReadOnlyList<ProbeTarget> Targets(Plan plan) =>
@@ -107,7 +121,7 @@ internal static class ViewBuilder
             plan.Service.Name,
             plan.State,
             plan.Explanation,
-            before?.State == plan.State && before.ConfigHash == plan.Service.ConfigHash ? before.Since : now,
+            before?.State == plan.State && before.ConfigHash == plan.Definition ? before.Since : now,
             plan.Service.Image,
             plan.Service.Replicas,
             plan.Ready,
@@ -118,7 +132,8 @@ internal static class ViewBuilder
             [.. plan.Slots.SelectMany(s => ContainersOf(s, restartOf))]
         )
         {
-            ConfigHash = plan.Service.ConfigHash,
+            ConfigHash = plan.Definition,
+            IsMeantToEnd = plan.Service.IsMeantToEnd,
         };
 
     private static IEnumerable<ContainerView> ContainersOf(

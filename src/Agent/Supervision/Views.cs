@@ -75,8 +75,11 @@ internal sealed record ServiceView(
     IReadOnlyList<ContainerView> Containers
 )
 {
-    /// <summary>Which definition of the service this speaks of: while a release is exchanged there are two.</summary>
+    /// <summary>Which definition of the service and its networks this speaks of: while a release is exchanged there are two.</summary>
     public string ConfigHash { get; init; } = "";
+
+    /// <summary>Whether it is well only when it has completed: running is its way there.</summary>
+    public bool IsMeantToEnd { get; init; }
 }
 
 internal sealed record DependencyView(string Service, string Condition, bool Satisfied);

@@ -18,6 +18,7 @@ internal static class ViewsAlike
         && a.Since == b.Since
         && a.Image == b.Image
         && a.ConfigHash == b.ConfigHash
+        && a.IsMeantToEnd == b.IsMeantToEnd
         && (a.Replicas, a.Ready, a.Restarts, a.RestartPolicy) == (b.Replicas, b.Ready, b.Restarts, b.RestartPolicy)
         && a.Ports.SequenceEqual(b.Ports)
         && a.DependsOn.SequenceEqual(b.DependsOn)
@@ -29,7 +30,7 @@ internal static class ViewsAlike
     private static bool Alike(ProbeTarget a, ProbeTarget b) =>
         (a.ContainerId, a.RunStartedAt, a.Address, a.Container)
             == (b.ContainerId, b.RunStartedAt, b.Address, b.Container)
-        && ReferenceEquals(a.Probes, b.Probes);
+        && ProbesAlike.Are(a.Probes, b.Probes);
 
     private static bool Same<T>(IReadOnlyList<T> a, IReadOnlyList<T> b, Func<T, T, bool> alike) =>
         ReferenceEquals(a, b) || (a.Count == b.Count && a.Zip(b).All(p => alike(p.First, p.Second)));

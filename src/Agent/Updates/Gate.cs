@@ -7,6 +7,11 @@ namespace Appliance.Agent.Updates;
 /// <summary>Why a release is not fit to stay.</summary>
 internal sealed record Unfit(string Service, string Reason);
 
+/// <summary>A service that has to prove itself.</summary>
+/// <param name="ConfigHash">As the release has it that it is to be.</param>
+/// <param name="StartPeriod">What it declares that it takes to start.</param>
+internal sealed record Candidate(string Service, string ConfigHash, TimeSpan StartPeriod);
+
 /// <summary>
 /// Waits for services to prove themselves, and says why they do not. Waiting is for a state of the service as the new
 /// release has it: what was known of the one before proves nothing.
@@ -20,71 +25,93 @@ internal sealed class Gate(
 {
     private static readonly TimeSpan BetweenAsking = TimeSpan.FromSeconds(1);
 
-    // An unhealthy service is restarted within moments: the event outlives the state.
-    private static readonly string[] GivenUp = ["service.unhealthy", "service.failed", "service.failing"];
+    // A timer takes no more than 49 days, and a release may ask for more.
+    private static readonly TimeSpan LongestWait = TimeSpan.FromDays(1);
 
-    /// <summary>What happened until now is not held against a service.</summary>
-    public long Mark() => events.LastId;
+    /// <summary>Nobody is watched yet.</summary>
+    public Complaints NewComplaints() => new(events, options.CurrentValue.Attempts);
 
     /// <summary>Waits until a service is as wanted and well.</summary>
-    /// <param name="startPeriod">What the service declares that it takes to start.</param>
-    /// <param name="since">See <see cref="Mark"/>.</param>
+    /// <param name="complaints">About this service and all that are to stay well meanwhile.</param>
     /// <returns>Null when it is; otherwise why not.</returns>
-    public async Task<Unfit?> PassAsync(
-        string service,
-        string configHash,
-        TimeSpan startPeriod,
-        long since,
-        CancellationToken ct
-    )
+    public async Task<Unfit?> PassAsync(Candidate candidate, Complaints complaints, CancellationToken ct)
     {
-        var allowed = options.CurrentValue.StartTimeout + startPeriod;
-        var waited = TimeSpan.Zero;
+        var patience = options.CurrentValue.StartTimeout;
+        var itself = new Allowance(patience + candidate.StartPeriod, "was not healthy");
+        // What it waits for had time of its own, at its own gate: this is for what fell ill since.
+        var others = new Allowance(patience, "could not start");
         while (true)
         {
             var view = supervisor.View;
-            if (IsWell(view.Service(service), configHash))
+            var seen = view.Service(candidate.Service);
+            if (complaints.First() is { } unfit)
+                return unfit;
+            if (IsWell(seen, candidate))
                 return null;
-            if (Complaint(service, since) is { } reason)
-                return new Unfit(service, reason);
             // Nothing of what an engine that is away does counts against the release.
-            if (view.Engine.Reachable && waited >= allowed)
+            var spent =
+                !view.Engine.Reachable ? null
+                : seen?.State is ServiceState.Waiting ? others
+                : itself;
+            if (spent is { Left.Ticks: <= 0 })
                 return new Unfit(
-                    service,
-                    $"{service} was not healthy within {allowed.TotalSeconds:0} s: {view.Service(service)?.Explanation}"
+                    candidate.Service,
+                    $"{candidate.Service} {spent.Failing} within {spent.Total.TotalSeconds:0} s: {seen?.Explanation}"
                 );
             var from = clock.GetTimestamp();
-            await WaitForChangeAsync(view, view.Engine.Reachable ? allowed - waited : Timeout.InfiniteTimeSpan, ct);
-            if (view.Engine.Reachable)
-                waited += clock.GetElapsedTime(from);
+            await WaitForChangeAsync(view, spent?.Left ?? Timeout.InfiniteTimeSpan, ct);
+            spent?.Spend(clock.GetElapsedTime(from));
         }
     }
 
     /// <summary>Watches services that are well, for as long as they have to stay so.</summary>
+    /// <param name="complaints">About all of them.</param>
     public async Task<Unfit?> StayAsync(
-        IReadOnlyDictionary<string, string> configHashes,
+        IReadOnlyList<Candidate> candidates,
         TimeSpan period,
-        long since,
+        Complaints complaints,
         CancellationToken ct
     )
     {
         var watched = TimeSpan.Zero;
-        while (watched < period)
+        while (true)
         {
             var view = supervisor.View;
-            foreach (var (service, hash) in configHashes)
+            if (complaints.First() is { } unfit)
+                return unfit;
+            foreach (var candidate in candidates)
             {
-                if (Complaint(service, since) is { } reason)
-                    return new Unfit(service, reason);
-                if (view.Engine.Reachable && view.Service(service) is { } seen && HasFallen(seen, hash))
-                    return new Unfit(service, $"{service} did not stay healthy: {seen.Explanation}");
+                if (view.Engine.Reachable && view.Service(candidate.Service) is { } seen && HasFallen(seen, candidate))
+                    return new Unfit(seen.Name, $"{seen.Name} did not stay healthy: {seen.Explanation}");
             }
+            if (watched >= period)
+                return null;
             var from = clock.GetTimestamp();
             await WaitForChangeAsync(view, view.Engine.Reachable ? period - watched : Timeout.InfiniteTimeSpan, ct);
             if (view.Engine.Reachable)
                 watched += clock.GetElapsedTime(from);
         }
-        return null;
+    }
+
+    /// <summary>Those that are not well; waits until each has shown whether it is, no longer than one may take to start.</summary>
+    public async Task<IReadOnlyList<ServiceView>> AilingAsync(
+        IReadOnlyCollection<string> services,
+        CancellationToken ct
+    )
+    {
+        var left = options.CurrentValue.StartTimeout;
+        while (true)
+        {
+            var view = supervisor.View;
+            var seen = view.Services.Where(s => services.Contains(s.Name)).ToList();
+            var isDecided = view.Engine.Reachable && !seen.Any(IsOnItsWay);
+            if (isDecided || left <= TimeSpan.Zero)
+                return [.. seen.Where(s => !IsWell(s))];
+            var from = clock.GetTimestamp();
+            await WaitForChangeAsync(view, view.Engine.Reachable ? left : Timeout.InfiniteTimeSpan, ct);
+            if (view.Engine.Reachable)
+                left -= clock.GetElapsedTime(from);
+        }
     }
 
     /// <summary>Waits until the engine answers; not at all busily when it is back already.</summary>
@@ -108,31 +135,37 @@ internal sealed class Gate(
         }
     }
 
-    private static bool IsWell(ServiceView? seen, string configHash) =>
-        seen is not null
-        && seen.ConfigHash == configHash
-        && seen.State is ServiceState.Running or ServiceState.Completed or ServiceState.Stopped;
+    private static bool IsWell(ServiceView? seen, Candidate candidate) =>
+        seen is not null && seen.ConfigHash == candidate.ConfigHash && IsWell(seen);
 
-    private static bool HasFallen(ServiceView seen, string configHash) =>
-        seen.ConfigHash == configHash
+    private static bool IsWell(ServiceView seen) =>
+        seen.State is ServiceState.Completed or ServiceState.Stopped
+        || (seen.State is ServiceState.Running && !seen.IsMeantToEnd);
+
+    private static bool IsOnItsWay(ServiceView seen) =>
+        seen.State is ServiceState.Pending or ServiceState.Starting or ServiceState.Stopping;
+
+    private static bool HasFallen(ServiceView seen, Candidate candidate) =>
+        seen.ConfigHash == candidate.ConfigHash
         && seen.State is ServiceState.Unhealthy or ServiceState.Failed or ServiceState.BackingOff;
 
-    private string? Complaint(string service, long since)
+    private sealed class Allowance(TimeSpan total, string failing)
     {
-        var restarts = 0;
-        foreach (var e in events.After(since, int.MaxValue, service))
-        {
-            if (GivenUp.Contains(e.Kind))
-                return $"{service}: {e.Found}";
-            if (e.Kind == "container.restarted" && ++restarts >= options.CurrentValue.Attempts)
-                return $"{e.Found}; it was restarted {restarts} times";
-        }
-        return null;
+        private TimeSpan spent;
+
+        public TimeSpan Total { get; } = total;
+
+        /// <summary>What has not happened when it is used up.</summary>
+        public string Failing => failing;
+
+        public TimeSpan Left => Total - spent;
+
+        public void Spend(TimeSpan time) => spent += time;
     }
 
     private async Task WaitForChangeAsync(SupervisionView seen, TimeSpan atMost, CancellationToken ct)
     {
-        using var enough = new CancellationTokenSource(atMost, clock);
+        using var enough = new CancellationTokenSource(atMost < LongestWait ? atMost : LongestWait, clock);
         using var either = CancellationTokenSource.CreateLinkedTokenSource(enough.Token, ct);
         await supervisor.WaitForChangeAsync(seen, either.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         ct.ThrowIfCancellationRequested();

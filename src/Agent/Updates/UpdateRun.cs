@@ -28,6 +28,10 @@ internal sealed class UpdateRun(
 
     private const int MostLossesWhileLoading = 3;
 
+    // Services of the target that do not have to be well for it to be committed.
+    private readonly HashSet<string> excused = [];
+    private readonly List<string> unwell = [];
+
     private bool waitsForEngine;
     private int lossesWhileLoading;
 
@@ -77,6 +81,8 @@ internal sealed class UpdateRun(
         {
             OperationKind.Install => $"{Target} is installed",
             OperationKind.Upgrade => $"{operation.Product} was upgraded from {Origin} to {operation.ToVersion}",
+            _ when unwell.Count > 0 =>
+                $"{operation.Product} was rolled back from {Origin} to {operation.ToVersion}, but not all of it is well: {string.Join("; ", unwell)}",
             _ => $"{operation.Product} was rolled back from {Origin} to {operation.ToVersion}",
         };
 
@@ -165,65 +171,159 @@ internal sealed class UpdateRun(
             .Concat(journal.Steps(operation.Id).Select(s => s.Service).OfType<string>())
             .ToHashSet();
         var changes = differences.Where(d => d.Change is not ServiceChange.Untouched).ToList();
-        var mark = gate.Mark();
+        // Of what may be running there is no description: what the target has of it is adopted, and not removed first.
+        if (!HasOrigin)
+            switched.UnionWith(changes.Select(c => c.Service));
+        await NoteAilingAsync(ct);
+        var complaints = gate.NewComplaints();
         foreach (var (change, number) in changes.Select((c, i) => (c, i)))
         {
             progress.Set(new Progress(0, 0, number, changes.Count));
             if (!IsRecorded(change.Service))
                 Record(Phase.Switching, StepOutcome.Begun, Announce(change), change.Service);
             switched.Add(change.Service);
-            mark = gate.Mark();
             supervisor.Run(new RunningRelease(from, to.Release, switched.ToHashSet()));
-            if (await ProvenAsync(change, mark, ct) is { } unfit)
+            WatchProbedAnew(complaints);
+            while (await ProvenAsync(change, complaints, ct) is { } unfit)
             {
-                Record(Phase.Switching, StepOutcome.Failed, unfit.Reason, change.Service);
-                return unfit;
+                Record(Phase.Switching, StepOutcome.Failed, unfit.Reason, unfit.Service);
+                if (!IsTolerated(unfit, complaints))
+                    return unfit;
             }
-            if (!IsRecorded(change.Service, StepOutcome.Done))
+            if (!excused.Contains(change.Service) && !IsRecorded(change.Service, StepOutcome.Done))
                 Record(Phase.Switching, StepOutcome.Done, Report(change), change.Service);
         }
-        return await ObserveAsync(mark, ct);
+        return await ObserveAsync(complaints, ct);
     }
 
-    private async Task<Unfit?> ObserveAsync(long mark, CancellationToken ct)
+    /// <param name="complaints">About what was switched; the others join once everything was well at the same time.</param>
+    private async Task<Unfit?> ObserveAsync(Complaints complaints, CancellationToken ct)
     {
         progress.Set(Progress.None);
-        var hashes = supervisor.HashesOf(to.Release);
         var period = differences
-            .Where(d => d.Change is ServiceChange.Added or ServiceChange.Changed)
+            .Where(HasToProve)
             .Select(d => to.Release.Model.Services[d.Service].Deploy.Update.Monitor)
             .DefaultIfEmpty(TimeSpan.Zero)
             .Max();
         Record(Phase.Observing, StepOutcome.Begun, $"watching all services for {period.TotalSeconds:0.#} s");
         supervisor.Run(new RunningRelease(to.Release));
-        // Once more at the end: one that is just being started again has not fallen, and is not well either.
-        return await AllPassAsync(hashes, mark, ct)
-            ?? await gate.StayAsync(hashes, period, mark, ct)
-            ?? await AllPassAsync(hashes, mark, ct);
+        WatchProbedAnew(complaints);
+        var candidates = CandidatesOf(to.Release);
+        if (await AllPassAsync(candidates, complaints, ct) is { } late)
+            return late;
+        candidates.RemoveAll(c => excused.Contains(c.Service));
+        foreach (var candidate in candidates)
+            complaints.Watch(candidate.Service);
+        while (await gate.StayAsync(candidates, period, complaints, ct) is { } fallen)
+        {
+            if (!IsTolerated(fallen, complaints))
+                return fallen;
+            candidates.RemoveAll(c => excused.Contains(c.Service));
+        }
+        // Once more: one that is just being started again has not fallen, and is not well either.
+        return await AllPassAsync(candidates, complaints, ct);
     }
 
-    private async Task<Unfit?> AllPassAsync(IReadOnlyDictionary<string, string> hashes, long mark, CancellationToken ct)
+    private async Task<Unfit?> AllPassAsync(
+        IReadOnlyList<Candidate> candidates,
+        Complaints complaints,
+        CancellationToken ct
+    )
     {
-        foreach (var (service, hash) in hashes)
+        foreach (var candidate in candidates)
         {
-            if (await gate.PassAsync(service, hash, StartPeriodOf(service), mark, ct) is { } late)
-                return late;
+            while (await PassAsync(candidate, complaints, ct) is { } late)
+            {
+                if (!IsTolerated(late, complaints))
+                    return late;
+            }
         }
         return null;
     }
 
-    private Task<Unfit?> ProvenAsync(ServiceDifference change, long mark, CancellationToken ct) =>
-        change.Change is ServiceChange.Removed
-            ? Task.FromResult<Unfit?>(null)
-            : gate.PassAsync(
-                change.Service,
-                supervisor.HashesOf(to.Release)[change.Service],
-                StartPeriodOf(change.Service),
-                mark,
-                ct
-            );
+    /// <summary>
+    /// Untouched services that were not well before are not held against the release. That is noted before the first
+    /// switch, and only then: afterwards nobody can tell whose doing it is.
+    /// </summary>
+    private async Task NoteAilingAsync(CancellationToken ct)
+    {
+        var untouched = differences
+            .Where(d => d.Change is ServiceChange.Untouched && !HasToProve(d))
+            .Select(d => d.Service)
+            .ToHashSet();
+        var hasBegun = journal
+            .Steps(operation.Id)
+            .Any(s => s is { Phase: Phase.Switching or Phase.Observing, Outcome: StepOutcome.Begun });
+        if (untouched.Count > 0 && !hasBegun)
+        {
+            supervisor.Run(new RunningRelease(from));
+            foreach (var ill in await gate.AilingAsync(untouched, ct))
+            {
+                var text = $"{ill.Name} was not well before, and does not have to be: {ill.Explanation}";
+                Record(Phase.Switching, StepOutcome.Done, text, ill.Name);
+            }
+        }
+        excused.UnionWith(NotedAsAiling().Where(untouched.Contains));
+    }
 
-    private TimeSpan StartPeriodOf(string service) => StartPeriods.Of(to.Release.Model.Services[service]);
+    private IEnumerable<string> NotedAsAiling()
+    {
+        var changed = differences.Where(d => d.Change is not ServiceChange.Untouched).Select(d => d.Service);
+        return journal
+            .Steps(operation.Id)
+            .Where(s => s is { Phase: Phase.Switching, Outcome: StepOutcome.Done })
+            .Select(s => s.Service)
+            .OfType<string>()
+            .Except(changed);
+    }
+
+    /// <summary>
+    /// Who asked for a rollback wants to leave what runs now, and gets what they asked for even if not all of it is well;
+    /// but not a release of which something cannot be made.
+    /// </summary>
+    private bool IsTolerated(Unfit unfit, Complaints complaints)
+    {
+        var seen = supervisor.View.Service(unfit.Service);
+        var isMade = seen?.State is ServiceState.Waiting || seen?.Containers.Any(c => c.IsCurrent) == true;
+        if (operation.Kind is not OperationKind.Rollback || !isMade)
+            return false;
+        complaints.Drop(unfit.Service);
+        excused.Add(unfit.Service);
+        unwell.Add(unfit.Reason);
+        return true;
+    }
+
+    private async Task<Unfit?> ProvenAsync(ServiceDifference change, Complaints complaints, CancellationToken ct)
+    {
+        if (change.Change is ServiceChange.Removed)
+            return null;
+        if (!excused.Contains(change.Service))
+            complaints.Watch(change.Service);
+        return await PassAsync(CandidatesOf(to.Release).Single(c => c.Service == change.Service), complaints, ct);
+    }
+
+    private Task<Unfit?> PassAsync(Candidate candidate, Complaints complaints, CancellationToken ct) =>
+        excused.Contains(candidate.Service) ? Task.FromResult<Unfit?>(null) : gate.PassAsync(candidate, complaints, ct);
+
+    private static bool HasToProve(ServiceDifference difference) =>
+        difference.Change is ServiceChange.Added or ServiceChange.Changed || ReleaseDifference.IsProbedAnew(difference);
+
+    /// <summary>Untouched as their containers are, the release asks them something new from its first switch on.</summary>
+    private void WatchProbedAnew(Complaints complaints)
+    {
+        foreach (var untouched in differences.Where(d => d.Change is ServiceChange.Untouched))
+        {
+            if (HasToProve(untouched) && !excused.Contains(untouched.Service))
+                complaints.Watch(untouched.Service);
+        }
+    }
+
+    private List<Candidate> CandidatesOf(Release release) =>
+        [
+            .. supervisor
+                .HashesOf(release)
+                .Select(s => new Candidate(s.Key, s.Value, StartPeriods.Of(release.Model.Services[s.Key]))),
+        ];
 
     private async Task<Conclusion> TurnBackAsync(Unfit unfit, CancellationToken ct)
     {
@@ -236,7 +336,7 @@ internal sealed class UpdateRun(
     {
         var by = journal.Find(operation.Id)?.CancelledBy ?? "somebody";
         var reason = $"{by} cancelled it";
-        if (journal.Find(operation.Id)!.Phase < Phase.Switching)
+        if (Reached < Phase.Switching)
             return new Conclusion(
                 OperationState.Cancelled,
                 Phase.Loading,
@@ -258,20 +358,29 @@ internal sealed class UpdateRun(
     private async Task<Conclusion> GoBackAsync(string reason, string said, CancellationToken ct)
     {
         progress.Set(Progress.None);
+        if (!HasOrigin && operation.FromDigest is not null)
+            return new Conclusion(
+                OperationState.Failed,
+                Phase.RolledBack,
+                $"{Origin} cannot be read any more, so nothing was taken back: what runs was left as it is",
+                reason,
+                said
+            );
         supervisor.Run(new RunningRelease(from));
         var state = operation.CancelledBy is null ? OperationState.RolledBack : OperationState.Cancelled;
-        if (operation.FromDigest is null)
+        if (!HasOrigin)
         {
             await gate.TidyAsync(ct);
             return new Conclusion(state, Phase.RolledBack, $"{Target} was taken away again", reason, said);
         }
 
-        var mark = gate.Mark();
         var ailing = new List<string>();
-        foreach (var (service, hash) in supervisor.HashesOf(from))
+        // Nobody waits for what was not well before either.
+        var expected = CandidatesOf(from).ExceptBy(NotedAsAiling(), c => c.Service);
+        var watched = expected.Select(c => (Candidate: c, Complaints: ComplaintsAbout(c))).ToList();
+        foreach (var (candidate, complaints) in watched)
         {
-            var startPeriod = StartPeriods.Of(from.Model.Services[service]);
-            if (await gate.PassAsync(service, hash, startPeriod, mark, ct) is { } unfit)
+            if (await gate.PassAsync(candidate, complaints, ct) is { } unfit)
                 ailing.Add(unfit.Reason);
         }
         await gate.TidyAsync(ct);
@@ -283,6 +392,13 @@ internal sealed class UpdateRun(
             reason,
             said
         );
+    }
+
+    private Complaints ComplaintsAbout(Candidate candidate)
+    {
+        var complaints = gate.NewComplaints();
+        complaints.Watch(candidate.Service);
+        return complaints;
     }
 
     private bool IsRecorded(string service, StepOutcome outcome = StepOutcome.Begun) =>

@@ -28,7 +28,7 @@ public sealed class StorageTests
         Assert.Equal(new StopWish("web", at, "uid:0 (root)", "maintenance"), Assert.Single(again.Wishes.All()).Value);
         Assert.Equal(restart, again.Restarts.Of("web/1"));
         Assert.Null(again.Restarts.Of("db/1"));
-        Assert.Equal(completion, again.Completions.Of("migrate/1"));
+        Assert.Equal(completion, again.Completions.Of("migrate/1", "abc"));
         var stored = Assert.Single(again.Events.After(0, 10, null));
         Assert.Equal(
             new StoredEvent(
@@ -43,6 +43,32 @@ public sealed class StorageTests
             ),
             stored
         );
+    }
+
+    [Fact]
+    public void What_a_slot_has_completed_is_remembered_for_its_latest_definitions()
+    {
+        using var scratch = new ScratchState();
+        var at = scratch.Clock.GetUtcNow();
+        using (var state = scratch.Open())
+        {
+            for (var n = 1; n <= 10; n++)
+                state.Completions.Put(new Completion("migrate/1", $"{n}", at.AddMinutes(n), 0));
+            // Run again: the latest, and still one.
+            state.Completions.Put(new Completion("migrate/1", "3", at.AddHours(1), 0));
+            state.Completions.Put(new Completion("migrate/1", "11", at.AddHours(2), 0));
+            state.Completions.Forget("migrate/1", "9");
+            state.Completions.Put(new Completion("seed/1", "1", at, 0));
+            state.Completions.Forget("seed/1", "1");
+        }
+
+        using var again = scratch.Open();
+        Assert.Equal(
+            ["3", "5", "6", "7", "8", "10", "11"],
+            Enumerable.Range(1, 11).Select(n => $"{n}").Where(h => again.Completions.Of("migrate/1", h) is not null)
+        );
+        Assert.Equal(at.AddHours(1), again.Completions.Of("migrate/1", "3")!.At);
+        Assert.Null(again.Completions.Of("seed/1", "1"));
     }
 
     [Fact]

@@ -57,6 +57,16 @@ public sealed class MixedReleaseTests
     }
 
     [Fact]
+    public void The_settings_of_its_networks_are_a_part_of_what_a_service_is_to_be()
+    {
+        var (before, after) = (Mixed(), Mixed("db"));
+        var web = before.Service("web")!;
+        Assert.Equal(web.ConfigHash, after.Service("web")!.ConfigHash);
+        Assert.NotEqual(before.DefinitionOf(web), after.DefinitionOf(after.Service("web")!));
+        Assert.Equal(Old.Desired().DefinitionOf(web), before.DefinitionOf(web));
+    }
+
+    [Fact]
     public void A_service_that_the_next_release_does_not_have_goes_when_it_is_switched()
     {
         Assert.Null(Mixed("legacy").Service("legacy"));
@@ -100,6 +110,8 @@ public sealed class MixedReleaseTests
             c => c with { ConfigHash = old.ConfigHash, ImageId = old.ImageId }
         );
         scenario.Images.UnionWith(Mixed().Images.Keys);
+        var hash = Mixed().Networks["app_default"].ConfigHash;
+        scenario.Networks["app_default"] = scenario.Networks["app_default"] with { ConfigHash = hash };
 
         var before = scenario.Plan(Mixed()).Services.Single(s => s.Service.Name == "web");
         Assert.Equal(ServiceState.Running, before.State);

@@ -113,6 +113,29 @@ public sealed class PlannerTests
         Assert.IsType<Step.Create>(Assert.Single(scenario.Plan().Steps));
     }
 
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public void On_the_way_back_a_one_shot_that_had_completed_does_not_run_again(bool nextStillRuns)
+    {
+        var scenario = new Scenario()
+            .Service("migrate", RestartRule.OnFailure)
+            .Container(
+                "migrate",
+                c =>
+                    c with
+                    {
+                        ConfigHash = "of the next release",
+                        State = nextStillRuns ? RunState.Running : RunState.Exited,
+                    }
+            );
+        scenario.Completions["migrate/1"] = new Completion("migrate/1", "hash", Now, 0);
+        var plan = scenario.Plan();
+
+        Assert.IsType<Step.Remove>(Assert.Single(plan.Steps));
+        Assert.Equal(nextStillRuns ? ServiceState.Pending : ServiceState.Completed, plan.Services[0].State);
+    }
+
     [Fact]
     public void A_one_shot_that_failed_is_tried_again_unless_the_release_says_no()
     {
@@ -183,6 +206,47 @@ public sealed class PlannerTests
     }
 
     [Fact]
+    public void What_runs_on_a_network_of_other_settings_is_not_as_wanted_yet()
+    {
+        var scenario = new Scenario().Service("web").Container("web");
+        scenario.Networks["app_default"] = new ObservedNetwork("net0", "app_default", "other settings", true);
+        var replacing = scenario.Plan();
+        Assert.Equal(ServiceState.Starting, replacing.Services[0].State);
+        Assert.IsType<Step.ReplaceNetwork>(Assert.Single(replacing.Steps));
+
+        scenario.Networks.Clear();
+        Assert.Equal(ServiceState.Starting, scenario.Plan().Services[0].State);
+    }
+
+    [Fact]
+    public void A_renamed_service_does_not_run_beside_its_predecessor()
+    {
+        var release = SampleRelease.Of(
+            "services: {postgres: {image: db:1, volumes: [\"data:/data\"]}}\nvolumes: {data: {}}"
+        );
+        Scenario Engine(RunState state) =>
+            new Scenario().Container(
+                "db",
+                c =>
+                    c with
+                    {
+                        State = state,
+                        Claims = new HashSet<string> { "contents of app_data" },
+                    }
+            );
+
+        var before = Engine(RunState.Running).Plan(release.Desired());
+        Assert.Equal(ServiceState.Waiting, before.Services[0].State);
+        Assert.Equal(
+            "Waiting for app-db-1, which is being removed, to give up the contents of app_data.",
+            before.Services[0].Explanation
+        );
+        Assert.Contains(before.Steps, s => s is Step.Remove { Name: "app-db-1" });
+        var after = Engine(RunState.Exited).Plan(release.Desired());
+        Assert.NotEqual(ServiceState.Waiting, after.Services[0].State);
+    }
+
+    [Fact]
     public void An_unhealthy_container_is_restarted()
     {
         var plan = new Scenario()
@@ -218,6 +282,7 @@ public sealed class PlannerTests
         scenario.Verdicts["web1-id-0123456789"] = new HealthVerdict(
             "web1-id-0123456789",
             Now.AddMinutes(-10),
+            [new TcpProbe(80, ProbeTiming.Default)],
             HealthState.Healthy,
             ""
         );
@@ -231,6 +296,22 @@ public sealed class PlannerTests
         scenario.Verdicts["web1-id-0123456789"] = new HealthVerdict(
             "web1-id-0123456789",
             Now - Hour,
+            [new TcpProbe(80, ProbeTiming.Default)],
+            HealthState.Healthy,
+            ""
+        );
+
+        Assert.Equal(ServiceState.Starting, scenario.Plan().Services[0].State);
+    }
+
+    [Fact]
+    public void A_verdict_of_other_probes_counts_for_nothing()
+    {
+        var scenario = new Scenario().Service("web", probed: true).Container("web");
+        scenario.Verdicts["web1-id-0123456789"] = new HealthVerdict(
+            "web1-id-0123456789",
+            Now.AddMinutes(-10),
+            [new TcpProbe(81, ProbeTiming.Default)],
             HealthState.Healthy,
             ""
         );

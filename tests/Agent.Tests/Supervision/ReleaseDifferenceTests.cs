@@ -90,6 +90,49 @@ public sealed class ReleaseDifferenceTests
         );
     }
 
+    [Theory]
+    [InlineData("volumes: [\"data:/data\"]", "volumes: [\"data:/elsewhere\"]")]
+    [InlineData("volumes: [\"/srv/data:/data\"]", "volumes: [\"/srv/data:/data\"]")]
+    [InlineData("ports: [\"80:8080\"]", "ports: [\"127.0.0.1:80:9090\"]")]
+    public void A_service_that_has_another_name_now_goes_before_what_takes_its_place(string old, string next)
+    {
+        var from = SampleRelease.Of(
+            $"services: {{z: {{image: z:1, {old}}}, gone: {{image: g:1}}, first: {{image: f:1}}}}\nvolumes: {{data: {{}}}}"
+        );
+        var to = SampleRelease.Of(
+            $"services: {{first: {{image: f:2}}, a: {{image: z:1, {next}}}, last: {{image: l:1}}}}\nvolumes: {{data: {{}}}}"
+        );
+        Assert.Equal(
+            ["first Changed", "z Removed", "a Added", "last Added", "gone Removed"],
+            ReleaseDifference.Between(from, to).Select(d => $"{d.Service} {d.Change}")
+        );
+    }
+
+    [Theory]
+    [InlineData("volumes: [\"data:/data:ro\"]")]
+    [InlineData("ports: [\"80:8080/udp\"]")]
+    [InlineData("ports: [\"8080\"]")]
+    public void What_can_run_side_by_side_is_removed_last(string next)
+    {
+        var from = SampleRelease.Of(
+            "services: {z: {image: z:1, ports: [\"80:80\"], volumes: [\"data:/data\"]}}\nvolumes: {data: {}}"
+        );
+        var to = SampleRelease.Of($"services: {{a: {{image: z:1, {next}}}}}\nvolumes: {{data: {{}}}}");
+        Assert.Equal(["a", "z"], ReleaseDifference.Between(from, to).Select(d => d.Service));
+    }
+
+    [Fact]
+    public void A_service_that_gives_up_a_host_port_is_switched_before_the_one_that_takes_it_whatever_depends_on_what()
+    {
+        var from = SampleRelease.Of(
+            "services: {web: {image: w:1, ports: [\"80:80\"], depends_on: [api]}, api: {image: a:1, ports: [\"81:80\"]}}"
+        );
+        var to = SampleRelease.Of(
+            "services: {web: {image: w:1, ports: [\"82:80\"], depends_on: [api]}, api: {image: a:1, ports: [\"80:80\"]}}"
+        );
+        Assert.Equal(["web", "api"], ReleaseDifference.Between(from, to).Select(d => d.Service));
+    }
+
     private static ServiceDifference Of(string from, string to, string service) =>
         ReleaseDifference.Between(SampleRelease.Of(from), SampleRelease.Of(to)).Single(d => d.Service == service);
 }

@@ -122,7 +122,7 @@ internal sealed class Scenario
                 new ObservedState(containers, Networks, new HashSet<string>(), Tags, Images),
                 Stopped,
                 Restarts.GetValueOrDefault,
-                Completions.GetValueOrDefault,
+                (slot, hash) => Completions.GetValueOrDefault(slot) is { } c && c.ConfigHash == hash ? c : null,
                 Verdicts,
                 Asked,
                 InFlight,
