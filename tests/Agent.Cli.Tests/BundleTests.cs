@@ -92,6 +92,18 @@ public sealed class BundleTests(BundleTests.Signer signer) : IClassFixture<Bundl
         Assert.Equal("2023-11-14T22:13:20Z", json.RootElement.GetProperty("signedAt").GetString());
     }
 
+    [Theory]
+    [InlineData("17963510400", "is later than now")]
+    [InlineData("yesterday", "must be seconds since 1970")]
+    public async Task A_date_that_cannot_be_is_refused_before_anything_is_signed(string date, string reason)
+    {
+        var created = await CreateAsync(Compose, [("SOURCE_DATE_EPOCH", date)]);
+
+        Assert.Equal(2, created.ExitCode);
+        Assert.Contains(reason, created.Stderr, StringComparison.Ordinal);
+        Assert.False(File.Exists(Bundle));
+    }
+
     [Fact]
     public async Task What_is_allowed_by_name_is_in_the_release()
     {

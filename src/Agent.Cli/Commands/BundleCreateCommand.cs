@@ -108,6 +108,7 @@ internal sealed class BundleCreateCommand : RunnableCommand
             source.Model.UpgradeFrom,
             allowances.Of(parse)
         );
+        var signedAt = SourceDate.Or(session.Clock.GetUtcNow());
         // Asked for before the long part, so that nobody has to wait for the question.
         var secret = await passphrase.ReadAsync(parse, session, cancellationToken);
 
@@ -116,11 +117,10 @@ internal sealed class BundleCreateCommand : RunnableCommand
         using var spool = new BlobSpool(output.Folder);
         var index = await BuildAsync(parse, session, source, document, spool, cancellationToken);
 
-        var now = session.Clock.GetUtcNow();
-        var descriptor = new ReleaseDescriptor(document.Product, document.Version, index, SourceDate.Or(now));
+        var descriptor = new ReleaseDescriptor(document.Product, document.Version, index, signedAt);
         // As an appliance will: what it would refuse is never signed for.
         var content = await ReleaseContentReader.ReadAsync(descriptor, spool.OpenAsync, cancellationToken);
-        var signed = await signer.AddReleaseAsync(descriptor, secret, now, cancellationToken);
+        var signed = await signer.AddReleaseAsync(descriptor, secret, session.Clock.GetUtcNow(), cancellationToken);
         await output.WriteAsync(signed, spool, content.Blobs.Sum(b => b.Size), session, cancellationToken);
         session.Error.ErasePassing();
         BundleView.WriteCreated(session, path, output.Length, content);

@@ -101,6 +101,11 @@ public sealed class ReceivedBundle
                 throw new RefusedException(
                     $"{BundleNames.Target(TargetPath)} describes {descriptor.Product} {descriptor.Version}"
                 );
+            // An appliance takes it for a lower bound of the present: a date far ahead would end all trust in it.
+            if (descriptor.SignedAt > verified.ExpiresAt)
+                throw new RefusedException(
+                    $"{BundleNames.Target(TargetPath)} says it was signed at {descriptor.SignedAt:u}, when its metadata had expired ({verified.ExpiresAt:u}): sign the release under a new version, on a machine whose clock is right"
+                );
             return new(rest, descriptor, verified.State, verified.ExpiresAt);
         }
         catch (TufException e)
