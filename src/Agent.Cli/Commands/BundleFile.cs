@@ -10,7 +10,7 @@ namespace Appliance.Cli.Commands;
 internal static class BundleFile
 {
     private const string Stdin = "-";
-    private const int MaxRoot = 1024 * 1024;
+    private const int MaxRoot = MetadataLimits.RootBytes;
 
     /// <summary>Trusts the root of a file.</summary>
     /// <exception cref="FileException">It cannot be read, or is no root.</exception>

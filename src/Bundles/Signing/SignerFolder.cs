@@ -11,7 +11,7 @@ internal sealed class SignerFolder(string path)
 {
     private const int SchemaVersion = 1;
     private const int MaxSettingsBytes = 4096;
-    private const int MaxMetadataBytes = 8_000_000;
+    private const int MaxMetadataBytes = MetadataLimits.TargetsBytes;
 
     public string Path { get; } = path;
 
