@@ -22,6 +22,12 @@ internal enum ExitCode
 
     /// <summary>Ctrl-C, as a shell reports it.</summary>
     Interrupted = 130,
+
+    /// <summary>SIGHUP, the same way: the terminal went away.</summary>
+    HungUp = 129,
+
+    /// <summary>SIGTERM, the same way.</summary>
+    Terminated = 143,
 }
 
 internal static class ExitCodes

@@ -21,7 +21,9 @@ internal sealed record Failure(ExitCode ExitCode, string What, params IReadOnlyL
             UnconfirmedException e => new(ExitCode.Usage, e.Message, "Add --yes to do it without being asked."),
             PassphraseException e => new(ExitCode.Usage, e.Message, e.Next),
             RefusedException or TufException => new(ExitCode.Refused, $"refused: {exception.Message}"),
-            IOException e => new(ExitCode.Failed, $"the output cannot be written: {e.Message}"),
+            OutputException e => new(ExitCode.Failed, e.Message),
+            UnauthorizedAccessException e => new(ExitCode.Failed, $"not permitted by the file system: {e.Message}"),
+            IOException e => new(ExitCode.Failed, $"a file cannot be read or written: {e.Message}"),
             _ => null,
         };
 

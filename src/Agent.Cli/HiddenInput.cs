@@ -13,15 +13,22 @@ internal static partial class HiddenInput
 {
     private const int MaxBytes = 4096;
 
+    private static readonly UTF8Encoding Strict = new(
+        encoderShouldEmitUTF8Identifier: false,
+        throwOnInvalidBytes: true
+    );
+
     /// <param name="prompt">Shows what is asked for; what was typed before it is dropped.</param>
     /// <returns>Null when the input has ended.</returns>
     /// <exception cref="IOException">Standard input is no terminal.</exception>
+    /// <exception cref="DecoderFallbackException">What was typed is not UTF-8.</exception>
     public static string? ReadLine(Action prompt)
     {
         if (GetTerminal(StandardInput, out var shown) != 0)
             throw new IOException(Marshal.GetLastPInvokeErrorMessage());
         // Who gives up in the middle gets a terminal back that shows what is typed.
         using var interrupted = PosixSignalRegistration.Create(PosixSignal.SIGINT, _ => Restore());
+        using var gone = PosixSignalRegistration.Create(PosixSignal.SIGHUP, _ => Restore());
         using var ended = PosixSignalRegistration.Create(PosixSignal.SIGTERM, _ => Restore());
         try
         {
@@ -45,7 +52,7 @@ internal static partial class HiddenInput
         var line = new byte[MaxBytes];
         // A terminal gives a line at a time.
         var length = input.Read(line);
-        return length == 0 ? null : Encoding.UTF8.GetString(line, 0, length).TrimEnd('\n', '\r');
+        return length == 0 ? null : Strict.GetString(line, 0, length).TrimEnd('\n', '\r');
     }
 
     // Numbers of Linux.

@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.Text;
+using System.Text.Unicode;
 
 namespace Appliance.Cli;
 
@@ -49,14 +50,22 @@ internal sealed class Passphrase
 
     private static string Ask(Session session, string prompt)
     {
-        if (Console.IsInputRedirected)
+        // On standard error the question is asked: who cannot see it would be taken to think about it.
+        if (Console.IsInputRedirected || Console.IsErrorRedirected)
             throw new PassphraseException(
                 "the signing keys' passphrase is needed, and there is no terminal to ask on",
                 $"Give it with --passphrase-file FILE or in {Variable}."
             );
-        return HiddenInput.ReadLine(() => session.Error.Write(prompt)) is { Length: > 0 } typed
-            ? typed
-            : throw new PassphraseException("no passphrase was given");
+        try
+        {
+            return HiddenInput.ReadLine(() => session.Error.Write(prompt)) is { Length: > 0 } typed
+                ? typed
+                : throw new PassphraseException("no passphrase was given");
+        }
+        catch (DecoderFallbackException)
+        {
+            throw new PassphraseException("what was typed is not UTF-8: set the terminal to it");
+        }
     }
 
     // A pipe will do as well, as from a password store.
@@ -72,9 +81,12 @@ internal sealed class Passphrase
                 throwOnEndOfStream: false,
                 cancellationToken
             );
-            var line = Encoding.UTF8.GetString(bytes.AsSpan(0, length)).Split('\n', 2)[0].TrimEnd('\r');
             if (length > MaxBytes)
                 throw new PassphraseException($"{path} has more than {MaxBytes} bytes: it holds no passphrase");
+            // Two files whose bytes are no text would otherwise be the same passphrase.
+            if (!Utf8.IsValid(bytes.AsSpan(0, length)))
+                throw new PassphraseException($"{path} is not UTF-8: it holds no passphrase that could be typed");
+            var line = Encoding.UTF8.GetString(bytes.AsSpan(0, length)).Split('\n', 2)[0].TrimEnd('\r');
             return line.Length > 0 ? line : throw new PassphraseException($"{path} has an empty first line");
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)

@@ -63,6 +63,24 @@ internal sealed class Appliancectl : IAsyncDisposable
     public static Appliancectl StartOnTerminal(string socket, params string[] arguments) =>
         new(Terminal(socket, [], arguments), typesLater: true);
 
+    /// <summary>A shell on a terminal where somebody will <see cref="Type"/>.</summary>
+    public static Appliancectl StartShellOnTerminal(string script) =>
+        new(
+            Command(
+                "script",
+                ["--quiet", "--return", "--echo", "never", "--command", script, "/dev/null"],
+                [("TERM", "xterm"), ("APPLIANCE_SIGNING_PASSPHRASE", null)]
+            ),
+            typesLater: true
+        );
+
+    public static Appliancectl StartWith((string Name, string? Value)[] environment, params string[] arguments) =>
+        new(Command(Binary, arguments, environment));
+
+    /// <summary>With an input into which nothing is written.</summary>
+    public static Appliancectl StartWaiting((string Name, string? Value)[] environment, params string[] arguments) =>
+        new(Command(Binary, arguments, environment), typesLater: true);
+
     /// <summary>On a terminal, with a line typed in answer to each prompt.</summary>
     public static async Task<Outcome> TypeOnTerminalAsync(string[] prompts, string[] lines, params string[] arguments)
     {
@@ -103,6 +121,13 @@ internal sealed class Appliancectl : IAsyncDisposable
         process.StandardInput.Close();
     }
 
+    /// <summary>Types, and stays.</summary>
+    public void Press(string keys)
+    {
+        process.StandardInput.Write(keys);
+        process.StandardInput.Flush();
+    }
+
     public Task StdoutShows(Func<string, bool> condition) => stdout.Until(condition, Patience);
 
     public Task StderrShows(Func<string, bool> condition) => stderr.Until(condition, Patience);
@@ -112,9 +137,11 @@ internal sealed class Appliancectl : IAsyncDisposable
     public string Stderr => stderr.Text;
 
     /// <summary>As Ctrl-C does.</summary>
-    public async Task<Outcome> InterruptAsync()
+    public Task<Outcome> InterruptAsync() => SignalAsync("INT");
+
+    public async Task<Outcome> SignalAsync(string name)
     {
-        using var kill = Process.Start("kill", ["-INT", $"{process.Id}"]);
+        using var kill = Process.Start("kill", [$"-{name}", $"{process.Id}"]);
         return await EndAsync();
     }
 

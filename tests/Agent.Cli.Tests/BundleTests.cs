@@ -26,7 +26,7 @@ public sealed class BundleTests(BundleTests.Signer signer) : IClassFixture<Bundl
     {
         var created = await CreateAsync();
         Assert.Equal(0, created.ExitCode);
-        Assert.StartsWith($"{Bundle}: demo 1.0.0, 1 images, ", created.Stdout, StringComparison.Ordinal);
+        Assert.StartsWith($"{Bundle}: demo 1.0.0, 1 image, ", created.Stdout, StringComparison.Ordinal);
 
         var verified = await RunAsync("bundle", "verify", Bundle, "--root", signer.Root);
         Assert.Equal(0, verified.ExitCode);
@@ -90,6 +90,18 @@ public sealed class BundleTests(BundleTests.Signer signer) : IClassFixture<Bundl
                 .Order(StringComparer.Ordinal)
         );
         Assert.Equal("2023-11-14T22:13:20Z", json.RootElement.GetProperty("signedAt").GetString());
+    }
+
+    [Theory]
+    [InlineData("17963510400", "is later than now")]
+    [InlineData("yesterday", "must be seconds since 1970")]
+    public async Task A_date_that_cannot_be_is_refused_before_anything_is_signed(string date, string reason)
+    {
+        var created = await CreateAsync(Compose, [("SOURCE_DATE_EPOCH", date)]);
+
+        Assert.Equal(2, created.ExitCode);
+        Assert.Contains(reason, created.Stderr, StringComparison.Ordinal);
+        Assert.False(File.Exists(Bundle));
     }
 
     [Fact]
@@ -173,7 +185,9 @@ public sealed class BundleTests(BundleTests.Signer signer) : IClassFixture<Bundl
             Assert.Empty(verified.Stdout);
         }
         Assert.Equal(2, (await RunAsync("bundle", "verify", scratch["absent"], "--root", signer.Root)).ExitCode);
-        Assert.Equal(5, (await RunAsync("bundle", "verify", Bundle, "--root", Bundle)).ExitCode);
+        var noRoot = await RunAsync("bundle", "verify", Bundle, "--root", Bundle);
+        Assert.Equal(2, noRoot.ExitCode);
+        Assert.Contains($"{Bundle} is not a root", noRoot.Stderr, StringComparison.Ordinal);
     }
 
     private Task<Appliancectl.Outcome> CreateAsync() => CreateAsync(Compose, []);

@@ -115,6 +115,59 @@ public sealed class KeysTests : IDisposable
         Assert.DoesNotContain("horse", run.Stdout, StringComparison.Ordinal);
     }
 
+    [Fact]
+    public async Task Keys_are_rotated_and_the_first_root_stays()
+    {
+        await Init("correct horse battery", "--product", "shop");
+        var root = await File.ReadAllBytesAsync(Root(1), TestContext.Current.CancellationToken);
+
+        var run = await Rotate("--release-keys", "--root-keys", "3", "--root-threshold", "2");
+
+        Assert.Equal((0, ""), (run.ExitCode, run.Stderr));
+        Assert.StartsWith($"{Signer} has root 2; ", run.Stdout, StringComparison.Ordinal);
+        Assert.Equal(root, await File.ReadAllBytesAsync(Root(1), TestContext.Current.CancellationToken));
+        Assert.True(File.Exists(Root(2)));
+        Assert.Equal(4 + 3 + 3, Directory.GetFiles(Path.Combine(Signer, "keys"), "*.pem").Length);
+
+        using var json = JsonDocument.Parse((await Rotate("-o", "json")).Stdout);
+        Assert.Equal(3, json.RootElement.GetProperty("rootVersion").GetInt32());
+    }
+
+    [Theory]
+    [InlineData("--root-keys", "0")]
+    [InlineData("--root-threshold", "2")]
+    [InlineData("--root-keys", "2", "--root-threshold", "3")]
+    public async Task A_rotation_that_cannot_be_ends_with_2(params string[] arguments)
+    {
+        var run = await Rotate(arguments);
+
+        Assert.Equal((2, ""), (run.ExitCode, run.Stdout));
+        Assert.Contains("--root-", run.Stderr, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_rotation_of_what_is_no_signer_is_refused() => Assert.Equal(5, (await Rotate()).ExitCode);
+
+    [Fact]
+    public async Task A_passphrase_that_is_no_text_is_refused()
+    {
+        var secret = Path.Combine(folder.FullName, "secret");
+        await File.WriteAllBytesAsync(secret, [.. "correct horse"u8, 0xff], TestContext.Current.CancellationToken);
+
+        var run = await Init(null, "--product", "shop", "--passphrase-file", secret);
+
+        Assert.Equal((2, ""), (run.ExitCode, run.Stdout));
+        Assert.Contains("is not UTF-8", run.Stderr, StringComparison.Ordinal);
+    }
+
+    private string Root(int version) => Path.Combine(Signer, "metadata", $"{version}.root.json");
+
+    private Task<Appliancectl.Outcome> Rotate(params string[] arguments) =>
+        Appliancectl.RunWithAsync(
+            [(Variable, "correct horse battery")],
+            ["bundle", "keys", "rotate", Signer, .. arguments]
+        );
+
     private Task<Appliancectl.Outcome> Init(string? passphrase, params string[] arguments) =>
         Appliancectl.RunWithAsync([(Variable, passphrase)], ["bundle", "keys", "init", Signer, .. arguments]);
 }

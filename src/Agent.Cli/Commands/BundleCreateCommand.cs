@@ -80,51 +80,68 @@ internal sealed class BundleCreateCommand : RunnableCommand
         CancellationToken cancellationToken
     )
     {
-        using var interrupt = new Interrupt(catches: true, cancellationToken);
-        try
-        {
-            return await CreateAsync(parse, session, interrupt.Token);
-        }
-        catch (OperationCanceledException) when (interrupt.Came)
-        {
-            session.Error.WriteLine("Interrupted: no bundle was made.");
-            return ExitCode.Interrupted;
-        }
-    }
-
-    private async Task<ExitCode> CreateAsync(ParseResult parse, Session session, CancellationToken cancellationToken)
-    {
         if (await ReadSourceAsync(parse, session, cancellationToken) is not { } source)
             return ExitCode.Usage;
 
-        var signer = await SignerRepository.OpenAsync(parse.GetRequiredValue(repository), cancellationToken);
+        var path = parse.GetRequiredValue(repository);
+        var signer = await SignerRepository.OpenAsync(path, cancellationToken);
         if (signer.Product != source.Model.Name)
             throw new RefusedException(
-                $"{parse.GetRequiredValue(repository)} signs releases of '{signer.Product}', and this is one of '{source.Model.Name}'"
+                $"{path} signs releases of '{signer.Product}', and this is one of '{source.Model.Name}'"
             );
-        var document = new ReleaseDocument(
-            source.Model.Name,
-            VersionOf(source.Model),
-            source.Model.UpgradeFrom,
-            allowances.Of(parse)
+        var work = new Work(parse, session, source, DocumentOf(source.Model, parse), signer)
+        {
+            SignedAt = SourceDate.Or(session.Clock.GetUtcNow()),
+            // Asked for before the long part, so that nobody has to wait for the question.
+            Passphrase = await passphrase.ReadAsync(parse, session, cancellationToken),
+        };
+        // Only now: at the question, a signal ends the process as it always does.
+        return await Interrupt.RunAsync(
+            token => CreateAsync(work, token),
+            () => session.Error.WriteLine(work.WhenInterrupted),
+            cancellationToken
         );
-        // Asked for before the long part, so that nobody has to wait for the question.
-        var secret = await passphrase.ReadAsync(parse, session, cancellationToken);
+    }
 
-        var path = parse.GetValue(to) ?? $"{document.Product}-{document.Version}.bundle";
+    private async Task<ExitCode> CreateAsync(Work work, CancellationToken cancellationToken)
+    {
+        var (session, document) = (work.Session, work.Document);
+        var path = work.Parse.GetValue(to) ?? $"{document.Product}-{document.Version}.bundle";
         using var output = new NewBundle(path);
         using var spool = new BlobSpool(output.Folder);
-        var index = await BuildAsync(parse, session, source, document, spool, cancellationToken);
+        var index = await BuildAsync(work, spool, cancellationToken);
 
-        var now = session.Clock.GetUtcNow();
-        var descriptor = new ReleaseDescriptor(document.Product, document.Version, index, SourceDate.Or(now));
+        var descriptor = new ReleaseDescriptor(document.Product, document.Version, index, work.SignedAt);
         // As an appliance will: what it would refuse is never signed for.
         var content = await ReleaseContentReader.ReadAsync(descriptor, spool.OpenAsync, cancellationToken);
-        var signed = await signer.AddReleaseAsync(descriptor, secret, now, cancellationToken);
+        var now = session.Clock.GetUtcNow();
+        var signed = await work.Signer.AddReleaseAsync(descriptor, work.Passphrase, now, cancellationToken);
+        work.IsSigned = true;
         await output.WriteAsync(signed, spool, content.Blobs.Sum(b => b.Size), session, cancellationToken);
         session.Error.ErasePassing();
         BundleView.WriteCreated(session, path, output.Length, content);
         return ExitCode.Done;
+    }
+
+    /// <summary>What one run of the command has to do, and how far it came.</summary>
+    private sealed record Work(
+        ParseResult Parse,
+        Session Session,
+        ReleaseSource Source,
+        ReleaseDocument Document,
+        SignerRepository Signer
+    )
+    {
+        public required DateTimeOffset SignedAt { get; init; }
+
+        public required string Passphrase { get; init; }
+
+        public bool IsSigned { get; set; }
+
+        public string WhenInterrupted =>
+            IsSigned
+                ? $"Interrupted: no bundle was made, but {Document.Product} {Document.Version} is signed. The same command writes it."
+                : "Interrupted: no bundle was made.";
     }
 
     private async Task<ReleaseSource?> ReadSourceAsync(
@@ -150,15 +167,9 @@ internal sealed class BundleCreateCommand : RunnableCommand
         return null;
     }
 
-    private async Task<Blob> BuildAsync(
-        ParseResult parse,
-        Session session,
-        ReleaseSource source,
-        ReleaseDocument document,
-        BlobSpool spool,
-        CancellationToken cancellationToken
-    )
+    private async Task<Blob> BuildAsync(Work work, BlobSpool spool, CancellationToken cancellationToken)
     {
+        var (parse, session, source) = (work.Parse, work.Session, work.Source);
         var library = new ImageLibrary(spool, parse.GetRequiredValue(platform));
         var progress = new Progress(session.Error, session.Clock);
         foreach (var place in parse.GetValue(images) ?? [])
@@ -188,8 +199,18 @@ internal sealed class BundleCreateCommand : RunnableCommand
         }
 
         progress.Show(() => "Checking layers", inAnyCase: session.Error.Redraws);
-        return await ReleaseBuilder.BuildAsync(document, source.Files, references, library, spool, cancellationToken);
+        return await ReleaseBuilder.BuildAsync(
+            work.Document,
+            source.Files,
+            references,
+            library,
+            spool,
+            cancellationToken
+        );
     }
+
+    private ReleaseDocument DocumentOf(ComposeModel model, ParseResult parse) =>
+        new(model.Name, VersionOf(model), model.UpgradeFrom, allowances.Of(parse));
 
     private static SemanticVersion VersionOf(ComposeModel model)
     {

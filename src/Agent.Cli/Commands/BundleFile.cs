@@ -10,13 +10,22 @@ namespace Appliance.Cli.Commands;
 internal static class BundleFile
 {
     private const string Stdin = "-";
-    private const int MaxRoot = 1024 * 1024;
+    private const int MaxRoot = MetadataLimits.RootBytes;
 
     /// <summary>Trusts the root of a file.</summary>
-    /// <exception cref="FileException">It cannot be read.</exception>
-    /// <exception cref="TufException">It is no root.</exception>
-    public static async Task<TrustedState> PinAsync(string path, CancellationToken cancellationToken) =>
-        OfflineVerification.Pin(await InputFile.ReadAsync(path, MaxRoot, cancellationToken));
+    /// <exception cref="FileException">It cannot be read, or is no root.</exception>
+    public static async Task<TrustedState> PinAsync(string path, CancellationToken cancellationToken)
+    {
+        var root = await InputFile.ReadAsync(path, MaxRoot, cancellationToken);
+        try
+        {
+            return OfflineVerification.Pin(root);
+        }
+        catch (TufException e)
+        {
+            throw new FileException($"{path} is not a root that can be trusted: {e.Message}", e);
+        }
+    }
 
     /// <summary>Verifies all of a bundle: a file, or <c>-</c> for what is piped in.</summary>
     /// <exception cref="FileException">The file cannot be read.</exception>
@@ -28,21 +37,34 @@ internal static class BundleFile
         bool acceptExpired,
         IBlobSink sink,
         CancellationToken cancellationToken
-    ) =>
-        InputFile.Explained(
+    )
+    {
+        return InputFile.Explained(
             path == Stdin ? "standard input" : path,
             async () =>
             {
-                await using Stream stream = path == Stdin ? Console.OpenStandardInput() : Open(path);
-                var received = await ReceivedBundle.OpenAsync(stream, cancellationToken);
-                var bundle = received.Verify(trusted(received), session.Clock.GetUtcNow(), acceptExpired);
-                var size = stream.CanSeek ? stream.Length : 0;
-                var progress = new TransferProgress(session, $"Reading {path}", size);
-                var content = await bundle.ReadReleaseAsync(sink, progress, cancellationToken);
-                session.Error.ErasePassing();
-                return (bundle, content);
+                if (path != Stdin)
+                {
+                    await using var file = Open(path);
+                    return await ReadAsync(file);
+                }
+                await using var stdin = Console.OpenStandardInput();
+                // A pipe into which nothing is written cannot be asked to stop.
+                return await Task.Run(() => ReadAsync(stdin), cancellationToken).WaitAsync(cancellationToken);
             }
         );
+
+        async Task<(VerifiedBundle Bundle, ReleaseContent Content)> ReadAsync(Stream stream)
+        {
+            var received = await ReceivedBundle.OpenAsync(stream, cancellationToken);
+            var bundle = received.Verify(trusted(received), session.Clock.GetUtcNow(), acceptExpired);
+            var size = stream.CanSeek ? stream.Length : 0;
+            var progress = new TransferProgress(session, $"Reading {path}", size);
+            var content = await bundle.ReadReleaseAsync(sink, progress, cancellationToken);
+            session.Error.ErasePassing();
+            return (bundle, content);
+        }
+    }
 
     private static FileStream Open(string path) =>
         Directory.Exists(path) ? throw new IOException("it is a folder") : RegularFile.Open(path);

@@ -30,11 +30,18 @@ internal sealed class BundleInspectCommand : RunnableCommand
         Add(root);
     }
 
-    protected override async Task<ExitCode> RunAsync(
+    protected override Task<ExitCode> RunAsync(
         ParseResult parse,
         Session session,
         CancellationToken cancellationToken
-    )
+    ) =>
+        Interrupt.RunAsync(
+            token => InspectAsync(parse, session, token),
+            () => session.Error.WriteLine("Interrupted: the bundle was not read to its end."),
+            cancellationToken
+        );
+
+    private async Task<ExitCode> InspectAsync(ParseResult parse, Session session, CancellationToken cancellationToken)
     {
         var pinned = parse.GetValue(root) is { } path ? await BundleFile.PinAsync(path, cancellationToken) : null;
         using var files = new SmallBlobs();

@@ -8,7 +8,11 @@ namespace Appliance.Cli.Commands;
 internal sealed class BundleKeysCommand : CliCommand
 {
     public BundleKeysCommand()
-        : base("keys", "The keys that sign releases.") => Add(new BundleKeysInitCommand());
+        : base("keys", "The keys that sign releases.")
+    {
+        Add(new BundleKeysInitCommand());
+        Add(new BundleKeysRotateCommand());
+    }
 }
 
 /// <summary>Needs no agent: it runs where releases are made.</summary>
@@ -23,18 +27,7 @@ internal sealed class BundleKeysInitCommand : RunnableCommand
         Required = true,
     };
 
-    private readonly Option<int?> rootKeys = new("--root-keys")
-    {
-        Description = "How many root keys there are (default: 1)",
-        HelpName = "N",
-    };
-
-    private readonly Option<int?> rootThreshold = new("--root-threshold")
-    {
-        Description = "How many of them must sign a change of keys (default: 1)",
-        HelpName = "M",
-    };
-
+    private readonly RootKeysOptions rootKeys = new("How many root keys there are (default: 1)");
     private readonly Passphrase passphrase = new();
 
     public BundleKeysInitCommand()
@@ -56,18 +49,9 @@ internal sealed class BundleKeysInitCommand : RunnableCommand
                     $"--product is lower-case letters, digits, '-' and '_', at most 63, not '{result.Tokens[0].Value}'."
                 );
         });
-        Validators.Add(result =>
-        {
-            var keys = result.GetValue(rootKeys) ?? 1;
-            if (keys is < 1 or > SignerSettings.MostRootKeys)
-                result.AddError($"--root-keys is 1 to {SignerSettings.MostRootKeys}, not {keys}.");
-            else if (result.GetValue(rootThreshold) is { } threshold && (threshold < 1 || threshold > keys))
-                result.AddError($"--root-threshold is 1 to {keys}, the number of root keys, not {threshold}.");
-        });
         Add(folder);
         Add(product);
-        Add(rootKeys);
-        Add(rootThreshold);
+        rootKeys.AddTo(this);
         passphrase.AddTo(this);
     }
 
@@ -79,8 +63,8 @@ internal sealed class BundleKeysInitCommand : RunnableCommand
     {
         var settings = new SignerSettings(parse.GetRequiredValue(product))
         {
-            RootKeys = parse.GetValue(rootKeys) ?? 1,
-            RootThreshold = parse.GetValue(rootThreshold) ?? 1,
+            RootKeys = rootKeys.CountOf(parse) ?? 1,
+            RootThreshold = rootKeys.ThresholdOf(parse),
         };
         var directory = parse.GetRequiredValue(folder);
         var secret = await passphrase.ChooseAsync(parse, session, cancellationToken);

@@ -34,11 +34,18 @@ internal sealed class BundleVerifyCommand : RunnableCommand
         Add(acceptExpired);
     }
 
-    protected override async Task<ExitCode> RunAsync(
+    protected override Task<ExitCode> RunAsync(
         ParseResult parse,
         Session session,
         CancellationToken cancellationToken
-    )
+    ) =>
+        Interrupt.RunAsync(
+            token => VerifyAsync(parse, session, token),
+            () => session.Error.WriteLine("Interrupted: the bundle was not read to its end."),
+            cancellationToken
+        );
+
+    private async Task<ExitCode> VerifyAsync(ParseResult parse, Session session, CancellationToken cancellationToken)
     {
         var pinned = await BundleFile.PinAsync(parse.GetRequiredValue(root), cancellationToken);
         var (bundle, _) = await BundleFile.ReadAsync(

@@ -18,7 +18,7 @@ internal static class InputFile
         {
             return await read();
         }
-        catch (Exception e) when (e is IOException and not ReaderGoneException or UnauthorizedAccessException)
+        catch (Exception e) when (e is IOException and not OutputException or UnauthorizedAccessException)
         {
             throw new FileException($"{path} cannot be read: {e.Message}", e);
         }

@@ -1,3 +1,4 @@
+using Appliance.Bundles.Compose;
 using Appliance.Bundles.Oci;
 using Appliance.Bundles.Packaging;
 using Appliance.Bundles.Signing;
@@ -21,6 +22,9 @@ internal sealed class NewBundle : IDisposable
             throw new FileException($"{Folder} does not exist: make the folder, or say another file with --to");
         if (Directory.Exists(this.path))
             throw new FileException($"{path} is a folder; say a file with --to");
+        // Such as /dev/stdout, which would be replaced by a file.
+        if (Path.Exists(this.path) && !RegularFile.IsOne(this.path))
+            throw new FileException($"{path} is not a regular file; say one with --to, or a name that is free");
         temporary = Path.Combine(Folder, $".{Path.GetFileName(path)}.{Guid.NewGuid():n}.part");
     }
 

@@ -7,17 +7,18 @@ internal static class SourceDate
 {
     private const string Variable = "SOURCE_DATE_EPOCH";
 
-    // The last second of the year 9999.
-    private const long Latest = 253_402_300_799;
-
-    /// <exception cref="FileException">It is set to something else than seconds.</exception>
+    /// <exception cref="FileException">It is set to something else than seconds that have passed.</exception>
     public static DateTimeOffset Or(DateTimeOffset now)
     {
         if (Environment.GetEnvironmentVariable(Variable) is not { Length: > 0 } text)
             return DateTimeOffset.FromUnixTimeSeconds(now.ToUnixTimeSeconds());
-        return
-            long.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var seconds) && seconds <= Latest
+        if (!long.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var seconds))
+            throw new FileException($"{Variable} is '{text}', and must be seconds since 1970");
+        // Appliances hold that the present is not before it.
+        return seconds <= now.ToUnixTimeSeconds()
             ? DateTimeOffset.FromUnixTimeSeconds(seconds)
-            : throw new FileException($"{Variable} is '{text}', and must be seconds since 1970");
+            : throw new FileException(
+                $"{Variable} is {text}, which is later than now ({now:u}): nothing can be signed in the future"
+            );
     }
 }

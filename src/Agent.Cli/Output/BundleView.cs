@@ -27,7 +27,7 @@ internal static class BundleView
         }
         session.Out.WriteLine(
             Text.OneLine(
-                $"{path}: {release.Product} {release.Version}, {content.Images.Count} images, {Sizes.Of(size)}"
+                $"{path}: {release.Product} {release.Version}, {Text.Count(content.Images.Count, "image")}, {Sizes.Of(size)}"
             )
         );
         session.Out.WriteLine(release.Index.Digest);

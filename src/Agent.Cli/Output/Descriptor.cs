@@ -54,7 +54,7 @@ internal sealed partial class Descriptor(int number) : Stream
             if (error == Interrupted)
                 continue;
             readerGone = error == BrokenPipe;
-            throw readerGone ? new ReaderGoneException() : new IOException(Marshal.GetPInvokeErrorMessage(error));
+            throw readerGone ? new ReaderGoneException() : new OutputException(Marshal.GetPInvokeErrorMessage(error));
         }
     }
 
@@ -85,4 +85,7 @@ internal sealed partial class Descriptor(int number) : Stream
 }
 
 /// <summary>Whoever read the output has had enough, as <c>head</c> after its lines. Nothing went wrong.</summary>
-internal sealed class ReaderGoneException : IOException;
+internal sealed class ReaderGoneException() : OutputException("nobody reads any more");
+
+/// <summary>What was to be printed could not be, as on a full disk.</summary>
+internal class OutputException(string why) : IOException($"the output cannot be written: {why}");

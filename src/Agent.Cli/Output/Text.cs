@@ -44,6 +44,9 @@ internal static class Text
 
     public static string Capitalized(string words) => char.ToUpperInvariant(words[0]) + words[1..];
 
+    /// <summary>"1 image", "2 images".</summary>
+    public static string Count(int count, string noun) => count == 1 ? $"1 {noun}" : $"{count} {noun}s";
+
     private static string Escaped(char c) =>
         c switch
         {

@@ -31,6 +31,26 @@ public static partial class RegularFile
         throw new IOException("it is not a regular file");
     }
 
+    /// <summary>Whether there is a file of that name that holds bytes: no folder, device, pipe, socket or symbolic link.</summary>
+    public static bool IsOne(string path)
+    {
+        Span<byte> facts = stackalloc byte[SizeOfFacts];
+        return Examine(WorkingFolder, path, NotFollowingLinks, JustType, facts) == 0
+            && (BitConverter.ToUInt16(facts[ModeInFacts..]) & TypeBits) == Regular;
+    }
+
+    // statx(2): AT_FDCWD, AT_SYMLINK_NOFOLLOW, STATX_TYPE; stx_mode; S_IFMT, S_IFREG.
+    private const int WorkingFolder = -100;
+    private const int NotFollowingLinks = 0x100;
+    private const uint JustType = 1;
+    private const int SizeOfFacts = 256;
+    private const int ModeInFacts = 28;
+    private const int TypeBits = 0xF000;
+    private const int Regular = 0x8000;
+
+    [LibraryImport("libc", EntryPoint = "statx", StringMarshalling = StringMarshalling.Utf8)]
+    private static partial int Examine(int folder, string path, int flags, uint wanted, Span<byte> facts);
+
     // O_RDONLY | O_NONBLOCK | O_CLOEXEC, numbers of Linux.
     private const int ReadOnlyWithoutWaiting = 0x800 | 0x80000;
 

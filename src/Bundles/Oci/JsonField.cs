@@ -1,17 +1,14 @@
 using System.Text.Json;
 using Appliance.Bundles.Releases;
+using Appliance.Tuf;
 
 namespace Appliance.Bundles.Oci;
 
 /// <summary>A value of a JSON document that somebody else wrote. What is not as expected is refused with its place.</summary>
 internal readonly struct JsonField
 {
-    private static readonly JsonDocumentOptions s_strict = new()
-    {
-        MaxDepth = Limits.Depth,
-        // Of two members of one name, readers differ about which counts.
-        AllowDuplicateProperties = false,
-    };
+    // Whoever read it had a lower limit.
+    private const int MaxBytes = Limits.ReleaseDocument;
 
     private readonly JsonElement element;
     private readonly string document;
@@ -26,12 +23,11 @@ internal readonly struct JsonField
     {
         try
         {
-            using var parsed = JsonDocument.Parse(document.Bytes, s_strict);
-            return new(parsed.RootElement.Clone(), document.Name, "");
+            return new(StrictJson.ParseAnyNumbers(document.Name, document.Bytes, MaxBytes), document.Name, "");
         }
-        catch (JsonException e)
+        catch (TufException e)
         {
-            throw new RefusedException($"{document.Name} is not JSON: {e.Message}", e);
+            throw new RefusedException(e.Message, e);
         }
     }
 
@@ -69,18 +65,8 @@ internal readonly struct JsonField
         return [.. element.EnumerateArray().Select((item, i) => new JsonField(item, document, $"{path}[{i}]"))];
     }
 
-    public string Text()
-    {
-        try
-        {
-            return element.ValueKind is JsonValueKind.String ? element.GetString()! : throw Refused("must be a string");
-        }
-        catch (InvalidOperationException e)
-        {
-            // Half of a surrogate pair, escaped.
-            throw new RefusedException($"{Place}: is not Unicode", e);
-        }
-    }
+    public string Text() =>
+        element.ValueKind is JsonValueKind.String ? element.GetString()! : throw Refused("must be a string");
 
     public string? OptionalText() => IsNull ? null : Text();
 

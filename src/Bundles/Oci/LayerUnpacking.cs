@@ -43,17 +43,24 @@ internal sealed class LayerUnpacking : IAsyncDisposable
     private async Task<(string DiffId, long Size)> UnpackAsync(long maxSize)
     {
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
-        await using var gzip = new GZipStream(feed, CompressionMode.Decompress, leaveOpen: true);
+        await using var marked = new MarkedEnd(feed);
+        await using var gzip = new GZipStream(marked, CompressionMode.Decompress, leaveOpen: true);
         var buffer = new byte[BufferSize];
-        var size = 0L;
-        while (await gzip.ReadAsync(buffer) is > 0 and var read)
+        // The latest bytes, which may be the mark, wait at the start of the buffer.
+        var (size, kept) = (0L, 0);
+        while (await gzip.ReadAsync(buffer.AsMemory(kept)) is > 0 and var read)
         {
-            size += read;
+            var content = Math.Max(0, kept + read - MarkedEnd.MarkSize);
+            size += content;
             if (size > maxSize)
                 throw new InvalidDataException($"it unpacks to more than the {maxSize} bytes that it may have");
-            hash.AppendData(buffer, 0, read);
+            hash.AppendData(buffer, 0, content);
+            kept += read - content;
+            buffer.AsSpan(content, kept).CopyTo(buffer);
         }
-        return (Sha256.Finish(hash), size);
+        return marked.IsMark(buffer.AsSpan(0, kept))
+            ? (Sha256.Finish(hash), size)
+            : throw new InvalidDataException("it is not gzip to its end: it was cut off, or something follows it");
     }
 
     /// <summary>One piece at a time; whoever gives one waits until it is used up.</summary>

@@ -9,13 +9,8 @@ namespace Appliance.Bundles.Packaging;
 /// <remarks>The stream stays the caller's, who keeps it open until the release has been read.</remarks>
 public sealed class ReceivedBundle
 {
-    private const int MaxRoots = 1000;
-    private const int MaxMetadata = 1024 * 1024;
-
     // Nothing of them is verified before all are there.
     private const int MaxAllRoots = 16 * 1024 * 1024;
-    private const int MaxTargets = 8 * 1024 * 1024;
-    private const int MaxDescriptor = 64 * 1024;
 
     private readonly BundleInput rest;
     private readonly (string Snapshot, string Targets) names;
@@ -48,8 +43,10 @@ public sealed class ReceivedBundle
             var (name, bytes) = await ReadAsync(
                 input,
                 roots.Count == 0 ? next : $"{next} or {BundleNames.Timestamp}",
-                name => roots.Count < MaxRoots && name == next || roots.Count > 0 && name == BundleNames.Timestamp,
-                Math.Min(MaxMetadata, MaxAllRoots - roots.Sum(r => r.Length)),
+                name =>
+                    roots.Count < MetadataLimits.Roots && name == next
+                    || roots.Count > 0 && name == BundleNames.Timestamp,
+                Math.Min(MetadataLimits.RootBytes, MaxAllRoots - roots.Sum(r => r.Length)),
                 cancellationToken
             );
             if (name == BundleNames.Timestamp)
@@ -60,13 +57,13 @@ public sealed class ReceivedBundle
             roots.Add(bytes);
         }
 
-        var snapshot = await ReadVersionAsync(input, "snapshot", MaxMetadata, cancellationToken);
-        var targets = await ReadVersionAsync(input, "targets", MaxTargets, cancellationToken);
+        var snapshot = await ReadVersionAsync(input, "snapshot", MetadataLimits.SnapshotBytes, cancellationToken);
+        var targets = await ReadVersionAsync(input, "targets", MetadataLimits.TargetsBytes, cancellationToken);
         var descriptor = await ReadAsync(
             input,
             "targets/<product>/<version>.json",
             IsTarget,
-            MaxDescriptor,
+            ReleaseDescriptor.MaxBytes,
             cancellationToken
         );
         return new(input, (snapshot.Name, targets.Name))
@@ -100,6 +97,11 @@ public sealed class ReceivedBundle
             if (descriptor.TargetPath != TargetPath)
                 throw new RefusedException(
                     $"{BundleNames.Target(TargetPath)} describes {descriptor.Product} {descriptor.Version}"
+                );
+            // An appliance takes it for a lower bound of the present: a date far ahead would end all trust in it.
+            if (descriptor.SignedAt > verified.ExpiresAt)
+                throw new RefusedException(
+                    $"{BundleNames.Target(TargetPath)} says it was signed at {descriptor.SignedAt:u}, when its metadata had expired ({verified.ExpiresAt:u}): sign the release under a new version, on a machine whose clock is right"
                 );
             return new(rest, descriptor, verified.State, verified.ExpiresAt);
         }

@@ -6,11 +6,10 @@ namespace Appliance.Bundles.Signing;
 internal sealed class Published
 {
     private readonly VerifiedMetadata verified;
-    private readonly bool isUnderNewestRoot;
 
-    private Published(MetadataSet metadata, VerifiedMetadata verified, bool isUnderNewestRoot)
+    private Published(MetadataSet metadata, VerifiedMetadata verified)
     {
-        (Metadata, this.verified, this.isUnderNewestRoot) = (metadata, verified, isUnderNewestRoot);
+        (Metadata, this.verified) = (metadata, verified);
         TimestampVersion = UnverifiedMetadata.Timestamp("timestamp.json", metadata.Timestamp).Version;
     }
 
@@ -22,37 +21,24 @@ internal sealed class Published
 
     /// <summary>
     /// Verifies it before anything is built on it: who may write to the folder may not, by that alone, have something
-    /// signed. Keys that were replaced since count.
+    /// signed.
     /// </summary>
     /// <exception cref="TufException">It was changed, or is not of this signer.</exception>
-    public static Published? Verify(MetadataSet? metadata)
-    {
-        if (metadata is null)
-            return null;
-        for (var count = metadata.Roots.Count; ; count--)
-        {
-            try
-            {
-                var found = OfflineVerification.Verify(
+    public static Published? Verify(MetadataSet? metadata) =>
+        metadata is null
+            ? null
+            : new(
+                metadata,
+                OfflineVerification.Verify(
                     OfflineVerification.Pin(metadata.Roots[0]),
-                    metadata with
-                    {
-                        Roots = [.. metadata.Roots.Take(count)],
-                    },
+                    metadata,
                     DateTimeOffset.UnixEpoch,
                     acceptExpired: true
-                );
-                return new(metadata, found, count == metadata.Roots.Count);
-            }
-            catch (TufException e) when (e.Fault == TufFault.Signature && count > 1)
-            {
-                // The keys were replaced after it was signed; the root before knows those.
-            }
-        }
-    }
+                )
+            );
 
     /// <summary>An appliance would take it now.</summary>
-    public bool IsGood(DateTimeOffset now) => isUnderNewestRoot && now < verified.ExpiresAt;
+    public bool IsGood(DateTimeOffset now) => now < verified.ExpiresAt;
 
     /// <summary>What an appliance trusts that has committed it, and knows these roots.</summary>
     public TrustedState StateUnder(IReadOnlyList<ReadOnlyMemory<byte>> roots) => verified.State with { Roots = roots };

@@ -9,16 +9,25 @@ namespace Appliance.Bundles.Signing;
 /// <summary>The files of a signer's repository, by what they are.</summary>
 internal sealed class SignerFolder(string path)
 {
+    private const int SchemaVersion = 1;
     private const int MaxSettingsBytes = 4096;
-    private const int MaxMetadataBytes = 8_000_000;
+    private const int MaxMetadataBytes = MetadataLimits.TargetsBytes;
 
     public string Path { get; } = path;
 
     public SignerKeys Keys { get; } = new(System.IO.Path.Combine(path, "keys"));
 
+    public RootSeal Seal { get; } = new(System.IO.Path.Combine(path, "keys"));
+
+    private string Parent =>
+        System.IO.Path.GetDirectoryName(System.IO.Path.TrimEndingDirectorySeparator(System.IO.Path.GetFullPath(Path)))
+        ?? "/";
+
     private string Settings => In("repository.json");
 
     private string Metadata => In("metadata");
+
+    private string Timestamp => System.IO.Path.Combine(Metadata, "timestamp.json");
 
     public string RootFile(int version) => System.IO.Path.Combine(Metadata, $"{version}.root.json");
 
@@ -36,7 +45,11 @@ internal sealed class SignerFolder(string path)
         Directory.CreateDirectory(Metadata);
         Directory.CreateDirectory(In("targets"));
         DurableFile.FlushFolder(Path);
+        DurableFile.FlushFolder(Parent);
     }
+
+    // EWOULDBLOCK, the number of Linux: somebody holds the lock.
+    private const int WouldBlock = 11;
 
     /// <summary>Keeps a second command out until it is disposed of.</summary>
     /// <exception cref="RefusedException">One is at work.</exception>
@@ -54,7 +67,7 @@ internal sealed class SignerFolder(string path)
                 }
             );
         }
-        catch (IOException e) when (File.Exists(In(".lock")))
+        catch (IOException e) when (e.HResult == WouldBlock)
         {
             throw new RefusedException($"another command is at work in {Path}: try again when it has ended", e);
         }
@@ -66,7 +79,7 @@ internal sealed class SignerFolder(string path)
         using (var json = new Utf8JsonWriter(buffer, new() { Indented = true, NewLine = "\n" }))
         {
             json.WriteStartObject();
-            json.WriteNumber("schema-version", 1);
+            json.WriteNumber("schema-version", SchemaVersion);
             json.WriteString("product", product);
             json.WriteStartObject("expiry-days");
             json.WriteNumber("root", expiries.RootDays);
@@ -89,6 +102,10 @@ internal sealed class SignerFolder(string path)
         try
         {
             var json = StrictJson.Parse(Settings, await ReadAsync(Settings, cancellationToken), MaxSettingsBytes);
+            if (json.GetProperty("schema-version").GetInt64() is var version and not SchemaVersion)
+                throw new RefusedException(
+                    $"{Settings}: schema-version is {version}, and {SchemaVersion} is what this program knows: update it"
+                );
             var days = json.GetProperty("expiry-days");
             var settings = new SignerSettings(json.GetProperty("product").GetString() ?? "")
             {
@@ -110,10 +127,13 @@ internal sealed class SignerFolder(string path)
         }
     }
 
+    /// <summary>All roots, the first one first.</summary>
+    /// <exception cref="RefusedException">One is missing.</exception>
     public async Task<IReadOnlyList<ReadOnlyMemory<byte>>> ReadRootsAsync(CancellationToken cancellationToken)
     {
         var roots = new List<ReadOnlyMemory<byte>>();
-        while (File.Exists(RootFile(roots.Count + 1)))
+        var count = Math.Max(1, HighestVersion(RoleNames.Root));
+        while (roots.Count < count)
             roots.Add(await ReadAsync(RootFile(roots.Count + 1), cancellationToken));
         return roots;
     }
@@ -122,14 +142,19 @@ internal sealed class SignerFolder(string path)
         DurableFile.WriteAsync(RootFile((int)version), root, isPrivate: false, cancellationToken);
 
     /// <summary>What is given out at present; null before the first release.</summary>
+    /// <exception cref="RefusedException">A file is missing.</exception>
     public async Task<MetadataSet?> ReadPublishedAsync(
         IReadOnlyList<ReadOnlyMemory<byte>> roots,
         CancellationToken cancellationToken
     )
     {
-        var file = System.IO.Path.Combine(Metadata, "timestamp.json");
+        var file = Timestamp;
         if (!File.Exists(file))
-            return null;
+            return HighestVersion(RoleNames.Snapshot) == 0
+                ? null
+                : throw new RefusedException(
+                    $"{file} is missing, and says what was signed before: bring it back from a backup of the repository. If no release was ever signed, the first command was cut short: then remove {Versioned("*", RoleNames.Snapshot)}"
+                );
         var timestamp = await ReadAsync(file, cancellationToken);
         file = Versioned(UnverifiedMetadata.Timestamp(file, timestamp).Snapshot.Version, RoleNames.Snapshot);
         var snapshot = await ReadAsync(file, cancellationToken);
@@ -145,16 +170,14 @@ internal sealed class SignerFolder(string path)
     /// <summary>
     /// Gives out new metadata. The timestamp comes last: whatever is cut short before it leaves files that nothing names.
     /// </summary>
-    public async Task PublishAsync(
-        MetadataSet metadata,
-        long snapshotVersion,
-        long targetsVersion,
-        CancellationToken cancellationToken
-    )
+    /// <remarks>It takes no time that would be worth a way to cancel it.</remarks>
+    public async Task PublishAsync(MetadataSet metadata)
     {
-        await WriteAsync(Versioned(targetsVersion, RoleNames.Targets), metadata.Targets, cancellationToken);
-        await WriteAsync(Versioned(snapshotVersion, RoleNames.Snapshot), metadata.Snapshot, cancellationToken);
-        await WriteAsync(System.IO.Path.Combine(Metadata, "timestamp.json"), metadata.Timestamp, cancellationToken);
+        var snapshot = UnverifiedMetadata.Timestamp("timestamp.json", metadata.Timestamp).Snapshot.Version;
+        var targets = UnverifiedMetadata.Snapshot("snapshot.json", metadata.Snapshot).Files["targets.json"].Version;
+        await WriteAsync(Versioned(targets, RoleNames.Targets), metadata.Targets, CancellationToken.None);
+        await WriteAsync(Versioned(snapshot, RoleNames.Snapshot), metadata.Snapshot, CancellationToken.None);
+        await WriteAsync(Timestamp, metadata.Timestamp, CancellationToken.None);
     }
 
     /// <summary>The highest version of a role that a file here has, whether or not it was ever given out; 0: none.</summary>
@@ -188,7 +211,9 @@ internal sealed class SignerFolder(string path)
         return System.IO.Path.Combine(In("targets"), folder, $"{target.Hashes["sha256"]}.{name}");
     }
 
-    private string Versioned(long version, string role) => System.IO.Path.Combine(Metadata, $"{version}.{role}.json");
+    private string Versioned(long version, string role) => Versioned($"{version}", role);
+
+    private string Versioned(string version, string role) => System.IO.Path.Combine(Metadata, $"{version}.{role}.json");
 
     private string In(string name) => System.IO.Path.Combine(Path, name);
 

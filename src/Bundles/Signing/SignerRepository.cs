@@ -10,7 +10,7 @@ namespace Appliance.Bundles.Signing;
 /// </summary>
 public sealed class SignerRepository
 {
-    private static readonly string[] OnlineRoles = [RoleNames.Targets, RoleNames.Snapshot, RoleNames.Timestamp];
+    private static readonly string[] ReleaseRoles = [RoleNames.Targets, RoleNames.Snapshot, RoleNames.Timestamp];
 
     private readonly SignerFolder folder;
     private readonly SignerExpiries expiries;
@@ -42,7 +42,7 @@ public sealed class SignerRepository
 
         using var keys = new KeySet();
         await keys.AddNewAsync(RoleNames.Root, settings.RootKeys, files, passphrase, cancellationToken);
-        foreach (var role in OnlineRoles)
+        foreach (var role in ReleaseRoles)
             await keys.AddNewAsync(role, 1, files, passphrase, cancellationToken);
         var root = new RootMetadata(
             Version: 1,
@@ -51,7 +51,9 @@ public sealed class SignerRepository
             keys.Roles(settings.RootThreshold),
             ConsistentSnapshot: true
         );
-        await files.WriteRootAsync(1, MetadataWriter.Write(root, keys.Of(RoleNames.Root)), cancellationToken);
+        var written = MetadataWriter.Write(root, keys.Of(RoleNames.Root));
+        await files.Seal.WriteAsync(written, passphrase, cancellationToken);
+        await files.WriteRootAsync(1, written, cancellationToken);
         // Last: what was cut short before is not taken for a repository.
         await files.WriteSettingsAsync(settings.Product, settings.Expiries, cancellationToken);
         return new(files, settings.Product, settings.Expiries);
@@ -84,7 +86,7 @@ public sealed class SignerRepository
             );
 
         using var alone = folder.Lock();
-        var roots = await ReadRootsAsync(cancellationToken);
+        var roots = await ReadRootsAsync(passphrase, cancellationToken);
         var published = Published.Verify(await folder.ReadPublishedAsync(roots, cancellationToken));
         var bytes = await AlreadySignedAsync(published, descriptor, cancellationToken);
         if (bytes is not null && published!.IsGood(now))
@@ -100,16 +102,28 @@ public sealed class SignerRepository
         {
             [descriptor.TargetPath] = target,
         };
-        return new(await PublishAsync(roots, published, targets, passphrase, now, cancellationToken), bytes);
+
+        var root = NewestOf(roots);
+        if (now >= root.Expires)
+            throw new RefusedException(
+                $"the root {root.Version} in {folder.Path} expired at {root.Expires:u}: make the next one with `appliancectl bundle keys rotate {folder.Path}` before anything is signed"
+            );
+        using var keys = new KeySet();
+        await OpenReleaseKeysAsync(keys, root, passphrase, cancellationToken);
+        var metadata = Sign(roots, published, targets, keys.Of, now);
+        DemandGood(published, metadata, now);
+        await folder.PublishAsync(metadata);
+        return new(metadata, bytes);
     }
 
     /// <summary>
-    /// Makes the next root, signed by the present root keys and the new ones. With new online keys, what was signed
-    /// before is signed anew with the next release.
+    /// Makes the next root, signed by the present root keys and the new ones. With new release keys, what is given out is
+    /// signed anew with them.
     /// </summary>
+    /// <returns>The new root's version.</returns>
     /// <exception cref="RefusedException">Keys are missing, or the rotation cannot be.</exception>
     /// <exception cref="TufException">The passphrase is wrong, or a file was changed.</exception>
-    public async Task RotateRootAsync(
+    public async Task<long> RotateRootAsync(
         RootRotation rotation,
         string passphrase,
         DateTimeOffset now,
@@ -120,35 +134,65 @@ public sealed class SignerRepository
             SignerSettings.CheckKeys(count, rotation.RootThreshold);
 
         using var alone = folder.Lock();
-        var roots = await ReadRootsAsync(cancellationToken);
+        var roots = await ReadRootsAsync(passphrase, cancellationToken);
+        var published = Published.Verify(await folder.ReadPublishedAsync(roots, cancellationToken));
         var current = NewestOf(roots);
         using var keys = new KeySet();
         await keys.OpenAsync(RoleNames.Root, current, folder, passphrase, cancellationToken);
-        var signers = keys.Of(RoleNames.Root);
+        if (rotation.NewReleaseKeys && published is not null)
+            await OpenReleaseKeysAsync(keys, current, passphrase, cancellationToken);
 
-        using var fresh = new KeySet();
-        if (rotation.NewRootKeys is { } rootKeys)
-            await fresh.AddNewAsync(RoleNames.Root, rootKeys, folder, passphrase, cancellationToken);
-        if (rotation.NewOnlineKeys)
+        using var fresh = await MakeKeysAsync(rotation, passphrase, cancellationToken);
+        IReadOnlyList<SigningKey> Both(string role) => [.. keys.Of(role), .. fresh.Of(role)];
+        var next = MetadataWriter.Write(Successor(current, fresh, rotation, now), Both(RoleNames.Root));
+        var followed = OfflineVerification.AddRoots(OfflineVerification.Pin(roots[0]), [.. roots, next]).Roots;
+        if (rotation.NewReleaseKeys && published is not null)
         {
-            foreach (var role in OnlineRoles)
-                await fresh.AddNewAsync(role, 1, folder, passphrase, cancellationToken);
+            // By the old keys too, and before the root: whatever is cut short, what is given out is good by the newest
+            // root that is there.
+            var metadata = Sign(roots, published, published.Targets, Both, now);
+            DemandGood(published, metadata with { Roots = followed }, now);
+            await folder.PublishAsync(metadata);
         }
+        await folder.WriteRootAsync(current.Version + 1, next, CancellationToken.None);
+        return current.Version + 1;
+    }
 
+    private async Task<KeySet> MakeKeysAsync(
+        RootRotation rotation,
+        string passphrase,
+        CancellationToken cancellationToken
+    )
+    {
+        var fresh = new KeySet();
+        try
+        {
+            if (rotation.NewRootKeys is { } rootKeys)
+                await fresh.AddNewAsync(RoleNames.Root, rootKeys, folder, passphrase, cancellationToken);
+            foreach (var role in rotation.NewReleaseKeys ? ReleaseRoles : [])
+                await fresh.AddNewAsync(role, 1, folder, passphrase, cancellationToken);
+            return fresh;
+        }
+        catch
+        {
+            fresh.Dispose();
+            throw;
+        }
+    }
+
+    private RootMetadata Successor(RootMetadata current, KeySet fresh, RootRotation rotation, DateTimeOffset now)
+    {
         var roles = current.Roles.ToDictionary();
         foreach (var (role, roleKeys) in fresh.Roles(rotation.RootThreshold))
             roles[role] = roleKeys;
         var used = roles.Values.SelectMany(r => r.KeyIds).ToHashSet();
-        var next = current with
+        return current with
         {
             Version = current.Version + 1,
             Expires = Expires(now, expiries.RootDays),
             Keys = current.Keys.Concat(fresh.Public).Where(k => used.Contains(k.Key)).ToDictionary(),
             Roles = roles,
         };
-        var written = MetadataWriter.Write(next, [.. signers, .. fresh.Of(RoleNames.Root)]);
-        OfflineVerification.AddRoots(OfflineVerification.Pin(roots[0]), [.. roots, written]);
-        await folder.WriteRootAsync(next.Version, written, cancellationToken);
     }
 
     /// <summary>The descriptor that is signed for under this version; null: none.</summary>
@@ -171,30 +215,31 @@ public sealed class SignerRepository
             );
     }
 
-    private async Task<MetadataSet> PublishAsync(
-        IReadOnlyList<ReadOnlyMemory<byte>> roots,
-        Published? published,
-        IReadOnlyDictionary<string, TargetFile> targets,
+    private async Task OpenReleaseKeysAsync(
+        KeySet keys,
+        RootMetadata root,
         string passphrase,
-        DateTimeOffset now,
         CancellationToken cancellationToken
     )
     {
-        var root = NewestOf(roots);
-        if (now >= root.Expires)
-            throw new RefusedException(
-                $"the root {root.Version} in {folder.Path} expired at {root.Expires:u}: make the next one before anything is signed"
-            );
-        using var keys = new KeySet();
-        foreach (var role in OnlineRoles)
+        foreach (var role in ReleaseRoles)
             await keys.OpenAsync(role, root, folder, passphrase, cancellationToken);
+    }
 
+    private MetadataSet Sign(
+        IReadOnlyList<ReadOnlyMemory<byte>> roots,
+        Published? published,
+        IReadOnlyDictionary<string, TargetFile> targets,
+        Func<string, IReadOnlyList<SigningKey>> keysOf,
+        DateTimeOffset now
+    )
+    {
         // Above whatever file there is, also one that was left when a command was cut short before it was given out.
         var targetsVersion = folder.HighestVersion(RoleNames.Targets) + 1;
         var snapshotVersion = folder.HighestVersion(RoleNames.Snapshot) + 1;
         var targetsBytes = MetadataWriter.Write(
             new TargetsMetadata(targetsVersion, Expires(now, expiries.TargetsDays), targets, Delegations: null),
-            keys.Of(RoleNames.Targets)
+            keysOf(RoleNames.Targets)
         );
         var snapshotBytes = MetadataWriter.Write(
             new SnapshotMetadata(
@@ -205,7 +250,7 @@ public sealed class SignerRepository
                     ["targets.json"] = MetadataFile.Of(targetsVersion, targetsBytes.Span),
                 }
             ),
-            keys.Of(RoleNames.Snapshot)
+            keysOf(RoleNames.Snapshot)
         );
         var timestampBytes = MetadataWriter.Write(
             new TimestampMetadata(
@@ -213,25 +258,27 @@ public sealed class SignerRepository
                 Expires(now, expiries.TimestampDays),
                 MetadataFile.Of(snapshotVersion, snapshotBytes.Span)
             ),
-            keys.Of(RoleNames.Timestamp)
+            keysOf(RoleNames.Timestamp)
         );
-        var metadata = new MetadataSet(roots, timestampBytes, snapshotBytes, targetsBytes);
-        // As an appliance will: what it would refuse never leaves.
+        return new(roots, timestampBytes, snapshotBytes, targetsBytes);
+    }
+
+    /// <summary>As an appliance will: what it would refuse never leaves.</summary>
+    private static void DemandGood(Published? published, MetadataSet metadata, DateTimeOffset now) =>
         OfflineVerification.Verify(
-            published?.StateUnder(roots) ?? OfflineVerification.Pin(roots[0]),
+            published?.StateUnder(metadata.Roots) ?? OfflineVerification.Pin(metadata.Roots[0]),
             metadata,
             now,
             acceptExpired: false
         );
-        await folder.PublishAsync(metadata, snapshotVersion, targetsVersion, cancellationToken);
-        return metadata;
-    }
 
-    private async Task<IReadOnlyList<ReadOnlyMemory<byte>>> ReadRootsAsync(CancellationToken cancellationToken)
+    private async Task<IReadOnlyList<ReadOnlyMemory<byte>>> ReadRootsAsync(
+        string passphrase,
+        CancellationToken cancellationToken
+    )
     {
         var roots = await folder.ReadRootsAsync(cancellationToken);
-        if (roots.Count == 0)
-            throw new RefusedException($"{PinnedRootFile} is missing: bring it back from a backup of the repository");
+        await folder.Seal.DemandAsync(PinnedRootFile, roots[0], passphrase, cancellationToken);
         return OfflineVerification.AddRoots(OfflineVerification.Pin(roots[0]), roots).Roots;
     }
 

@@ -69,7 +69,7 @@ public sealed record RootRotation
     public int RootThreshold { get; init; } = 1;
 
     /// <summary>New keys for targets, snapshot and timestamp.</summary>
-    public bool NewOnlineKeys { get; init; }
+    public bool NewReleaseKeys { get; init; }
 }
 
 /// <summary>A release as its signer gives it out.</summary>

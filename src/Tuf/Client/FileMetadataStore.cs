@@ -10,7 +10,7 @@ public sealed class FileMetadataStore(string folder) : IMetadataStore
         {
             var file = FileOf(role);
             // What is larger was not written here.
-            return new FileInfo(file).Length <= Limits.TargetsBytes
+            return new FileInfo(file).Length <= MetadataLimits.TargetsBytes
                 ? await File.ReadAllBytesAsync(file, cancellationToken)
                 : null;
         }

@@ -49,11 +49,11 @@ public sealed class TufClient(IMetadataStore store, IMetadataSource source, Time
         var next = new Stack<Authority>([set.TopLevelTargets]);
         while (next.TryPop(out var authority))
         {
-            if (visited.Count > Limits.Delegations)
+            if (visited.Count > MetadataLimits.Delegations)
                 throw new TufException(
                     TufFault.NotFound,
                     path,
-                    $"was not found among the first {Limits.Delegations} delegated roles"
+                    $"was not found among the first {MetadataLimits.Delegations} delegated roles"
                 );
             if (!visited.Add(authority.RoleName))
                 continue;
@@ -101,11 +101,18 @@ public sealed class TufClient(IMetadataStore store, IMetadataSource source, Time
 
     private async Task UpdateRootAsync(TrustedSet set, CancellationToken cancellationToken)
     {
-        for (var steps = 0; steps < Limits.Roots; steps++)
+        for (var steps = 0; ; steps++)
         {
             var name = $"{set.Root.Version + 1}.root.json";
-            if (await source.FetchAsync(name, Limits.RootBytes, cancellationToken) is not { } bytes)
+            if (await source.FetchAsync(name, MetadataLimits.RootBytes, cancellationToken) is not { } bytes)
                 break;
+            // Those that were followed are kept: the next time goes on from there.
+            if (steps == MetadataLimits.Roots)
+                throw new TufException(
+                    TufFault.Malformed,
+                    name,
+                    $"comes after {MetadataLimits.Roots} new roots: try again"
+                );
             set.AddRoot(name, bytes);
             await store.WriteAsync(RoleNames.Root, bytes, cancellationToken);
         }
@@ -115,7 +122,7 @@ public sealed class TufClient(IMetadataStore store, IMetadataSource source, Time
     private async Task UpdateTimestampAsync(TrustedSet set, CancellationToken cancellationToken)
     {
         const string Name = "timestamp.json";
-        var bytes = await FetchAsync(Name, Limits.TimestampBytes, cancellationToken);
+        var bytes = await FetchAsync(Name, MetadataLimits.TimestampBytes, cancellationToken);
         if (set.AddTimestamp(Name, bytes, clock.GetUtcNow()))
             await store.WriteAsync(RoleNames.Timestamp, bytes, cancellationToken);
     }
@@ -125,7 +132,7 @@ public sealed class TufClient(IMetadataStore store, IMetadataSource source, Time
         if (set.UseKnownSnapshot(clock.GetUtcNow()))
             return;
         var name = NameOf(set, RoleNames.Snapshot, set.SnapshotFacts);
-        var bytes = await FetchAsync(name, LimitOf(set.SnapshotFacts, Limits.SnapshotBytes), cancellationToken);
+        var bytes = await FetchAsync(name, LimitOf(set.SnapshotFacts, MetadataLimits.SnapshotBytes), cancellationToken);
         set.AddSnapshot(name, bytes, clock.GetUtcNow());
         await store.WriteAsync(RoleNames.Snapshot, bytes, cancellationToken);
     }
@@ -148,7 +155,7 @@ public sealed class TufClient(IMetadataStore store, IMetadataSource source, Time
             return wanted;
 
         var name = NameOf(set, role, facts);
-        var bytes = await FetchAsync(name, LimitOf(facts, Limits.TargetsBytes), cancellationToken);
+        var bytes = await FetchAsync(name, LimitOf(facts, MetadataLimits.TargetsBytes), cancellationToken);
         var added = set.AddTargets(authority, name, bytes, clock.GetUtcNow());
         await store.WriteAsync(role, bytes, cancellationToken);
         return added;

@@ -22,7 +22,7 @@ internal sealed record Envelope(
         var document = new Field(file, "", StrictJson.Parse(file, bytes, maxBytes));
         var signatures = new List<Signature>();
         var seen = new HashSet<string>();
-        foreach (var item in document.Member("signatures").AtMost(Limits.Signatures).Items())
+        foreach (var item in document.Member("signatures").AtMost(MetadataLimits.Signatures).Items())
         {
             var signature = new Signature(item.Member("keyid").Text(), HexOrNothing(item.Member("sig").Text()));
             if (!seen.Add(signature.KeyId))

@@ -8,7 +8,15 @@ public static class StrictJson
 {
     /// <param name="file">What the bytes are called in messages.</param>
     /// <exception cref="TufException">It is something else, or longer than <paramref name="maxBytes"/>.</exception>
-    public static JsonElement Parse(string file, ReadOnlyMemory<byte> bytes, int maxBytes)
+    public static JsonElement Parse(string file, ReadOnlyMemory<byte> bytes, int maxBytes) =>
+        Parse(file, bytes, maxBytes, anyNumbers: false);
+
+    /// <summary>The same, but with numbers of any kind, for documents of others: whoever reads one looks at it then.</summary>
+    /// <inheritdoc cref="Parse(string, ReadOnlyMemory{byte}, int)"/>
+    public static JsonElement ParseAnyNumbers(string file, ReadOnlyMemory<byte> bytes, int maxBytes) =>
+        Parse(file, bytes, maxBytes, anyNumbers: true);
+
+    private static JsonElement Parse(string file, ReadOnlyMemory<byte> bytes, int maxBytes, bool anyNumbers)
     {
         if (bytes.Length > maxBytes)
             throw new TufException(TufFault.Malformed, file, $"has more than {maxBytes} bytes");
@@ -16,10 +24,10 @@ public static class StrictJson
             throw new TufException(TufFault.Malformed, file, "is not valid UTF-8");
         try
         {
-            CheckTokens(file, bytes.Span);
+            CheckTokens(file, bytes.Span, anyNumbers);
             using var document = JsonDocument.Parse(
                 bytes,
-                new() { MaxDepth = Limits.Depth, AllowDuplicateProperties = false }
+                new() { MaxDepth = MetadataLimits.Depth, AllowDuplicateProperties = false }
             );
             return document.RootElement.Clone();
         }
@@ -30,14 +38,14 @@ public static class StrictJson
         }
     }
 
-    private static void CheckTokens(string file, ReadOnlySpan<byte> bytes)
+    private static void CheckTokens(string file, ReadOnlySpan<byte> bytes, bool anyNumbers)
     {
-        var reader = new Utf8JsonReader(bytes, new() { MaxDepth = Limits.Depth });
+        var reader = new Utf8JsonReader(bytes, new() { MaxDepth = MetadataLimits.Depth });
         while (reader.Read())
         {
             switch (reader.TokenType)
             {
-                case JsonTokenType.Number when !IsWhole(ref reader):
+                case JsonTokenType.Number when !anyNumbers && !IsWhole(ref reader):
                     throw new TufException(
                         TufFault.Malformed,
                         file,

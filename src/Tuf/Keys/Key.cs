@@ -7,6 +7,24 @@ namespace Appliance.Tuf;
 /// <param name="Public">PEM; 64 hexadecimal digits for Ed25519.</param>
 public sealed record Key(string Id, string KeyType, string Scheme, string Public)
 {
+    /// <summary>The key itself, however it is written; as it is written when it cannot be read.</summary>
+    internal string Material
+    {
+        get
+        {
+            try
+            {
+                return Scheme == "ed25519"
+                    ? Convert.ToHexStringLower(Convert.FromHexString(Public))
+                    : Convert.ToHexStringLower(SubjectPublicKeyInfo());
+            }
+            catch (FormatException)
+            {
+                return Public;
+            }
+        }
+    }
+
     internal static Key Parse(string id, Field field)
     {
         var expected = Convert.ToHexStringLower(SHA256.HashData(CanonicalJson.ToSign(field.Value)));
@@ -42,7 +60,7 @@ public sealed record Key(string Id, string KeyType, string Scheme, string Public
     private bool VerifiesEcdsa(ReadOnlySpan<byte> data, ReadOnlySpan<byte> signature)
     {
         using var key = ECDsa.Create();
-        key.ImportSubjectPublicKeyInfo(SubjectPublicKeyInfo(), out _);
+        Import(key);
         return key.ExportParameters(includePrivateParameters: false).Curve.Oid.Value
                 == ECCurve.NamedCurves.nistP256.Oid.Value
             && key.VerifyData(data, signature, HashAlgorithmName.SHA256, DSASignatureFormat.Rfc3279DerSequence);
@@ -51,9 +69,18 @@ public sealed record Key(string Id, string KeyType, string Scheme, string Public
     private bool VerifiesRsa(ReadOnlySpan<byte> data, ReadOnlySpan<byte> signature)
     {
         using var key = RSA.Create();
-        key.ImportSubjectPublicKeyInfo(SubjectPublicKeyInfo(), out _);
+        Import(key);
         return key.KeySize is >= 2048 and <= 8192
             && key.VerifyData(data, signature, HashAlgorithmName.SHA256, RSASignaturePadding.Pss);
+    }
+
+    private void Import(AsymmetricAlgorithm key)
+    {
+        var info = SubjectPublicKeyInfo();
+        key.ImportSubjectPublicKeyInfo(info, out var read);
+        // What follows would make many keys of one.
+        if (read != info.Length)
+            throw new FormatException("something follows the public key");
     }
 
     private byte[] SubjectPublicKeyInfo()

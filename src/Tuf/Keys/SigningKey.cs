@@ -76,7 +76,7 @@ public sealed class SigningKey : IDisposable
         var entry = new ArrayBufferWriter<byte>();
         using (var json = new Utf8JsonWriter(entry))
             MetadataWriter.WriteKey(json, unnamed);
-        var canonical = CanonicalJson.ToSign(StrictJson.Parse("key", entry.WrittenMemory, Limits.RootBytes));
+        var canonical = CanonicalJson.ToSign(StrictJson.Parse("key", entry.WrittenMemory, MetadataLimits.RootBytes));
         return unnamed with { Id = Convert.ToHexStringLower(SHA256.HashData(canonical)) };
     }
 }

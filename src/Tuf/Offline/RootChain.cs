@@ -19,8 +19,8 @@ internal sealed class RootChain
     /// <exception cref="TufException">One of them is malformed or not signed as it must be.</exception>
     public static RootChain Load(string folder, IReadOnlyList<ReadOnlyMemory<byte>> files, long? firstVersion)
     {
-        if (files.Count is 0 or > Limits.Roots)
-            throw new TufException(TufFault.Malformed, folder, $"must have between 1 and {Limits.Roots} roots");
+        if (files.Count is 0 or > MetadataLimits.Roots)
+            throw new TufException(TufFault.Malformed, folder, $"must have between 1 and {MetadataLimits.Roots} roots");
 
         var chain = new List<RoleFile<RootMetadata>>(files.Count);
         foreach (var bytes in files)

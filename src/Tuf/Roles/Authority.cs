@@ -24,7 +24,7 @@ internal sealed record Authority(string RoleName, IReadOnlyDictionary<string, Ke
 
     private int CountSigners(Envelope envelope)
     {
-        // By the key itself too: one that is listed under two ids is still one signer.
+        // By the key itself too: one that is listed under two ids, or written in two ways, is still one signer.
         var signers = new HashSet<string>();
         foreach (var signature in envelope.Signatures)
         {
@@ -33,10 +33,10 @@ internal sealed record Authority(string RoleName, IReadOnlyDictionary<string, Ke
             if (
                 Role.KeyIds.Contains(signature.KeyId)
                 && Keys.TryGetValue(signature.KeyId, out var key)
-                && !signers.Contains(key.Public)
+                && !signers.Contains(key.Material)
                 && key.Verifies(envelope.Signed.Span, signature.Value.Span)
             )
-                signers.Add(key.Public);
+                signers.Add(key.Material);
         }
         return signers.Count;
     }

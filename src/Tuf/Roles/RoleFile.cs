@@ -33,17 +33,17 @@ internal sealed record RoleFile<T>(Envelope Envelope, T Content)
 internal static class RoleFiles
 {
     public static RoleFile<RootMetadata> Root(string file, ReadOnlyMemory<byte> bytes) =>
-        Read(file, bytes, Limits.RootBytes, RoleNames.Root, ReadRoot);
+        Read(file, bytes, MetadataLimits.RootBytes, RoleNames.Root, ReadRoot);
 
     public static RoleFile<TimestampMetadata> Timestamp(string file, ReadOnlyMemory<byte> bytes) =>
-        Read(file, bytes, Limits.TimestampBytes, RoleNames.Timestamp, ReadTimestamp);
+        Read(file, bytes, MetadataLimits.TimestampBytes, RoleNames.Timestamp, ReadTimestamp);
 
     public static RoleFile<SnapshotMetadata> Snapshot(string file, ReadOnlyMemory<byte> bytes) =>
-        Read(file, bytes, Limits.SnapshotBytes, RoleNames.Snapshot, ReadSnapshot);
+        Read(file, bytes, MetadataLimits.SnapshotBytes, RoleNames.Snapshot, ReadSnapshot);
 
     /// <summary>For the top level and for delegated roles.</summary>
     public static RoleFile<TargetsMetadata> Targets(string file, ReadOnlyMemory<byte> bytes) =>
-        Read(file, bytes, Limits.TargetsBytes, RoleNames.Targets, ReadTargets);
+        Read(file, bytes, MetadataLimits.TargetsBytes, RoleNames.Targets, ReadTargets);
 
     private static RoleFile<T> Read<T>(
         string file,
@@ -103,7 +103,7 @@ internal static class RoleFiles
 
     private static RoleKeys ReadRoleKeys(Field role) =>
         new(
-            [.. role.Member("keyids").AtMost(Limits.Signatures).Items().Select(id => id.Text()).Distinct()],
+            [.. role.Member("keyids").AtMost(MetadataLimits.Signatures).Items().Select(id => id.Text()).Distinct()],
             (int)Math.Min(role.Member("threshold").Whole(atLeast: 1), int.MaxValue)
         );
 

@@ -151,7 +151,10 @@ public sealed class ImageLibraryTests : IDisposable
         await RefuseAsync(() => GetAsync("nobody:1"), "nobody:1 is in none of the places");
         await RefuseAsync(() => AddAsync("a.tar", "no tar at all"u8.ToArray()), "a.tar is not a");
         await RefuseAsync(() => AddAsync("b.tar", SampleImages.Layer("x", "y")), "manifest.json is not in it");
-        await RefuseAsync(() => AddAsync("c.tar", SampleImages.Tar(("manifest.json", "{"u8.ToArray()))), "is not JSON");
+        await RefuseAsync(
+            () => AddAsync("c.tar", SampleImages.Tar(("manifest.json", "{"u8.ToArray()))),
+            "is not the JSON"
+        );
         var archive = SampleImages.LegacyArchive("d:1", SampleImages.Config("amd64", tar), tar);
         await RefuseAsync(() => AddAsync("d.tar", archive[..1500]), "d.tar is not a docker-archive");
         Directory.CreateDirectory(scratch["empty"]);
@@ -161,6 +164,40 @@ public sealed class ImageLibraryTests : IDisposable
         File.Delete(Directory.GetFiles(scratch["layout/blobs/sha256"]).First());
         await library.AddAsync(scratch["layout"], stop);
         await Assert.ThrowsAsync<RefusedException>(() => GetAsync("e:1"));
+    }
+
+    [Theory]
+    [InlineData("archive", "layout")]
+    [InlineData("layout", "archive")]
+    [InlineData("layout", "second")]
+    public async Task Two_images_of_one_name_are_refused_whichever_comes_first(string first, string second)
+    {
+        var sources = new Dictionary<string, Func<Task>>
+        {
+            ["archive"] = () =>
+                AddAsync("a.tar", SampleImages.LegacyArchive("a:1", SampleImages.Config("amd64", tar), tar)),
+            ["layout"] = () => AddLayoutAsync("layout", top),
+            ["second"] = () => AddLayoutAsync("second", tar),
+        };
+        await sources[first]();
+        await sources[second]();
+
+        await RefuseAsync(() => GetAsync("a:1"), "hold different images called a:1");
+
+        Task AddLayoutAsync(string name, byte[] layer)
+        {
+            var config = SampleImages.Config("amd64", layer);
+            var packed = SampleImages.Gzip(layer);
+            var manifest = SampleImages.Manifest(config, GzipLayer, [packed]);
+            SampleImages.Layout(
+                scratch[name],
+                SampleImages.Index(
+                    SampleImages.Descriptor(SampleImages.OciManifest, manifest, SampleImages.Named("a:1"))
+                ),
+                [config, manifest, packed]
+            );
+            return library.AddAsync(scratch[name], stop);
+        }
     }
 
     [Fact]

@@ -1,5 +1,6 @@
 using System.Text;
 using System.Text.RegularExpressions;
+using Appliance.Bundles.Packaging;
 using Appliance.Bundles.Releases;
 using Appliance.Bundles.Signing;
 using Appliance.Testing;
@@ -26,6 +27,18 @@ public sealed partial class ForgedReleaseTests(SampleBundle sample) : IClassFixt
             blobs => blobs.Replace(GzipOfTool(blobs), bomb),
             $"it unpacks to more than the {sizes} bytes"
         );
+    }
+
+    /// <summary>It would be the present for whoever verified it, and nothing would be good any more.</summary>
+    [Fact]
+    public async Task A_date_after_the_expiry_of_the_metadata_is_refused()
+    {
+        var expiry = SampleBundle.Now.AddDays(400);
+        Assert.Equal(expiry, (await VerifyAsync(signedAt: expiry)).Descriptor.SignedAt);
+
+        var refusal = await Assert.ThrowsAsync<RefusedException>(() => VerifyAsync(expiry.AddSeconds(1)));
+
+        Assert.Contains("says it was signed at 2027-02-19 12:00:01Z", refusal.Message, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -101,6 +114,27 @@ public sealed partial class ForgedReleaseTests(SampleBundle sample) : IClassFixt
             },
             reason
         );
+    }
+
+    private async Task<VerifiedBundle> VerifyAsync(DateTimeOffset signedAt)
+    {
+        var signer = scratch[$"signer{Guid.NewGuid():n}"];
+        sample.CopySignerTo(signer);
+        var repository = await SignerRepository.OpenAsync(signer, stop);
+        var descriptor = new ReleaseDescriptor("demo", SampleBundle.Document.Version, sample.Index, signedAt);
+        var signed = await repository.AddReleaseAsync(descriptor, PreparedSigner.Passphrase, SampleBundle.Now, stop);
+        var start = Entries
+            .Of(sample.Bytes)
+            .Zip<Entries.Entry, ReadOnlyMemory<byte>>([
+                signed.Metadata.Roots[0],
+                signed.Metadata.Timestamp,
+                signed.Metadata.Snapshot,
+                signed.Metadata.Targets,
+                signed.DescriptorBytes,
+            ])
+            .Select(pair => Entries.Entry.Of(pair.First.Name, pair.Second.ToArray()));
+        var received = await ReceivedBundle.OpenAsync(new MemoryStream(Entries.Join(start)), stop);
+        return received.Verify(sample.Trusted, SampleBundle.Now, acceptExpired: false);
     }
 
     private static byte[] GzipOfTool(Blobs blobs) =>

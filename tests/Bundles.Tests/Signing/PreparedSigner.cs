@@ -24,7 +24,7 @@ public sealed class PreparedSigner : IAsyncLifetime
             Now,
             TestContext.Current.CancellationToken
         );
-        foreach (var file in Directory.GetFiles(scratch["signer/keys"]))
+        foreach (var file in Directory.GetFiles(scratch["signer/keys"], "*.pem"))
             await ProtectLessAsync(file);
     }
 

@@ -105,7 +105,7 @@ public sealed class SignerRepositoryTests(PreparedSigner prepared) : IClassFixtu
     {
         await SignerRepository.CreateAsync(Folder, new("demo"), Passphrase, Now, stop);
 
-        var keys = Directory.GetFiles(Path.Combine(Folder, "keys"));
+        var keys = Directory.GetFiles(Path.Combine(Folder, "keys"), "*.pem");
         Assert.Equal(4, keys.Length);
         foreach (var key in keys)
         {
@@ -232,8 +232,98 @@ public sealed class SignerRepositoryTests(PreparedSigner prepared) : IClassFixtu
         );
     }
 
+    /// <summary>A root of somebody's own, that names the real release keys: all that was signed verifies under it.</summary>
     [Fact]
-    public async Task New_root_and_online_keys_are_followed_by_who_has_pinned_the_first_root()
+    public async Task Nothing_is_signed_when_somebody_replaced_the_first_root()
+    {
+        var repository = await PreparedAsync();
+        await repository.AddReleaseAsync(Release("1.0.0"), Passphrase, Now, stop);
+        using var own = SigningKey.Generate();
+        var root = UnverifiedMetadata.Root("root", await File.ReadAllBytesAsync(repository.PinnedRootFile, stop));
+        foreach (var version in (long[])[1, 2])
+        {
+            var forged = root with
+            {
+                Version = version,
+                Keys = new Dictionary<string, Key>(root.Keys) { [own.KeyId] = own.Public },
+                Roles = new Dictionary<string, RoleKeys>(root.Roles) { [RoleNames.Root] = new([own.KeyId], 1) },
+            };
+            var file = Path.Combine(Folder, "metadata", $"{version}.root.json");
+            await File.WriteAllBytesAsync(file, MetadataWriter.Write(forged, [own]), stop);
+        }
+
+        foreach (
+            var attempt in (Func<Task>[])
+                [
+                    () => repository.AddReleaseAsync(Release("1.0.0"), Passphrase, Now, stop),
+                    () => repository.AddReleaseAsync(Release("2.0.0"), Passphrase, Now, stop),
+                    () => repository.RotateRootAsync(new() { NewReleaseKeys = true }, Passphrase, Now, stop),
+                ]
+        )
+        {
+            var refusal = await Assert.ThrowsAsync<RefusedException>(attempt);
+            Assert.Contains("somebody replaced it", refusal.Message, StringComparison.Ordinal);
+        }
+        Assert.False(File.Exists(Path.Combine(Folder, "metadata", "2.targets.json")));
+    }
+
+    [Theory]
+    [InlineData("keys/pinned-root.seal")]
+    [InlineData("metadata/timestamp.json")]
+    [InlineData("metadata/1.root.json")]
+    [InlineData("metadata/2.root.json")]
+    [InlineData("metadata/1.snapshot.json")]
+    [InlineData("metadata/1.targets.json")]
+    public async Task A_file_that_is_missing_is_no_empty_history(string missing)
+    {
+        var repository = await PreparedAsync();
+        await repository.AddReleaseAsync(Release("1.0.0"), Passphrase, Now, stop);
+        await repository.RotateRootAsync(new(), Passphrase, Now, stop);
+        await repository.RotateRootAsync(new(), Passphrase, Now, stop);
+        File.Delete(Path.Combine(Folder, missing));
+
+        var refusal = await Assert.ThrowsAsync<RefusedException>(() =>
+            repository.AddReleaseAsync(Release("2.0.0"), Passphrase, Now, stop)
+        );
+
+        Assert.Contains($"{missing} is missing", refusal.Message, StringComparison.Ordinal);
+        Assert.Contains("from a backup", refusal.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Settings_of_a_later_program_are_refused()
+    {
+        await PreparedAsync();
+        var file = Path.Combine(Folder, "repository.json");
+        var text = await File.ReadAllTextAsync(file, stop);
+        await File.WriteAllTextAsync(
+            file,
+            text.Replace("\"schema-version\": 1", "\"schema-version\": 2", StringComparison.Ordinal),
+            stop
+        );
+
+        var refusal = await Assert.ThrowsAsync<RefusedException>(() => SignerRepository.OpenAsync(Folder, stop));
+
+        Assert.Contains("schema-version is 2", refusal.Message, StringComparison.Ordinal);
+    }
+
+    /// <summary>Killed after the metadata was given out, and before the root that asks for its new signatures.</summary>
+    [Fact]
+    public async Task A_rotation_that_was_cut_short_can_be_done_again()
+    {
+        var repository = await PreparedAsync();
+        var first = await repository.AddReleaseAsync(Release("1.0.0"), Passphrase, Now, stop);
+        await repository.RotateRootAsync(new() { NewReleaseKeys = true }, Passphrase, Now, stop);
+        File.Delete(repository.PinnedRootFile.Replace("1.root", "2.root", StringComparison.Ordinal));
+
+        await repository.RotateRootAsync(new() { NewReleaseKeys = true }, Passphrase, Now, stop);
+
+        var second = await repository.AddReleaseAsync(Release("2.0.0"), Passphrase, Now, stop);
+        Verify(Verify(OfflineVerification.Pin(first.Metadata.Roots[0]), first).State, second);
+    }
+
+    [Fact]
+    public async Task New_root_and_release_keys_are_followed_by_who_has_pinned_the_first_root()
     {
         var repository = await PreparedAsync();
         var first = await repository.AddReleaseAsync(Release("1.0.0"), Passphrase, Now, stop);
@@ -244,7 +334,7 @@ public sealed class SignerRepositoryTests(PreparedSigner prepared) : IClassFixtu
             {
                 NewRootKeys = 3,
                 RootThreshold = 2,
-                NewOnlineKeys = true,
+                NewReleaseKeys = true,
             },
             Passphrase,
             Now,
@@ -252,7 +342,7 @@ public sealed class SignerRepositoryTests(PreparedSigner prepared) : IClassFixtu
         );
         await repository.RotateRootAsync(new() { NewRootKeys = 1 }, Passphrase, Now, stop);
 
-        // The old metadata no longer verifies, so the same release is signed anew, by higher versions.
+        // What was given out is signed anew with the new keys, by higher versions.
         var again = await repository.AddReleaseAsync(Release("1.0.0"), Passphrase, Now, stop);
         Assert.Equal(3, again.Metadata.Roots.Count);
         var verified = Verify(trusted, again);

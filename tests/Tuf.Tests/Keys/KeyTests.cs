@@ -57,6 +57,22 @@ public sealed class KeyTests
         Assert.False((key with { Public = key.Public[2..] }).Verifies([0x72], signature));
     }
 
+    /// <summary>Else one key could count as two of those that must sign.</summary>
+    [Fact]
+    public void A_key_is_the_same_however_it_is_written_and_nothing_may_follow_it()
+    {
+        using var signer = ECDsa.Create(ECCurve.NamedCurves.nistP256);
+        var signature = signer.SignData(Data, HashAlgorithmName.SHA256, DSASignatureFormat.Rfc3279DerSequence);
+        var info = signer.ExportSubjectPublicKeyInfo();
+        var key = new Key("", "ecdsa", "ecdsa-sha2-nistp256", signer.ExportSubjectPublicKeyInfoPem());
+        var oneLine = $"-----BEGIN PUBLIC KEY-----\n{Convert.ToBase64String(info)}\n-----END PUBLIC KEY-----\n\n";
+        var longer = PemEncoding.WriteString("PUBLIC KEY", [.. info, 0]);
+
+        Assert.Equal(key.Material, (key with { Public = oneLine }).Material);
+        Assert.True((key with { Public = oneLine }).Verifies(Data, signature));
+        Assert.False((key with { Public = longer }).Verifies(Data, signature));
+    }
+
     [Theory]
     [InlineData("ecdsa-sha2-nistp256", "")]
     [InlineData("ecdsa-sha2-nistp256", "-----BEGIN PUBLIC KEY-----\n!\n-----END PUBLIC KEY-----")]

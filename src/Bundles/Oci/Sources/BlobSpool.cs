@@ -1,6 +1,7 @@
 using System.Security.Cryptography;
 using Appliance.Bundles.Compose;
 using Appliance.Bundles.Releases;
+using Appliance.Tuf;
 
 namespace Appliance.Bundles.Oci;
 
@@ -20,7 +21,8 @@ public sealed class BlobSpool : IDisposable
     public BlobSpool(string parent)
     {
         folder = Path.Combine(parent, $".appliancectl-{Guid.NewGuid():n}");
-        Directory.CreateDirectory(folder);
+        // Whoever could write there could change what was just checked.
+        DurableFile.MakePrivateFolder(folder);
     }
 
     /// <summary>Opens a blob that was added.</summary>

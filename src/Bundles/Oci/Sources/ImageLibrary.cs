@@ -84,15 +84,48 @@ public sealed class ImageLibrary
         CancellationToken cancellationToken
     )
     {
+        (Blob Manifest, string MediaType, string Place)? found = archived.TryGetValue(
+            Familiar.Of(reference),
+            out var image
+        )
+            ? (image.Manifest, MediaTypes.Manifest, image.Archive)
+            : null;
         foreach (var layout in layouts)
         {
-            if (await layout.FindAsync(reference, platform, cancellationToken) is { } found)
-                return found;
+            if (await layout.FindAsync(reference, platform, cancellationToken) is not var (manifest, mediaType))
+                continue;
+            if (found is not { } other)
+                found = (manifest, mediaType, layout.Folder);
+            else if (!await IsSameAsync(other.Manifest, other.MediaType, manifest, mediaType, cancellationToken))
+                throw new RefusedException(
+                    $"{other.Place} and {layout.Folder} hold different images called {reference}: leave one of them out"
+                );
+            else if (archived.ContainsKey(Familiar.Of(reference)))
+                // The manifest of an archive was made here; that of a layout may have been signed.
+                found = (manifest, mediaType, layout.Folder);
         }
-        return archived.TryGetValue(Familiar.Of(reference), out var image)
-            ? (image.Manifest, MediaTypes.Manifest)
-            : null;
+        return found is { } one ? (one.Manifest, one.MediaType) : null;
     }
+
+    // An image is what its configuration says it is: that names all layers as they unpack.
+    private async Task<bool> IsSameAsync(
+        Blob manifest,
+        string mediaType,
+        Blob other,
+        string otherType,
+        CancellationToken cancellationToken
+    ) =>
+        manifest == other
+        || await ConfigOfAsync(manifest, mediaType, cancellationToken)
+            == await ConfigOfAsync(other, otherType, cancellationToken);
+
+    private async Task<Blob> ConfigOfAsync(Blob manifest, string mediaType, CancellationToken cancellationToken) =>
+        ImageManifest
+            .Parse(
+                await new StoredBlobs(spool.OpenAsync).ReadAsync(manifest, "a manifest", cancellationToken),
+                mediaType
+            )
+            .Config;
 
     private async Task AddFileAsync(string path, CancellationToken cancellationToken)
     {

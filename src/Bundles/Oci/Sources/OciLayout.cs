@@ -15,6 +15,8 @@ internal sealed class OciLayout
     private readonly StoredBlobs blobs;
     private readonly IReadOnlyList<JsonField> entries;
 
+    public string Folder => folder;
+
     private OciLayout(string folder, BlobSpool spool, IReadOnlyList<JsonField> entries)
     {
         this.folder = folder;
@@ -37,18 +39,24 @@ internal sealed class OciLayout
 
     /// <summary>Finds an image by its reference: by digest if it has one, else by name.</summary>
     /// <returns>Null when it is not here.</returns>
+    /// <exception cref="RefusedException">There are several, or it is not whole.</exception>
     public async Task<(Blob Manifest, string MediaType)?> FindAsync(
         ImageReference reference,
         Platform platform,
         CancellationToken cancellationToken
     )
     {
+        (Blob Manifest, string MediaType)? found = null;
         foreach (var entry in entries)
         {
-            if (reference.Digest is { } digest ? entry["digest"].Digest() == digest : IsNamed(entry, reference))
-                return await ChooseAsync(entry, reference, platform, cancellationToken);
+            if (reference.Digest is { } digest ? entry["digest"].Digest() != digest : !IsNamed(entry, reference))
+                continue;
+            var image = await ChooseAsync(entry, reference, platform, cancellationToken);
+            if (found is not null && found != image)
+                throw new RefusedException($"{folder} holds different images called {reference}");
+            found = image;
         }
-        return null;
+        return found;
     }
 
     private static bool IsNamed(JsonField entry, ImageReference reference)

@@ -1,11 +1,18 @@
 namespace Appliance.Tuf;
 
 /// <summary>How much of what a stranger sends is looked at.</summary>
-internal static class Limits
+public static class MetadataLimits
 {
+    /// <summary>A root file, in bytes; the same for the others.</summary>
     public const int RootBytes = 512_000;
+
+    /// <inheritdoc cref="RootBytes"/>
     public const int TimestampBytes = 16_384;
+
+    /// <inheritdoc cref="RootBytes"/>
     public const int SnapshotBytes = 2_000_000;
+
+    /// <inheritdoc cref="RootBytes"/>
     public const int TargetsBytes = 5_000_000;
 
     /// <summary>Of nested objects and arrays.</summary>
