@@ -233,14 +233,15 @@ public sealed class ContainerTests(SharedEngine shared) : EngineTest(shared)
         Assert.Contains(seen.Mounts, m => m is { Type: MountType.Bind, Destination: "/bound", Writable: false });
         Assert.Contains(seen.Mounts, m => m is { Type: MountType.Volume, Destination: "/anonymous", Name.Length: 64 });
 
+        // The hard limit: what is executed in a container may have its soft one raised by the runtime that enters it.
         const string script = """
-            echo "$A $(id -u) $(pwd) $(hostname) $(ulimit -n) $(cat /hello) $(cat /bound/hello)"
+            echo "$A $(id -u) $(pwd) $(hostname) $(ulimit -Hn) $(cat /hello) $(cat /bound/hello)"
             grep -c 'db' /etc/hosts
             cat /proc/sys/net/ipv4/ip_local_port_range
             touch /scratch/x && touch /x
             """;
         var inside = await Client.Containers.ExecAsync(id, new() { Command = ["sh", "-c", script] }, 4096, Ct);
-        Assert.Equal("1 65534 /tmp box 100 hi hi\n1\n2000\t3000\n", inside.Stdout);
+        Assert.Equal("1 65534 /tmp box 200 hi hi\n1\n2000\t3000\n", inside.Stdout);
         Assert.Contains("Read-only file system", inside.Stderr, StringComparison.Ordinal);
     }
 
