@@ -77,10 +77,16 @@ if ! running "$run/agent.pid" >/dev/null || [[ $started_with != "$(cat "$run/age
 fi
 
 answering() { appliancectl status >/dev/null 2>&1 || has_ended "$run/agent.pid"; }
-wait_until 30 answering || true
+if ! wait_until 30 answering || has_ended "$run/agent.pid"; then
+    say "The agent does not answer. The end of its log, $run/agent.log:"
+    tail -n 30 "$run/agent.log" >&2
+    exit 1
+fi
 installed() { appliancectl status -o json | sed -n '/"release": {/,/}/s/.*"version": "\([^"]*\)".*/\1/p'; }
 # An installation that another up.sh began goes on without it.
-[[ -z $(appliancectl operations list --running -o json | grep '"id"') ]] || appliancectl operations watch >&2 || true
+if appliancectl operations list --running -o json | grep -q '"id"'; then
+    appliancectl operations watch >&2 || say "It ended as above; going on with what is installed"
+fi
 if [[ -z $(installed) ]]; then
     say "Installing the demo"
     appliancectl upgrade --bundle "$root/artifacts/demo/demo-$first.bundle" --yes >&2 || {
