@@ -52,6 +52,8 @@ have() {
         busybox-static) command -v busybox >/dev/null && ! ldd "$(command -v busybox)" >/dev/null 2>&1 ;;
         curl) command -v curl >/dev/null ;;
         docker.io) command -v dockerd >/dev/null && command -v docker >/dev/null ;;
+        mmdebstrap) command -v mmdebstrap >/dev/null ;;
+        qemu-utils) command -v qemu-img >/dev/null ;;
         libsqlite3-0) compgen -G '/usr/lib/*/libsqlite3.so.0' >/dev/null || compgen -G '/lib/*/libsqlite3.so.0' >/dev/null ;;
         systemd) command -v systemd-analyze >/dev/null ;;
         *) die "nothing says how to tell whether $1 is installed" ;;
