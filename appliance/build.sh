@@ -269,13 +269,10 @@ layer_of_appliance() {
 # What must outlive the system is on the data partition: it grows with the disk.
 PARTUUID=$system_part / ext4 rw,noatime 0 1
 PARTUUID=$data_part /data ext4 noatime,x-systemd.growfs 0 2
-/data/docker /var/lib/docker none bind 0 0
-/data/containerd /var/lib/containerd none bind 0 0
 /data/appliance-agent /var/lib/appliance-agent none bind 0 0
 /data/journal /var/log/journal none bind 0 0
 FSTAB
-    mkdir -p "$layer"/data "$layer"/var/lib/{docker,containerd,appliance-agent} "$layer/var/log/journal"
-    chmod 710 "$layer/var/lib/docker"
+    mkdir -p "$layer"/data "$layer/var/lib/appliance-agent" "$layer/var/log/journal"
     chmod 700 "$layer/var/lib/appliance-agent"
 }
 
@@ -287,7 +284,7 @@ layer_of_bare() {
 esp() {
     local volume=$1 entry=$work/entry
     cat >"$work/loader.conf" <<LOADER
-timeout 0
+timeout menu-disabled
 editor no
 LOADER
     # The last console is where the system's own messages go; people and the serial line get both.
