@@ -63,10 +63,28 @@ trap 'rm -rf "$work"' EXIT
 
 sha256() { sha256sum "$1" | cut -d ' ' -f 1; }
 
-# Writes BYTES (as printf's %b takes them) over those at OFFSET of FILE.
+# patch FILE OFFSET HEX: writes the bytes over those that are there.
 patch() {
-    local file=$1 offset=$2
-    printf '%b' "$3" | dd of="$file" bs=1 seek="$offset" conv=notrunc status=none
+    printf '%b' "$(sed 's/../\\x&/g' <<<"$3")" | dd of="$1" bs=4096 oflag=seek_bytes seek="$2" conv=notrunc status=none
+}
+
+# hex FILE OFFSET LENGTH: the bytes, as hexadecimal digits.
+hex() { dd if="$1" bs=65536 iflag=skip_bytes,count_bytes skip="$2" count="$3" status=none | od -A n -v -t x1 | tr -d ' \n'; }
+
+# Hexadecimal digits of a number, the least byte first: little HEX gives the number, to_little NUMBER BYTES the digits.
+little() {
+    local digits='' i
+    for ((i = ${#1} - 2; i >= 0; i -= 2)); do
+        digits+=${1:i:2}
+    done
+    printf '%d' "0x$digits"
+}
+
+to_little() {
+    local i
+    for ((i = 0; i < $2; i++)); do
+        printf '%02x' $((($1 >> (8 * i)) & 255))
+    done
 }
 
 # convert FILE FORMAT [OPTION...]
@@ -112,21 +130,21 @@ make_ova() {
 }
 
 make_vmdk() {
-    local file=$1 offset
+    local file=$1 descriptor before offset digest
     convert "$file" vmdk -o "subformat=streamOptimized,adapter_type=lsilogic,hwversion=${hardware#vmx-}"
-    # The content's id is drawn at random: it becomes a digest of the content.
-    offset=$(head -c 16384 "$file" | grep --only-matching --byte-offset --text -m 1 '^CID=[0-9a-f]\{8\}$' | cut -d : -f 1)
-    [[ -n $offset ]] || die "qemu-img wrote a VMDK without a content id"
-    patch "$file" $((offset + 4)) 00000000
-    patch "$file" $((offset + 4)) "$(content_id "$file")"
+    # The content's id is drawn at random: it becomes a digest of the content. Its first digit stays 0, because ffffffff
+    # stands for "none".
+    descriptor=$(dd if="$file" bs=512 skip=1 count=20 status=none | tr -d '\0')
+    before=${descriptor%%$'\nCID='*}
+    offset=$((512 + ${#before} + 5))
+    [[ $descriptor == *$'\nCID='* && $(hex "$file" $offset 9) =~ ^(3[0-9]|6[1-6]){8}0a$ ]] ||
+        die "qemu-img wrote a VMDK without a content id"
+    patch "$file" $offset 3030303030303030
+    digest=$(sha256 "$file")
+    patch "$file" $offset "$(printf '0%s' "${digest:0:7}" | od -A n -v -t x1 | tr -d ' \n')"
+    # Of the end of the stream, qemu-img says nothing; the marker is a sector of zeros.
+    truncate -s +512 "$file"
     read_back "$file" vmdk
-}
-
-# Eight hexadecimal digits. The first is 0, because ffffffff stands for "none".
-content_id() {
-    local digest
-    digest=$(sha256 "$1")
-    printf '0%s' "${digest:0:7}"
 }
 
 # describe VMDK: the OVF descriptor.
@@ -173,8 +191,62 @@ escape() {
 make_vhdx() {
     local file=$work/$name.vhdx
     convert "$file" vhdx -o subformat=dynamic,block_size=$MiB
+    settle_vhdx "$file"
     read_back "$file" vhdx
     publish "$name.vhdx"
+}
+
+# What qemu-img draws at random: the two headers' sequence numbers and ids, the disk's id, and what is left in the log,
+# which is empty. They become digests of the content (offsets and ids: MS-VHDX 2.2.2 and 2.6).
+settle_vhdx() {
+    local file=$1 header log_length log_offset table metadata disk digest zeros ids checksum n
+    zeros=$(printf '%032d' 0)
+    for n in 1 2; do
+        header=$(hex "$file" $((n * 65536)) 80)
+        [[ ${header:0:8} == 68656164 && ${header:96:32} == "$zeros" ]] || die "qemu-img left a VHDX with an unfinished log"
+    done
+    log_length=$(little "${header:136:8}")
+    log_offset=$(little "${header:144:16}")
+    dd if=/dev/zero of="$file" bs=$log_length count=1 oflag=seek_bytes seek="$log_offset" conv=notrunc status=none
+
+    table=$(hex "$file" 196608 2048)
+    table=${table#*06a27c8b90479a4bb8fe575f050f886e}
+    metadata=$(little "${table:0:16}")
+    table=$(hex "$file" "$metadata" 2048)
+    [[ ${table:0:16} == 6d65746164617461 && $table == *ab12cabee6b2234593efc309e000c746* ]] || die "qemu-img wrote a VHDX without an id"
+    table=${table#*ab12cabee6b2234593efc309e000c746}
+    disk=$((metadata + $(little "${table:0:8}")))
+
+    for n in 1 2; do
+        patch "$file" $((n * 65536 + 4)) "$(printf '%088d' 0)"
+    done
+    patch "$file" "$disk" "$zeros"
+    digest=$(sha256 "$file")
+    patch "$file" "$disk" "$(printf 'disk %s' "$digest" | sha256sum | cut -c 1-32)"
+    # The second header is the newer one, and counts.
+    for n in 1 2; do
+        ids=$(to_little $n 8)$digest
+        checksum=$(crc32c "6865616400000000$ids${header:96}" 4096)
+        patch "$file" $((n * 65536 + 4)) "$(to_little "$checksum" 4)$ids"
+    done
+}
+
+# crc32c HEX LENGTH: of those bytes, followed by zeros up to LENGTH.
+crc32c() {
+    local table=() crc=$((0xffffffff)) i byte bit
+    for ((i = 0; i < 256; i++)); do
+        byte=$i
+        for ((bit = 0; bit < 8; bit++)); do
+            byte=$(((byte >> 1) ^ (byte & 1 ? 0x82f63b78 : 0)))
+        done
+        table[i]=$byte
+    done
+    for ((i = 0; i < $2; i++)); do
+        byte=0x${1:i*2:2}
+        ((i * 2 < ${#1})) || byte=0
+        crc=$(((crc >> 8) ^ table[(crc ^ byte) & 255]))
+    done
+    printf '%d' $((crc ^ 0xffffffff))
 }
 
 for format in "${formats[@]}"; do
