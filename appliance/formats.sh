@@ -130,21 +130,28 @@ make_ova() {
 }
 
 make_vmdk() {
-    local file=$1 descriptor before offset digest
+    local file=$1 digest
     convert "$file" vmdk -o "subformat=streamOptimized,adapter_type=lsilogic,hwversion=${hardware#vmx-}"
     # The content's id is drawn at random: it becomes a digest of the content. Its first digit stays 0, because ffffffff
     # stands for "none".
-    descriptor=$(dd if="$file" bs=512 skip=1 count=20 status=none | tr -d '\0')
-    before=${descriptor%%$'\nCID='*}
-    offset=$((512 + ${#before} + 5))
-    [[ $descriptor == *$'\nCID='* && $(hex "$file" $offset 9) =~ ^(3[0-9]|6[1-6]){8}0a$ ]] ||
-        die "qemu-img wrote a VMDK without a content id"
-    patch "$file" $offset 3030303030303030
+    put_content_id "$file" 00000000
     digest=$(sha256 "$file")
-    patch "$file" $offset "$(printf '0%s' "${digest:0:7}" | od -A n -v -t x1 | tr -d ' \n')"
-    # Of the end of the stream, qemu-img says nothing; the marker is a sector of zeros.
+    put_content_id "$file" "0${digest:0:7}"
+    # The end of the stream is marked by a sector of zeros, which qemu-img leaves to the size of its clusters.
     truncate -s +512 "$file"
     read_back "$file" vmdk
+}
+
+# put_content_id VMDK ID: into the descriptor, which is text in sectors 1 to 20. An id that qemu-img drew may be shorter
+# than eight digits, so what follows it moves.
+put_content_id() {
+    local descriptor
+    descriptor=$(dd if="$1" bs=512 skip=1 count=20 status=none | tr -d '\0')
+    [[ $descriptor =~ $'\n'(CID=[0-9a-f]{1,8})$'\n' ]] || die "qemu-img wrote a VMDK without a content id"
+    printf '%s\n' "${descriptor/"${BASH_REMATCH[1]}"$'\n'/"CID=$2"$'\n'}" >"$1.descriptor"
+    truncate -s $((20 * 512)) "$1.descriptor"
+    dd if="$1.descriptor" of="$1" bs=512 seek=1 conv=notrunc status=none
+    rm "$1.descriptor"
 }
 
 # describe VMDK: the OVF descriptor.
