@@ -33,7 +33,10 @@ public sealed class FormatsTests(Converted converted) : IClassFixture<Converted>
 
         foreach (var extension in new[] { "qcow2", "ova", "vhdx" })
             Assert.True(
-                SameBytes($"{converted.Folder}/{Converted.Name}.{extension}", scratch[$"out/{Converted.Name}.{extension}"]),
+                SameBytes(
+                    $"{converted.Folder}/{Converted.Name}.{extension}",
+                    scratch[$"out/{Converted.Name}.{extension}"]
+                ),
                 extension
             );
     }
@@ -97,6 +100,41 @@ public sealed class FormatsTests(Converted converted) : IClassFixture<Converted>
         using var other = Ova.Open(scratch[$"out/{Converted.Name}.ova"]);
         Assert.NotEqual(one.Disk.Descriptor, other.Disk.Descriptor);
         Assert.NotEqual(HeaderIds(converted.Vhdx), HeaderIds(scratch[$"out/{Converted.Name}.vhdx"]));
+    }
+
+    [Fact]
+    public async Task It_is_the_same_bytes_also_when_qemu_img_drew_a_short_content_id()
+    {
+        // One in sixteen is: qemu-img writes the number without leading zeros.
+        Directory.CreateDirectory(scratch["bin"]);
+        await File.WriteAllTextAsync(
+            scratch["bin/qemu-img"],
+            """
+            #!/bin/sh
+            PATH=${PATH#*:}
+            qemu-img "$@" || exit
+            for file; do
+                case $1:$file in
+                    convert:*.vmdk)
+                        dd if="$file" bs=512 skip=1 count=20 status=none | tr -d '\0' | sed 's/^CID=.*/CID=7/' >"$file.short"
+                        truncate -s 10240 "$file.short"
+                        dd if="$file.short" of="$file" bs=512 seek=1 conv=notrunc status=none
+                        rm "$file.short"
+                        ;;
+                esac
+            done
+            """,
+            TestContext.Current.CancellationToken
+        );
+        await Tool.RunAsync("chmod", ["+x", scratch["bin/qemu-img"]]);
+
+        await Tool.RunAsync(
+            Tool.Formats,
+            [converted.Raw, scratch["out"], Converted.Name, Converted.Version, "ova"],
+            ("PATH", $"{scratch["bin"]}:{Environment.GetEnvironmentVariable("PATH")}")
+        );
+
+        Assert.True(SameBytes(converted.Ova, scratch[$"out/{Converted.Name}.ova"]));
     }
 
     [Fact]
@@ -178,7 +216,10 @@ public sealed class FormatsTests(Converted converted) : IClassFixture<Converted>
     }
 
     private IEnumerable<string> NamesIn(string folder) =>
-        Directory.GetFileSystemEntries(scratch[folder]).Select(path => Path.GetFileName(path)).Order(StringComparer.Ordinal);
+        Directory
+            .GetFileSystemEntries(scratch[folder])
+            .Select(path => Path.GetFileName(path))
+            .Order(StringComparer.Ordinal);
 
     private static bool SameBytes(string one, string other) =>
         File.ReadAllBytes(one).AsSpan().SequenceEqual(File.ReadAllBytes(other));

@@ -55,7 +55,7 @@ internal sealed partial class Ova : IDisposable
                 .Select(line => ManifestLine().Match(line))
                 .Select(match =>
                     match.Success
-                        ? (match.Groups[1].Value, match.Groups[2].Value, match.Groups[3].Value)
+                        ? (match.Groups["algorithm"].Value, match.Groups["name"].Value, match.Groups["digest"].Value)
                         : ((string, string, string)?)null
                 ),
         ];
@@ -77,7 +77,16 @@ internal sealed partial class Ova : IDisposable
                 digest = Convert.ToHexStringLower(SHA256.HashData(again));
             }
             ova.entries.Add(
-                new(entry.Name, entry.Format, entry.EntryType, entry.Length, entry.Uid, entry.Gid, entry.ModificationTime, digest)
+                new(
+                    entry.Name,
+                    entry.Format,
+                    entry.EntryType,
+                    entry.Length,
+                    entry.Uid,
+                    entry.Gid,
+                    entry.ModificationTime,
+                    digest
+                )
             );
         }
         return ova;
@@ -133,10 +142,14 @@ internal sealed partial class Ova : IDisposable
     private Entry Named(string extension) =>
         entries.Single(entry => entry.Name.EndsWith(extension, StringComparison.Ordinal));
 
-    [GeneratedRegex(@"^[0-9A-Za-z][0-9A-Za-z._-]*$")]
+    [GeneratedRegex(@"^[0-9A-Za-z][0-9A-Za-z._-]*$", RegexOptions.ExplicitCapture, 1000)]
     public static partial Regex PlainName();
 
-    [GeneratedRegex(@"^(SHA(?:1|256|512))\s*\((.*)\)\s*= ([0-9a-f]+)$")]
+    [GeneratedRegex(
+        @"^(?<algorithm>SHA(1|256|512))\s*\((?<name>.*)\)\s*= (?<digest>[0-9a-f]+)$",
+        RegexOptions.ExplicitCapture,
+        1000
+    )]
     private static partial Regex ManifestLine();
 
     internal sealed record Entry(

@@ -113,15 +113,12 @@ internal static partial class OvaChecks
     {
         var unit = Unit().Match(Attribute(ova.Disk1, "capacityAllocationUnits"));
         Assert.True(unit.Success, "the unit of the capacity is not byte * base^exponent");
-        var factor = Math.Pow(Number(unit.Groups[1].Value), Number(unit.Groups[2].Value));
+        var factor = Math.Pow(Number(unit.Groups["base"].Value), Number(unit.Groups["exponent"].Value));
         Assert.Equal(ova.Disk.Capacity * 512, Number(Attribute(ova.Disk1, "capacity")) * (long)factor);
     }
 
     private static void Populated(Ova ova) =>
-        Assert.Equal(
-            ova.Disk.Grains.Count * ova.Disk.GrainSize * 512,
-            Number(Attribute(ova.Disk1, "populatedSize"))
-        );
+        Assert.Equal(ova.Disk.Grains.Count * ova.Disk.GrainSize * 512, Number(Attribute(ova.Disk1, "populatedSize")));
 
     private static void Items(Ova ova)
     {
@@ -133,7 +130,10 @@ internal static partial class OvaChecks
                 Assert.Matches("^[0-9]+$", Ova.Of(item, "InstanceID"));
                 Assert.NotEmpty(Ova.Of(item, "ElementName"));
                 // Any other is an error to VirtualBox, unless it is marked as not required.
-                Assert.Contains(Ova.Of(item, "ResourceType"), new[] { "3", "4", "5", "6", "10", "14", "15", "17", "20", "23" });
+                Assert.Contains(
+                    Ova.Of(item, "ResourceType"),
+                    new[] { "3", "4", "5", "6", "10", "14", "15", "17", "20", "23" }
+                );
                 // The schema wants the elements of an item in alphabetical order.
                 var names = item.Elements().Select(e => e.Name.LocalName).ToList();
                 Assert.Equal(names.Order(StringComparer.Ordinal), names);
@@ -146,7 +146,7 @@ internal static partial class OvaChecks
         var item = Assert.Single(ova.OfType(17));
         var resource = HostResource().Match(Ova.Of(item, "HostResource"));
         Assert.True(resource.Success, "the disk's HostResource is not ovf:/disk/ID");
-        Assert.Equal(Attribute(ova.Disk1, "diskId"), resource.Groups[1].Value);
+        Assert.Equal(Attribute(ova.Disk1, "diskId"), resource.Groups["id"].Value);
         var controller = Assert.Single(ova.Items, other => Ova.Of(other, "InstanceID") == Ova.Of(item, "Parent"));
         Assert.Contains(Ova.Of(controller, "ResourceType"), new[] { "5", "6", "20" });
         Assert.Equal("0", Ova.Of(item, "AddressOnParent"));
@@ -182,7 +182,7 @@ internal static partial class OvaChecks
         var match = Hardware().Match(family ?? "");
         Assert.True(match.Success, $"'{family}' is not a hardware family of VMware's");
         // From 14 on there may be a virtual TPM; 17 is the newest that vSphere 7.0 knows.
-        Assert.InRange(Number(match.Groups[1].Value), 14, 17);
+        Assert.InRange(Number(match.Groups["version"].Value), 14, 17);
     }
 
     private static void Firmware(Ova ova)
@@ -294,18 +294,18 @@ internal static partial class OvaChecks
 
     private static long Number(string digits) => long.Parse(digits, CultureInfo.InvariantCulture);
 
-    [GeneratedRegex(@"^[0-9A-Za-z._~-]+$")]
+    [GeneratedRegex(@"^[0-9A-Za-z._~-]+$", RegexOptions.ExplicitCapture, 1000)]
     private static partial Regex Unreserved();
 
-    [GeneratedRegex(@"^byte \* ([0-9]+)\^([0-9]+)$")]
+    [GeneratedRegex(@"^byte \* (?<base>[0-9]+)\^(?<exponent>[0-9]+)$", RegexOptions.ExplicitCapture, 1000)]
     private static partial Regex Unit();
 
-    [GeneratedRegex(@"^ovf:/disk/([0-9A-Za-z._~-]+)$")]
+    [GeneratedRegex(@"^ovf:/disk/(?<id>[0-9A-Za-z._~-]+)$", RegexOptions.ExplicitCapture, 1000)]
     private static partial Regex HostResource();
 
-    [GeneratedRegex(@"^vmx-([0-9]{1,2})$")]
+    [GeneratedRegex(@"^vmx-(?<version>[0-9]{1,2})$", RegexOptions.ExplicitCapture, 1000)]
     private static partial Regex Hardware();
 
-    [GeneratedRegex(@"^[0-9A-Za-z]([0-9A-Za-z-]{0,61}[0-9A-Za-z])?$")]
+    [GeneratedRegex(@"^[0-9A-Za-z]([0-9A-Za-z-]{0,61}[0-9A-Za-z])?$", RegexOptions.ExplicitCapture, 1000)]
     private static partial Regex HostName();
 }

@@ -1,6 +1,3 @@
-using System.Globalization;
-using System.Text;
-using System.Xml.Linq;
 using Appliance.Testing;
 
 namespace Appliance.Formats.Tests;
@@ -51,7 +48,10 @@ public sealed class OvaTests(Converted converted) : IClassFixture<Converted>, ID
     public void A_bad_descriptor_is_noticed(string text, string becomes, string check)
     {
         using (var ova = Ova.Open(converted.Ova))
-            ova.WriteChanged(scratch["bad.ova"], changeDescriptor: d => d.Replace(text, becomes, StringComparison.Ordinal));
+            ova.WriteChanged(
+                scratch["bad.ova"],
+                changeDescriptor: d => d.Replace(text, becomes, StringComparison.Ordinal)
+            );
 
         Assert.Contains(check, FailedChecks(scratch["bad.ova"]));
     }
@@ -80,7 +80,10 @@ public sealed class OvaTests(Converted converted) : IClassFixture<Converted>, ID
         using (var ova = Ova.Open(converted.Ova))
             ova.WriteChanged(
                 scratch["bad.ova"],
-                changeFiles: files => files.Select(f => (f.Name, Bytes: f.Name.EndsWith("vmdk", StringComparison.Ordinal) ? [.. f.Bytes, 0] : f.Bytes))
+                changeFiles: files =>
+                    files.Select(f =>
+                        (f.Name, Bytes: f.Name.EndsWith("vmdk", StringComparison.Ordinal) ? [.. f.Bytes, 0] : f.Bytes)
+                    )
             );
 
         Assert.Contains("manifest", FailedChecks(scratch["bad.ova"]));
@@ -158,7 +161,10 @@ public sealed class OvaTests(Converted converted) : IClassFixture<Converted>, ID
         using (var ova = Ova.Open(converted.Ova))
             ova.WriteChanged(
                 scratch["bad.ova"],
-                changeFiles: files => files.Select(f => (f.Name, Bytes: f.Name.EndsWith("vmdk", StringComparison.Ordinal) ? [.. f.Bytes, 0] : f.Bytes))
+                changeFiles: files =>
+                    files.Select(f =>
+                        (f.Name, Bytes: f.Name.EndsWith("vmdk", StringComparison.Ordinal) ? [.. f.Bytes, 0] : f.Bytes)
+                    )
             );
 
         var (code, _, errors) = await Tool.TryAsync("virt-v2v", ["-i", "ova", scratch["bad.ova"], "--print-source"]);
@@ -224,11 +230,6 @@ public sealed class OvaTests(Converted converted) : IClassFixture<Converted>, ID
     private static List<string> FailedChecks(string path)
     {
         using var ova = Ova.Open(path);
-        return
-        [
-            .. OvaChecks.Names.Where(name =>
-                Record.Exception(() => OvaChecks.Run(name, ova)) is not null
-            ),
-        ];
+        return [.. OvaChecks.Names.Where(name => Record.Exception(() => OvaChecks.Run(name, ova)) is not null)];
     }
 }

@@ -97,7 +97,10 @@ internal sealed class Vmdk
         var bytes = new byte[count * 4];
         stream.Position = sector * Sector;
         stream.ReadExactly(bytes);
-        return [.. Enumerable.Range(0, count).Select(i => BinaryPrimitives.ReadUInt32LittleEndian(bytes.AsSpan(i * 4)))];
+        return
+        [
+            .. Enumerable.Range(0, count).Select(i => BinaryPrimitives.ReadUInt32LittleEndian(bytes.AsSpan(i * 4))),
+        ];
     }
 
     private void ReadGrains(Stream stream)
