@@ -4,41 +4,41 @@ namespace Appliance.Formats.Tests;
 /// The same checks on an OVA that was built: <c>APPLIANCE_OVA</c>, or artifacts/appliance/appliance.ova. Only when asked
 /// for, because it takes a build: <c>Appliance.Formats.Tests -explicit only</c>.
 /// </summary>
-public sealed class BuiltOvaTests
+public sealed class BuiltOvaTests(BuiltOvaTests.Built built) : IClassFixture<BuiltOvaTests.Built>
 {
     public static TheoryData<string> Checks => [.. OvaChecks.Names];
 
-    private static string Built
-    {
-        get
-        {
-            var path =
-                Environment.GetEnvironmentVariable("APPLIANCE_OVA")
-                ?? Path.Combine(Tool.Root, "artifacts", "appliance", "appliance.ova");
-            Assert.True(File.Exists(path), $"there is no {path}: run appliance/build.sh, or set APPLIANCE_OVA");
-            return path;
-        }
-    }
-
     [Theory(Explicit = true)]
     [MemberData(nameof(Checks))]
-    public void An_importer_would_take_it(string check)
-    {
-        using var ova = Ova.Open(Built);
-        OvaChecks.Run(check, ova);
-    }
+    public void An_importer_would_take_it(string check) => OvaChecks.Run(check, built.Ova);
 
     [Fact(Explicit = true)]
-    public async Task Its_disk_is_sound()
-    {
-        using var ova = Ova.Open(Built);
-        await Tool.RunAsync("qemu-img", ["check", "-f", "vmdk", ova.DiskPath]);
-    }
+    public async Task Its_disk_is_sound() =>
+        await Tool.RunAsync("qemu-img", ["check", "-f", "vmdk", built.Ova.DiskPath]);
 
     [Fact(Explicit = true)]
-    public async Task Virt_v2v_reads_it()
+    public async Task Virt_v2v_reads_it() =>
+        await OvaTests.ReadWithVirtV2vAsync(Built.Path, (string)built.Ova.System.Element(Ova.Envelope + "Name")!);
+
+    /// <summary>Opened when the first test asks, so that nothing is looked for when none runs.</summary>
+    public sealed class Built : IDisposable
     {
-        using var ova = Ova.Open(Built);
-        await OvaTests.ReadWithVirtV2vAsync(Built, (string)ova.System.Element(Ova.Envelope + "Name")!);
+        private readonly Lazy<Ova> ova = new(() =>
+        {
+            Assert.True(File.Exists(Path), $"there is no {Path}: run appliance/build.sh, or set APPLIANCE_OVA");
+            return Ova.Open(Path);
+        });
+
+        public static string Path =>
+            Environment.GetEnvironmentVariable("APPLIANCE_OVA")
+            ?? System.IO.Path.Combine(Tool.Root, "artifacts", "appliance", "appliance.ova");
+
+        internal Ova Ova => ova.Value;
+
+        public void Dispose()
+        {
+            if (ova.IsValueCreated)
+                ova.Value.Dispose();
+        }
     }
 }
