@@ -109,7 +109,7 @@ publish() {
     say "$out/$1: $(($(stat -c %s "$out/$1") / MiB)) MiB"
 }
 
-# zlib: QEMU reads zstd since 5.1 only, other readers of qcow2 do not at all, and there is little to gain.
+# zlib: QEMU reads zstd since 5.1 only, who reads qcow2 without QEMU often not at all, and it is hardly smaller.
 make_qcow2() {
     convert "$work/$name.qcow2" qcow2 -c -o compat=1.1,compression_type=zlib
     read_back "$work/$name.qcow2" qcow2
