@@ -194,7 +194,7 @@ escape() {
     printf '%s' "$text"
 }
 
-# Blocks of 1 MiB: in the default ones, of up to 32 MiB, what a file system spreads over the disk takes many times its size.
+# Blocks of 1 MiB: a block is there whole as soon as a byte of it is, and a file system spreads what it writes.
 make_vhdx() {
     local file=$work/$name.vhdx
     convert "$file" vhdx -o subformat=dynamic,block_size=$MiB
