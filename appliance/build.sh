@@ -8,7 +8,7 @@
 #   --bundle FILE     an application built in: installed at first boot, with no network; needs --root
 #   --config FILE     /etc/appliance-agent/agent.yaml; appliance/image/agent.yaml otherwise
 #   --disk-size SIZE  of the virtual disk (8G); a disk that is enlarged later is taken up at the next boot
-#   --format LIST     of raw,qcow2,ova,vhdx (all)
+#   --format LIST     of raw,qcow2,ova,vhdx (all); what they are for is in appliance/formats.sh
 #   --out DIR         where to (artifacts/appliance)
 #   --name NAME       of the files, NAME.raw and so on (appliance)
 #   --bare            Debian with the same packages and nothing of ours: what figures are compared with
@@ -221,7 +221,7 @@ RELEASE
     (
         umask 022
         # shellcheck disable=SC2016
-        mmdebstrap --verbose --mode=root --variant=essential --format=tar --architectures=amd64 \
+        mmdebstrap --quiet --mode=root --variant=essential --format=tar --architectures=amd64 \
             --aptopt='Acquire::Languages "none"' --aptopt='APT::Install-Recommends "false"' \
             "${excludes[@]}" \
             --include="$(sed -n 's/^Package: //p' "$repo/Packages" | paste -sd ,)" \
@@ -232,7 +232,7 @@ RELEASE
             --customize-hook='rm -rf "$1"/boot/*' \
             "$suite" "$work/base/tree.tar" "deb [trusted=yes] copy:$repo ./"
     ) >"$work/mmdebstrap.log" 2>&1 || {
-        cp "$work/mmdebstrap.log" /tmp/mm.log; tail -n 30 "$work/mmdebstrap.log" >&2
+        tail -n 30 "$work/mmdebstrap.log" >&2
         die "mmdebstrap failed: see above"
     }
     mv "$work/base/boot"/vmlinuz-* "$work/base/vmlinuz"
@@ -396,7 +396,7 @@ for file in "$bundle" "$pinned" "$config"; do
     [[ -z $file || -f $file ]] || die "$file is not a file"
 done
 [[ -z $bundle || -n $pinned ]] || die "--bundle needs --root: the root.json that says whose releases this appliance runs"
-[[ $name =~ ^[0-9A-Za-z][0-9A-Za-z._-]*$ ]] || die "--name '$name': letters, digits, and ._- between them"
+[[ $name =~ ^[0-9A-Za-z]([0-9A-Za-z-]{0,61}[0-9A-Za-z])?$ ]] || die "--name '$name': letters, digits and hyphens, at most 63"
 [[ $disk_size =~ ^[1-9][0-9]*[MGT]$ ]] || die "--disk-size '$disk_size': a number and M, G or T"
 [[ $formats =~ ^(raw|qcow2|ova|vhdx)(,(raw|qcow2|ova|vhdx))*$ ]] || die "--format '$formats': raw, qcow2, ova, vhdx, with commas between"
 [[ $kind == appliance || -z $bundle$pinned$config ]] || die "--bare takes nothing of an application"
@@ -414,7 +414,7 @@ if [[ -n $lock_only ]]; then
 fi
 
 install_missing mmdebstrap qemu-utils
-[[ $kind == bare ]] || "$root/build.sh" 9>&-
+"$root/build.sh" 9>&-
 export SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH:-$(sed -n 's/^epoch //p' "$here/packages.lock")}
 
 stamp=$(inputs)
@@ -427,3 +427,13 @@ if [[ $(cat "$out/.$name.stamp" 2>/dev/null) != "$stamp" || ! -e $out/$name.raw 
     mv "$work/disk.raw" "$out/$name.raw"
     printf '%s\n' "$stamp" >"$out/.$name.stamp"
 fi
+missing=()
+for format in ${formats//,/ }; do
+    [[ $format == raw || -e $out/$name.$format ]] || missing+=("$format")
+done
+if ((${#missing[@]})); then
+    "$here/formats.sh" "$out/$name.raw" "$out" "$name" "$("$root/artifacts/bin/appliancectl" --version)" "${missing[@]}" 9>&-
+fi
+for format in raw ${formats//,/ }; do
+    printf '%s\n' "$out/$name.$format"
+done | sort -u

@@ -55,7 +55,6 @@ have() {
         mmdebstrap) command -v mmdebstrap >/dev/null ;;
         qemu-utils) command -v qemu-img >/dev/null ;;
         libsqlite3-0) compgen -G '/usr/lib/*/libsqlite3.so.0' >/dev/null || compgen -G '/lib/*/libsqlite3.so.0' >/dev/null ;;
-        qemu-utils) command -v qemu-img >/dev/null ;;
         systemd) command -v systemd-analyze >/dev/null ;;
         virt-v2v) command -v virt-v2v >/dev/null ;;
         *) die "nothing says how to tell whether $1 is installed" ;;

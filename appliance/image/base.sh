@@ -29,7 +29,7 @@ systemctl --root="$tree" --quiet mask apparmor.service
 
 # Left over from the installation, and of no use in the image.
 rm -rf "$tree"/var/log/* "$tree"/var/cache/* "$tree"/var/lib/apt/lists/* "$tree"/var/lib/dpkg/*-old \
-    "$tree"/etc/*- "$tree"/etc/fstab "$tree"/tmp/* "$tree"/var/tmp/*
+    "$tree"/etc/*- "$tree"/etc/fstab "$tree/etc/apt/sources.list" "$tree"/tmp/* "$tree"/var/tmp/*
 rm -f "$tree/initrd.img" "$tree/initrd.img.old" "$tree/vmlinuz" "$tree/vmlinuz.old"
 mkdir -p "$tree/var/cache/ldconfig" "$tree/var/log/journal"
 
