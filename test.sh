@@ -25,6 +25,8 @@ done
 require_root
 require_sdk
 install_missing busybox-static curl docker.io libsqlite3-0 systemd
+# The virtual machine: what builds its image, runs it, and looks at its disk; and an importer other than ours.
+install_missing e2fsprogs mmdebstrap mtools ovmf qemu-system-x86 qemu-utils virt-v2v
 cd "$root"
 
 # Nothing may outlive this script. The compiler's server would: it is worth having while we build, because the analyzers

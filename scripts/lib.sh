@@ -52,9 +52,13 @@ have() {
         busybox-static) command -v busybox >/dev/null && ! ldd "$(command -v busybox)" >/dev/null 2>&1 ;;
         curl) command -v curl >/dev/null ;;
         docker.io) command -v dockerd >/dev/null && command -v docker >/dev/null ;;
-        mmdebstrap) command -v mmdebstrap >/dev/null ;;
-        qemu-utils) command -v qemu-img >/dev/null ;;
+        e2fsprogs) command -v mke2fs >/dev/null && command -v debugfs >/dev/null ;;
         libsqlite3-0) compgen -G '/usr/lib/*/libsqlite3.so.0' >/dev/null || compgen -G '/lib/*/libsqlite3.so.0' >/dev/null ;;
+        mmdebstrap) command -v mmdebstrap >/dev/null ;;
+        mtools) command -v mcopy >/dev/null ;;
+        ovmf) [[ -s /usr/share/OVMF/OVMF_CODE_4M.fd ]] ;;
+        qemu-system-x86) command -v qemu-system-x86_64 >/dev/null ;;
+        qemu-utils) command -v qemu-img >/dev/null && command -v qemu-io >/dev/null ;;
         systemd) command -v systemd-analyze >/dev/null ;;
         virt-v2v) command -v virt-v2v >/dev/null ;;
         *) die "nothing says how to tell whether $1 is installed" ;;

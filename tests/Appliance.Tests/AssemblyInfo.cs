@@ -1,0 +1,1 @@
+[assembly: Appliance.Tests.Machines.KeepsEvidence]

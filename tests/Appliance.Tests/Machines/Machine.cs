@@ -1,0 +1,459 @@
+using System.Globalization;
+using System.Text.Json.Nodes;
+using System.Text.RegularExpressions;
+using Appliance.Testing;
+using Appliance.Tests.Disks;
+using Appliance.Tests.WriteLogs;
+
+namespace Appliance.Tests.Machines;
+
+/// <summary>
+/// A virtual machine as a customer's hypervisor would run the image: UEFI, virtio, a serial console; driven and looked at
+/// from outside. At most two of all tests run at a time; a test holds one at a time.
+/// </summary>
+internal sealed partial class Machine : IAsyncDisposable
+{
+    private const string Firmware = "/usr/share/OVMF/OVMF_CODE_4M.fd";
+    private const string FirmwareVariables = "/usr/share/OVMF/OVMF_VARS_4M.fd";
+
+    private static readonly SemaphoreSlim Slots = new(2);
+
+    private readonly ScratchFolder folder = new();
+    private readonly MachineOptions options;
+    private readonly Evidence evidence;
+    private readonly Dictionary<int, int> hostPorts = [];
+    private readonly SemaphoreSlim resetHappened = new(0);
+    private Emulator? emulator;
+    private Qmp? qmp;
+    private int resets;
+    private bool poweredOnBefore;
+
+    private Machine(MachineOptions options)
+    {
+        this.options = options;
+        evidence = Evidence.OfThisTest();
+        Console = new(Failure);
+    }
+
+    /// <summary>What it prints, and a root shell on it.</summary>
+    public SerialConsole Console { get; }
+
+    /// <summary>What it boots from. Look at it when the machine is off; a throw-away one goes with the machine.</summary>
+    public DiskImage Disk { get; private set; } = DiskImage.Raw("");
+
+    /// <summary>How often the guest was reset since it was powered on first.</summary>
+    public int Resets => Volatile.Read(ref resets);
+
+    /// <summary>Whether QEMU runs.</summary>
+    public bool IsOn => emulator is { Exited.IsCompleted: false };
+
+    /// <summary>QEMU's process.</summary>
+    public int Pid => emulator?.Pid ?? throw new InvalidOperationException("the machine was never on");
+
+    /// <summary>The log of what was written to the disk, when <see cref="MachineOptions.LogWrites"/>.</summary>
+    public string WriteLogPath => folder["writes.log"];
+
+    /// <summary>Starts a machine whose changes to the disk go away with it.</summary>
+    public static async Task<Machine> StartAsync(Overlay disk, MachineOptions options, CancellationToken ct)
+    {
+        var machine = new Machine(options);
+        return await machine.StartAsync(async () => await disk.Base.OverlayAsync(machine.folder["disk.qcow2"], ct), ct);
+    }
+
+    /// <summary>Starts a machine that writes to the disk itself.</summary>
+    public static Task<Machine> StartAsync(DiskImage disk, MachineOptions options, CancellationToken ct) =>
+        new Machine(options).StartAsync(() => Task.FromResult(disk), ct);
+
+    /// <summary>The port of the loopback interface where the host reaches a port of the guest.</summary>
+    public int HostPort(int guestPort) => hostPorts[guestPort];
+
+    /// <summary>The address at which the host reaches a port of the guest.</summary>
+    public Uri Url(int guestPort) => new($"http://127.0.0.1:{HostPort(guestPort)}/");
+
+    /// <summary>Powers on a machine that went off: same disk, same firmware variables; forwarded ports may change.</summary>
+    public async Task PowerOnAsync(CancellationToken ct)
+    {
+        if (IsOn)
+            throw new InvalidOperationException("the machine is on");
+        // The log would start in the middle.
+        if (options.LogWrites && poweredOnBefore)
+            throw new InvalidOperationException("a machine whose writes are logged is powered on once");
+        poweredOnBefore = true;
+        emulator = await Emulator.StartAsync(Arguments(), folder["qemu.log"]);
+        try
+        {
+            // QEMU waits for a reader of the console, so that its first word is not lost.
+            await ConnectAsync("console.sock", path => Console.ConnectAsync(path, ct), ct);
+            await ConnectAsync("qmp.sock", async path => qmp = await Qmp.ConnectAsync(path, OnEvent, ct), ct);
+            await FindPortsAsync(ct);
+        }
+        catch (Exception e) when (e is IOException or TimeoutException)
+        {
+            throw Failure("QEMU does not start", e);
+        }
+    }
+
+    /// <summary>Presses the power button; the guest shuts down if it wants to.</summary>
+    public Task PressPowerButtonAsync(CancellationToken ct) => QmpAsync("system_powerdown", ct);
+
+    /// <summary>Presses the reset button.</summary>
+    public Task PressResetButtonAsync(CancellationToken ct) => QmpAsync("system_reset", ct);
+
+    /// <summary>Stops the guest's processors.</summary>
+    public Task PauseAsync(CancellationToken ct) => QmpAsync("stop", ct);
+
+    /// <summary>Lets them go on.</summary>
+    public Task ResumeAsync(CancellationToken ct) => QmpAsync("cont", ct);
+
+    /// <summary>Any command of QMP.</summary>
+    public Task<JsonNode?> QmpAsync(string command, CancellationToken ct, JsonObject? arguments = null) =>
+        (qmp ?? throw new InvalidOperationException("the machine was never on")).RunAsync(command, arguments, ct);
+
+    /// <summary>
+    /// Cuts the power: QEMU is killed. What the guest wrote and did not flush may be lost (it is, where the disk's format
+    /// keeps its tables in memory until a flush, as qcow2 does); what it flushed is there.
+    /// </summary>
+    public Task CutPowerAsync(CancellationToken ct) =>
+        (emulator ?? throw new InvalidOperationException("the machine was never on")).KillAsync(ct);
+
+    /// <summary>Ends QEMU in order and the guest at once: all that was written, and logged, is in the files.</summary>
+    public async Task QuitAsync(CancellationToken ct, TimeSpan? within = null)
+    {
+        await QmpAsync("quit", ct);
+        await WaitForOffAsync(ct, within);
+    }
+
+    /// <summary>Waits until the guest has powered off.</summary>
+    /// <exception cref="MachineException">The deadline passed.</exception>
+    public async Task WaitForOffAsync(CancellationToken ct, TimeSpan? within = null)
+    {
+        var limit = within ?? SerialConsole.Patience;
+        try
+        {
+            await emulator!.Exited.WaitAsync(limit, TimeProvider.System, ct);
+        }
+        catch (TimeoutException e)
+        {
+            throw Failure($"not within {limit.TotalSeconds:0.#} s: the machine goes off", e);
+        }
+    }
+
+    /// <summary>Presses the power button and waits until the guest has shut down.</summary>
+    public async Task ShutDownAsync(CancellationToken ct, TimeSpan? within = null)
+    {
+        await PressPowerButtonAsync(ct);
+        await WaitForOffAsync(ct, within);
+    }
+
+    /// <summary>Waits until the guest was reset more often than <paramref name="after"/>: take that from <see cref="Resets"/> before the cause.</summary>
+    /// <exception cref="MachineException">The deadline passed, or the machine went off.</exception>
+    public async Task WaitForResetAsync(int after, CancellationToken ct, TimeSpan? within = null)
+    {
+        var limit = within ?? SerialConsole.Patience;
+        using var deadline = new CancellationTokenSource(limit, TimeProvider.System);
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(ct, deadline.Token);
+        while (Resets <= after)
+        {
+            var happened = resetHappened.WaitAsync(either.Token);
+            try
+            {
+                await (await Task.WhenAny(happened, emulator!.Exited));
+            }
+            catch (OperationCanceledException e) when (!ct.IsCancellationRequested)
+            {
+                throw Failure($"not within {limit.TotalSeconds:0.#} s: the guest is reset", e);
+            }
+            if (!IsOn && Resets <= after)
+                throw Failure("the machine went off, and a reset was awaited", null);
+        }
+    }
+
+    /// <summary>Has the logged-in guest reboot, and waits until it starts anew.</summary>
+    public async Task RebootAsync(CancellationToken ct, TimeSpan? within = null)
+    {
+        var before = Resets;
+        Console.Type("systemctl reboot");
+        await WaitForResetAsync(before, ct, within);
+    }
+
+    /// <summary>The guest's journal, off the disk of a machine that is off.</summary>
+    public Task<string> JournalAsync(CancellationToken ct) => Journal.ReadAsync(Disk, folder.Path, ct);
+
+    /// <summary>Ends it if it runs. If the test failed, its console, its journal and QEMU's words are kept first.</summary>
+    public async ValueTask DisposeAsync()
+    {
+        try
+        {
+            if (emulator is not null)
+                await emulator.KillAsync(CancellationToken.None);
+            qmp?.Dispose();
+            Console.Dispose();
+        }
+        finally
+        {
+            Slots.Release();
+        }
+        await evidence.AddAsync(new(folder, Disk));
+        resetHappened.Dispose();
+    }
+
+    private async Task<Machine> StartAsync(Func<Task<DiskImage>> disk, CancellationToken ct)
+    {
+        await Slots.WaitAsync(ct);
+        try
+        {
+            if (!File.Exists(Firmware))
+                throw new InvalidOperationException($"{Firmware} is missing: run 'sudo apt-get install ovmf'");
+            File.Copy(FirmwareVariables, folder["firmware.fd"]);
+            Disk = await disk();
+            await PowerOnAsync(ct);
+            return this;
+        }
+        catch
+        {
+            await DisposeAsync();
+            throw;
+        }
+    }
+
+    private IEnumerable<string> Arguments()
+    {
+        List<string> arguments =
+        [
+            "-nodefaults",
+            "-no-user-config",
+            "-display",
+            "none",
+            "-machine",
+            "q35",
+            "-accel",
+            "tcg,thread=multi",
+            "-m",
+            $"{options.Memory}",
+            "-smp",
+            $"{options.Cpus}",
+            "-rtc",
+            "base=" + Clock(),
+            .. Blockdev(Json("file", "firmware", Firmware, ("read-only", true))),
+            .. Blockdev(Json("file", "variables", folder["firmware.fd"])),
+            "-machine",
+            "pflash0=firmware,pflash1=variables",
+            "-device",
+            "virtio-rng-pci",
+            "-chardev",
+            $"socket,id=console,path={folder["console.sock"]},server=on,wait=on,logfile={folder["console.log"]},logappend=on",
+            "-serial",
+            "chardev:console",
+            "-qmp",
+            $"unix:{folder["qmp.sock"]},server=on,wait=off",
+            .. Disks(),
+        ];
+        if (options.Network)
+        {
+            // 0: the kernel picks a free one, so that no other process can take it in between.
+            var forwards = string.Concat(options.Forward.Select(port => $",hostfwd=tcp:127.0.0.1:0-:{port}"));
+            arguments.AddRange([
+                "-netdev",
+                "user,id=net,restrict=on" + forwards,
+                "-device",
+                "virtio-net-pci,netdev=net",
+            ]);
+        }
+        if (options.Watchdog)
+            arguments.AddRange(["-device", "i6300esb", "-action", "watchdog=reset"]);
+        foreach (var (name, value) in Credentials())
+            arguments.AddRange([
+                "-smbios",
+                $"type=11,value=io.systemd.credential:{name}={value.Replace(",", ",,", StringComparison.Ordinal)}",
+            ]);
+        arguments.AddRange(options.Arguments);
+        return arguments;
+    }
+
+    private IEnumerable<KeyValuePair<string, string>> Credentials() =>
+        options.ConsoleLogin
+            ? options.Credentials.Append(new("agetty.autologin", "root")).Append(new("login.noauth", "yes"))
+            : options.Credentials;
+
+    private string Clock() =>
+        options.Clock is { } clock
+            ? clock.UtcDateTime.ToString("yyyy-MM-ddTHH:mm:ss", CultureInfo.InvariantCulture)
+            : "utc";
+
+    private IEnumerable<string> Disks()
+    {
+        foreach (var argument in Blockdev(Json("file", "disk-file", Disk.Path)))
+            yield return argument;
+        foreach (
+            var argument in Blockdev(
+                new()
+                {
+                    ["driver"] = Disk.Format,
+                    ["node-name"] = "disk",
+                    ["file"] = "disk-file",
+                    ["discard"] = "unmap",
+                }
+            )
+        )
+            yield return argument;
+        var top = "disk";
+        if (options.LogWrites)
+        {
+            File.WriteAllBytes(WriteLogPath, []);
+            foreach (var argument in Blockdev(Json("file", "log-file", WriteLogPath)))
+                yield return argument;
+            // Below it nothing is flushed to the host's disk; here flushes are seen, and logged.
+            foreach (
+                var argument in Blockdev(
+                    new()
+                    {
+                        ["driver"] = "raw",
+                        ["node-name"] = "log",
+                        ["file"] = "log-file",
+                    }
+                )
+            )
+                yield return argument;
+            top = "logged";
+            foreach (
+                var argument in Blockdev(
+                    new()
+                    {
+                        ["driver"] = "blklogwrites",
+                        ["node-name"] = top,
+                        ["file"] = "disk",
+                        ["log"] = "log",
+                        ["discard"] = "unmap",
+                    }
+                )
+            )
+                yield return argument;
+        }
+        // QEMU before 8.2 garbles the log where "write zeroes" meets another write; without the offer the guest writes
+        // zeroes as data.
+        foreach (var argument in Device($"virtio-blk-pci,drive={top},write-zeroes=off,serial=system"))
+            yield return argument;
+
+        var number = 0;
+        foreach (var disk in options.Disks)
+        {
+            number++;
+            foreach (var argument in Blockdev(Json("file", $"extra-file{number}", disk.Path)))
+                yield return argument;
+            foreach (
+                var argument in Blockdev(
+                    new()
+                    {
+                        ["driver"] = disk.Format,
+                        ["node-name"] = $"extra{number}",
+                        ["file"] = $"extra-file{number}",
+                    }
+                )
+            )
+                yield return argument;
+            foreach (var argument in Device($"virtio-blk-pci,drive=extra{number},serial=extra{number}"))
+                yield return argument;
+        }
+        if (options.Seed is not { } seed)
+            yield break;
+        foreach (var argument in Blockdev(Json("file", "seed-file", seed.Path)))
+            yield return argument;
+        foreach (
+            var argument in Blockdev(
+                new()
+                {
+                    ["driver"] = "raw",
+                    ["node-name"] = "seed",
+                    ["file"] = "seed-file",
+                }
+            )
+        )
+            yield return argument;
+        foreach (var argument in Device("virtio-blk-pci,drive=seed,serial=seed"))
+            yield return argument;
+    }
+
+    private static string[] Blockdev(JsonObject node) => ["-blockdev", node.ToJsonString()];
+
+    private static string[] Device(string device) => ["-device", device];
+
+    // A file of the host. The host's own cache survives a killed QEMU, so that nothing need reach the host's disk.
+    private static JsonObject Json(string driver, string name, string path, params (string, JsonNode)[] more)
+    {
+        var node = new JsonObject
+        {
+            ["driver"] = driver,
+            ["node-name"] = name,
+            ["filename"] = Path.GetFullPath(path),
+            ["cache"] = new JsonObject { ["no-flush"] = true },
+        };
+        if (more.All(m => m.Item1 != "read-only"))
+            node["discard"] = "unmap";
+        foreach (var (key, value) in more)
+            node[key] = value;
+        return node;
+    }
+
+    private void OnEvent(string name)
+    {
+        if (name != "RESET")
+            return;
+        Console.Forget();
+        Interlocked.Increment(ref resets);
+        resetHappened.Release();
+    }
+
+    private async Task ConnectAsync(string name, Func<string, Task> connect, CancellationToken ct)
+    {
+        var path = folder[name];
+        await Eventually.TrueAsync(
+            $"QEMU listens on {name}",
+            async _ =>
+            {
+                if (!IsOn)
+                    throw new IOException("QEMU ended: " + File.ReadAllText(folder["qemu.log"]));
+                try
+                {
+                    await connect(path);
+                    return true;
+                }
+                catch (System.Net.Sockets.SocketException)
+                {
+                    return false;
+                }
+            },
+            ct,
+            TimeSpan.FromSeconds(60)
+        );
+    }
+
+    private async Task FindPortsAsync(CancellationToken ct)
+    {
+        if (!options.Network || options.Forward.Count == 0)
+            return;
+        var table = (string?)await QmpAsync("human-monitor-command", ct, new() { ["command-line"] = "info usernet" });
+        hostPorts.Clear();
+        foreach (Match row in Forwarded().Matches(table!))
+            hostPorts[int.Parse(row.Groups["guest"].ValueSpan, CultureInfo.InvariantCulture)] = int.Parse(
+                row.Groups["host"].ValueSpan,
+                CultureInfo.InvariantCulture
+            );
+    }
+
+    private MachineException Failure(string what, Exception? inner)
+    {
+        var log = folder["qemu.log"];
+        var said = File.Exists(log) ? File.ReadAllText(log).Trim() : "";
+        return new(
+            $"{what}\nKept in {evidence.Folder}: the console and the journal{(said.Length > 0 ? "\nQEMU: " + said : "")}\nThe console's end:\n{Console.Tail()}",
+            inner
+        );
+    }
+
+    // Protocol[State] FD source-address source-port dest-address dest-port …
+    [GeneratedRegex(
+        @"TCP\[HOST_FORWARD\]\s+\S+\s+\S+\s+(?<host>[0-9]+)\s+\S+\s+(?<guest>[0-9]+)",
+        RegexOptions.NonBacktracking
+    )]
+    private static partial Regex Forwarded();
+}
