@@ -1,0 +1,149 @@
+using System.Globalization;
+using System.Text.Json.Nodes;
+using System.Text.RegularExpressions;
+using Appliance.Testing;
+using Appliance.Tests.Disks;
+using Appliance.Tests.Machines;
+
+namespace Appliance.Tests;
+
+/// <summary>What the demo's page shows.</summary>
+/// <param name="Version">The release's.</param>
+/// <param name="Visits">How many visits the counter has on its disk, this one with them.</param>
+internal sealed record Page(string Version, long Visits);
+
+/// <summary>A machine of the image with the demo in it, as its customer sees it.</summary>
+internal static partial class Appliance
+{
+    /// <summary>An emulated machine takes its time; nothing here takes as long on a real one.</summary>
+    public static readonly TimeSpan Patience = TimeSpan.FromMinutes(5);
+
+    private static readonly HttpClient Browser = new() { Timeout = TimeSpan.FromSeconds(30) };
+
+    /// <summary>A disk with the demo's bundles for the guest, as a stick would carry them.</summary>
+    public static Task<SeedDisk> BundlesAsync(ScratchFolder folder, CancellationToken ct) =>
+        SeedDisk.CreateAsync(
+            folder["seed.img"],
+            new[] { "2.0.0", "3.0.0-broken" }.ToDictionary(v => $"demo-{v}.bundle", ApplianceImage.Bundle),
+            ct
+        );
+
+    /// <summary>Loads the page once, which counts as a visit; null while it does not answer as it should.</summary>
+    public static async Task<Page?> VisitAsync(this Machine machine, CancellationToken ct)
+    {
+        try
+        {
+            var html = await Browser.GetStringAsync(machine.Url(80), ct);
+            return
+                VersionText().Match(html) is { Success: true } version
+                && VisitsText().Match(html) is { Success: true } visits
+                ? new(version.Groups[1].Value, long.Parse(visits.Groups[1].ValueSpan, CultureInfo.InvariantCulture))
+                : null;
+        }
+        catch (HttpRequestException)
+        {
+            return null;
+        }
+        catch (TaskCanceledException) when (!ct.IsCancellationRequested)
+        {
+            return null;
+        }
+    }
+
+    /// <summary>Loads the page until it answers.</summary>
+    public static async Task<Page> WaitForPageAsync(this Machine machine, CancellationToken ct)
+    {
+        try
+        {
+            return await Eventually.GetAsync("the application answers", machine.VisitAsync, ct, Patience);
+        }
+        catch (TimeoutException e)
+        {
+            throw new MachineException($"{e.Message}\nThe console's end:\n{machine.Console.Tail()}", e);
+        }
+    }
+
+    /// <summary>What <c>appliancectl status -o json</c> says; null while the agent does not answer.</summary>
+    public static async Task<JsonNode?> StatusAsync(this Machine machine, CancellationToken ct)
+    {
+        var ran = await machine.Console.RunAsync("appliancectl status -o json", ct);
+        return ran.ExitCode == 0 ? JsonNode.Parse(ran.Text) : null;
+    }
+
+    /// <summary>Whether the agent has an operation under way.</summary>
+    public static async Task<bool> IsBusyAsync(this Machine machine, CancellationToken ct)
+    {
+        var ran = await machine.Console.RunAsync("appliancectl operations list --running -o json", ct);
+        return ran.ExitCode != 0 || ran.Text.Contains("\"id\"", StringComparison.Ordinal);
+    }
+
+    /// <summary>Waits until the appliance is well, and nothing is being done to it.</summary>
+    public static async Task<JsonNode> WaitUntilWellAsync(this Machine machine, CancellationToken ct)
+    {
+        await Eventually.TrueAsync("no operation runs", async t => !await machine.IsBusyAsync(t), ct, Patience);
+        return await machine.WaitForStatusAsync(
+            "the appliance is healthy",
+            status => (string?)status["health"] == "HEALTH_OK",
+            ct
+        );
+    }
+
+    /// <summary>Waits until the agent says something.</summary>
+    public static async Task<JsonNode> WaitForStatusAsync(
+        this Machine machine,
+        string what,
+        Func<JsonNode, bool> condition,
+        CancellationToken ct
+    )
+    {
+        JsonNode? last = null;
+        try
+        {
+            return await Eventually.GetAsync(
+                what,
+                async token => (last = await machine.StatusAsync(token)) is { } s && condition(s) ? s : null,
+                ct,
+                Patience
+            );
+        }
+        catch (TimeoutException e)
+        {
+            throw new MachineException($"{e.Message}\nThe agent said last: {last}", e);
+        }
+    }
+
+    /// <summary>The version of the installed release.</summary>
+    public static string? ReleaseOf(JsonNode status) => (string?)status["release"]?["version"];
+
+    /// <summary>When each container of the demo was started, by its name and id.</summary>
+    public static async Task<SortedDictionary<string, string>> StartTimesAsync(
+        this Machine machine,
+        CancellationToken ct
+    )
+    {
+        var ran = await machine.Console.RunAsync(
+            "docker container inspect --format '{{.Name}} {{.Id}}={{.State.StartedAt}}' $(docker container ls --quiet)",
+            ct
+        );
+        return new(
+            ran.Succeeded().Text.Split('\n', StringSplitOptions.RemoveEmptyEntries)
+                .Select(line => line.Split('='))
+                .ToDictionary(pair => pair[0], pair => pair[1]),
+            StringComparer.Ordinal
+        );
+    }
+
+    /// <summary>Runs a command on the guest that must succeed, and returns what it printed.</summary>
+    public static async Task<string> DoAsync(
+        this Machine machine,
+        string command,
+        CancellationToken ct,
+        TimeSpan? within = null
+    ) => (await machine.Console.RunAsync(command, ct, within)).Succeeded().Text;
+
+    [GeneratedRegex("version (?<version>[0-9A-Za-z.-]+)</p>", RegexOptions.NonBacktracking)]
+    private static partial Regex VersionText();
+
+    [GeneratedRegex("visits: (?<visits>[0-9]+)", RegexOptions.NonBacktracking)]
+    private static partial Regex VisitsText();
+}

@@ -1,0 +1,204 @@
+using System.Globalization;
+using Appliance.Testing;
+using Appliance.Tests.Machines;
+
+namespace Appliance.Tests;
+
+/// <summary>The unit and the agent under the systemd of a booted machine.</summary>
+[Trait("Category", "Long")]
+public sealed class SystemdTests(ApplianceImage image) : IClassFixture<ApplianceImage>
+{
+    private const string Pid = "systemctl show --property MainPID --value appliance-agent";
+
+    [Fact]
+    public async Task Containers_run_on_while_agent_and_engine_are_killed()
+    {
+        var ct = TestContext.Current.CancellationToken;
+        await using var machine = await BootAsync(ct);
+        var before = await machine.StartTimesAsync(ct);
+        Assert.Equal(2, before.Count);
+        var visits = (await machine.WaitForPageAsync(ct)).Visits;
+
+        foreach (var victims in new[] { "appliance-agent", "docker", "docker appliance-agent" })
+        {
+            await machine.DoAsync($"systemctl kill --kill-whom=main --signal=KILL {victims}", ct);
+            await Eventually.TrueAsync(
+                $"systemd has {victims} back",
+                async t => (await machine.Console.RunAsync($"systemctl is-active {victims}", t)).ExitCode == 0,
+                ct,
+                Appliance.Patience
+            );
+            await machine.WaitUntilWellAsync(ct);
+            Assert.Equal(before, await machine.StartTimesAsync(ct));
+            var page = await machine.WaitForPageAsync(ct);
+            Assert.True(page.Visits > visits, $"{page.Visits} visits after {visits}");
+            visits = page.Visits;
+        }
+    }
+
+    [Fact]
+    public async Task An_agent_that_hangs_is_killed_by_the_watchdog_and_comes_back()
+    {
+        var ct = TestContext.Current.CancellationToken;
+        await using var machine = await BootAsync(ct);
+        var containers = await machine.StartTimesAsync(ct);
+        var before = await machine.DoAsync(Pid, ct);
+
+        await machine.DoAsync($"kill -STOP $({Pid})", ct);
+        await Eventually.TrueAsync(
+            "systemd has another agent",
+            async t => await machine.DoAsync(Pid, t) is var now && now != before && now.Trim() != "0",
+            ct,
+            Appliance.Patience
+        );
+
+        Assert.Contains("Watchdog timeout", await JournalOfUnitAsync(machine, ct), StringComparison.Ordinal);
+        await machine.WaitUntilWellAsync(ct);
+        Assert.Equal(containers, await machine.StartTimesAsync(ct));
+    }
+
+    [Fact]
+    public async Task The_agent_outlives_the_engine_says_that_it_is_gone_and_goes_on_when_it_is_back()
+    {
+        var ct = TestContext.Current.CancellationToken;
+        await using var machine = await BootAsync(ct);
+        var containers = await machine.StartTimesAsync(ct);
+        var agent = await machine.DoAsync(Pid, ct);
+
+        await machine.DoAsync("systemctl stop docker.socket docker.service", ct);
+        await machine.WaitForStatusAsync(
+            "the agent says that the engine is gone",
+            status => (bool?)status["engine"]?["reachable"] != true && (string?)status["health"] != "HEALTH_OK",
+            ct
+        );
+        // Its own start needs no engine either.
+        await machine.DoAsync("systemctl restart appliance-agent", ct, Appliance.Patience);
+        Assert.NotEqual(agent, await machine.DoAsync(Pid, ct));
+        // Wants= started the engine with it.
+        await machine.WaitUntilWellAsync(ct);
+        Assert.Equal(containers, await machine.StartTimesAsync(ct));
+    }
+
+    [Fact]
+    public async Task The_machine_goes_down_in_time_in_order_and_leaves_clean_file_systems()
+    {
+        var ct = TestContext.Current.CancellationToken;
+        await using var machine = await BootAsync(ct);
+        await machine.ShutDownAsync(ct, TimeSpan.FromSeconds(90));
+
+        var journal = await machine.JournalAsync(ct);
+        Assert.Contains("appliance-agent.service: Deactivated successfully", journal, StringComparison.Ordinal);
+        Assert.DoesNotContain("timed out", journal, StringComparison.Ordinal);
+        Assert.DoesNotContain("Failed with result", journal, StringComparison.Ordinal);
+        using var folder = new ScratchFolder();
+        foreach (var partition in new[] { 2, 3 })
+        {
+            var volume = await machine.Disk.ExtractPartitionAsync(partition, folder[$"partition{partition}"], ct);
+            Assert.Null(await volume.WhatIsWrongAsync(ct));
+        }
+
+        // And what was stopped with the machine is started with it, with nothing held against it.
+        await machine.PowerOnAsync(ct);
+        await machine.WaitForPageAsync(ct);
+        await machine.Console.LoginAsync(ct);
+        var status = await machine.WaitUntilWellAsync(ct);
+        foreach (var service in status["services"]!.AsArray())
+            Assert.Equal(0, (int?)service!["restarts"] ?? 0);
+    }
+
+    [Fact]
+    public async Task A_full_data_partition_does_not_keep_the_appliance_from_booting_or_from_recovering()
+    {
+        var ct = TestContext.Current.CancellationToken;
+        await using var machine = await BootAsync(ct);
+        // To the last block, and of inodes nothing is left to be had either.
+        await machine.DoAsync(
+            "fallocate -l $(df --output=avail -B1 /data | tail -1) /data/filler; cat /dev/zero >/data/filler2; sync; true",
+            ct,
+            Appliance.Patience
+        );
+        Assert.Equal("0", (await machine.DoAsync("df --output=avail -B1 /data | tail -1", ct)).Trim());
+
+        await machine.RebootAsync(ct);
+        await machine.Console.LoginAsync(ct);
+        await machine.WaitForStatusAsync("the agent answers on a full disk", _ => true, ct);
+
+        await machine.DoAsync("rm /data/filler /data/filler2; sync", ct);
+        await machine.WaitUntilWellAsync(ct);
+        Assert.Equal("1.0.0", (await machine.WaitForPageAsync(ct)).Version);
+    }
+
+    [Theory]
+    // A board that has lost its clock, and one that is a generation ahead: later than all that was signed is valid.
+    [InlineData("2001-01-01")]
+    [InlineData("2060-01-01")]
+    public async Task A_wrong_clock_keeps_nothing_that_is_installed_from_running(string day)
+    {
+        var ct = TestContext.Current.CancellationToken;
+        var clock = DateTimeOffset.Parse(day, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal);
+        using var folder = new ScratchFolder();
+        var seed = await Appliance.BundlesAsync(folder, ct);
+        // Installed while the clock was right.
+        var disk = await image.Disk.OverlayAsync(folder["disk.qcow2"], ct);
+        await using (var right = await Machine.StartAsync(disk, new() { Forward = [80] }, ct))
+        {
+            await right.WaitForPageAsync(ct);
+            await right.Console.LoginAsync(ct);
+            await right.WaitUntilWellAsync(ct);
+            await right.ShutDownAsync(ct);
+        }
+
+        await using var machine = await Machine.StartAsync(
+            disk,
+            new()
+            {
+                Forward = [80],
+                Clock = clock,
+                Seed = seed,
+            },
+            ct
+        );
+        Assert.Equal("1.0.0", (await machine.WaitForPageAsync(ct)).Version);
+        await machine.Console.LoginAsync(ct);
+        await machine.WaitUntilWellAsync(ct);
+        var year = int.Parse((await machine.DoAsync("date +%Y", ct)).Trim(), CultureInfo.InvariantCulture);
+        // Never before the day that the image was made of.
+        Assert.InRange(year, Math.Max(clock.Year, 2026), int.MaxValue);
+
+        await machine.DoAsync($"mkdir -p /run/seed && mount -o ro {Disks.SeedDisk.Device} /run/seed", ct);
+        var upgrade = await machine.Console.RunAsync(
+            "appliancectl upgrade --bundle /run/seed/demo-2.0.0.bundle --yes",
+            ct,
+            Appliance.Patience
+        );
+        if (clock.Year < 2026)
+        {
+            Assert.Equal("2.0.0", (upgrade.Succeeded(), await machine.WaitForPageAsync(ct)).Item2.Version);
+            return;
+        }
+        Assert.Equal(5, upgrade.ExitCode);
+        Assert.Contains("expired", upgrade.Errors, StringComparison.Ordinal);
+        Assert.Equal("1.0.0", (await machine.WaitForPageAsync(ct)).Version);
+        await machine.WaitUntilWellAsync(ct);
+    }
+
+    private async Task<Machine> BootAsync(CancellationToken ct)
+    {
+        var machine = await Machine.StartAsync(image.Overlay(), new() { Forward = [80] }, ct);
+        try
+        {
+            await machine.WaitForPageAsync(ct);
+            await machine.Console.LoginAsync(ct);
+            await machine.WaitUntilWellAsync(ct);
+            return machine;
+        }
+        catch
+        {
+            await machine.DisposeAsync();
+            throw;
+        }
+    }
+
+    private static Task<string> JournalOfUnitAsync(Machine machine, CancellationToken ct) =>
+        machine.DoAsync("journalctl --boot --unit appliance-agent --no-pager", ct);
+}
