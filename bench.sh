@@ -2,9 +2,11 @@
 # Measures the agent and appliancectl, each figure beside its floor from the same run, on an engine of its own.
 #
 #   ./bench.sh [--quick] [start|cli|recover|idle|adopt|bundle|all]...
+#   ./bench.sh boot [--quick]      the virtual machine: see bench/boot.sh
 #
 # Quote no figure of --quick: it only shows that the benchmarks work.
 source "$(dirname "${BASH_SOURCE[0]}")/scripts/lib.sh"
+[[ ${1:-} != boot ]] || exec "$root/bench/boot.sh" "${@:2}"
 export APPLIANCE_RUN_DIR
 APPLIANCE_RUN_DIR=$(mktemp -d /tmp/bench-XXXXXX)
 source "$root/scripts/engine.sh"
