@@ -40,7 +40,8 @@ internal sealed partial class SerialConsole : IDisposable
     private readonly Func<string, Exception?, MachineException> failure;
     private TaskCompletionSource changed = NewPulse();
     private Socket? socket;
-    private bool connected;
+    private Task reading = Task.CompletedTask;
+    private bool isOn;
     private long bootedAt;
     private bool loggedIn;
     private int lastMark;
@@ -73,10 +74,9 @@ internal sealed partial class SerialConsole : IDisposable
     /// <exception cref="MachineException">The deadline passed, or the machine went off.</exception>
     public async Task<Match> WaitForAsync(Regex what, CancellationToken ct, TimeSpan? within = null, long? from = null)
     {
-        var start = from ?? Volatile.Read(ref bootedAt);
         return await WaitAsync($"the console prints {what}", All, ct, within);
 
-        Match? All() => what.Match(text.From(start)) is { Success: true } match ? match : null;
+        Match? All() => what.Match(text.From(from ?? bootedAt)) is { Success: true } match ? match : null;
     }
 
     /// <summary>Waits for the shell, and readies it for <see cref="RunAsync"/>.</summary>
@@ -112,8 +112,7 @@ internal sealed partial class SerialConsole : IDisposable
     /// <exception cref="MachineException">The deadline passed (the command is interrupted), or the machine went off.</exception>
     public async Task<Ran> RunAsync(string command, CancellationToken ct, TimeSpan? within = null)
     {
-        if (!loggedIn)
-            throw failure($"'{command}' needs LoginAsync first: nobody is logged in since the guest started", null);
+        RequireLogin($"'{command}' runs");
         var mark = NextMark();
         var file = "/run/" + mark;
         await TypeAsync(mark, Convert.ToBase64String(Encoding.UTF8.GetBytes(command)), ct);
@@ -147,16 +146,21 @@ internal sealed partial class SerialConsole : IDisposable
         socket = new(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
         await socket.ConnectAsync(new UnixDomainSocketEndPoint(path), ct);
         lock (guard)
-            connected = true;
-        Forget();
-        _ = ReadAllAsync(socket);
+            isOn = true;
+        reading = ReadAllAsync(socket);
     }
 
-    /// <summary>The guest starts anew: who was logged in is not.</summary>
-    internal void Forget()
+    /// <summary>The guest went off, or starts anew: all that it printed was read, and who was logged in is not.</summary>
+    internal async Task ForgetAsync(bool staysOff)
     {
-        loggedIn = false;
-        Volatile.Write(ref bootedAt, Position);
+        await reading;
+        lock (guard)
+        {
+            loggedIn = false;
+            bootedAt = text.End;
+            isOn = !staysOff;
+        }
+        Pulse();
     }
 
     public void Dispose() => socket?.Dispose();
@@ -177,12 +181,6 @@ internal sealed partial class SerialConsole : IDisposable
         {
             // The machine went off: said below.
         }
-        lock (guard)
-        {
-            if (ReferenceEquals(from, socket))
-                connected = false;
-        }
-        Pulse();
     }
 
     private async Task TypeAsync(string mark, string encoded, CancellationToken ct)
@@ -227,6 +225,7 @@ internal sealed partial class SerialConsole : IDisposable
             // Only what is new is searched: the output may be long.
             Match? End()
             {
+                RequireLogin($"the shell prints {file}");
                 var match = Regex.Match(
                     text.From(Math.Max(from, text.End - (1 << 17))),
                     $"{mark}-end-([0-9]+)-([0-9a-f]{{64}})"
@@ -241,8 +240,11 @@ internal sealed partial class SerialConsole : IDisposable
     {
         await WaitAsync(what, Found, ct, within);
 
-        string? Found() =>
-            text.From(text.End - (1 << 17)).Contains(line + "\n", StringComparison.Ordinal) ? line : null;
+        string? Found()
+        {
+            RequireLogin(what);
+            return text.From(text.End - (1 << 17)).Contains(line + "\n", StringComparison.Ordinal) ? line : null;
+        }
     }
 
     // Looks, under the lock, each time that something was printed.
@@ -259,7 +261,7 @@ internal sealed partial class SerialConsole : IDisposable
             {
                 if (look() is { } found)
                     return found;
-                if (!connected)
+                if (!isOn)
                     throw failure($"the machine is off, and was awaited: {what}", null);
                 pulse = changed.Task;
             }
@@ -272,6 +274,15 @@ internal sealed partial class SerialConsole : IDisposable
                 throw failure($"not within {limit.TotalSeconds:0.#} s: {what}", new TimeoutException());
             }
         }
+    }
+
+    private void RequireLogin(string what)
+    {
+        if (!loggedIn)
+            throw failure(
+                $"nobody is logged in since the guest started (LoginAsync does that), and was awaited: {what}",
+                null
+            );
     }
 
     private void Send(string line)
