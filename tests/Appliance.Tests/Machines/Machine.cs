@@ -227,7 +227,7 @@ internal sealed partial class Machine : IAsyncDisposable
         }
     }
 
-    private IEnumerable<string> Arguments()
+    private List<string> Arguments()
     {
         List<string> arguments =
         [

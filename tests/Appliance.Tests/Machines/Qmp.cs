@@ -34,9 +34,9 @@ internal sealed class Qmp : IDisposable
     /// <param name="ct">Cancels it.</param>
     public static async Task<Qmp> ConnectAsync(string path, Action<string, JsonNode?> onEvent, CancellationToken ct)
     {
-        var socket = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
-        await socket.ConnectAsync(new UnixDomainSocketEndPoint(path), ct);
-        var qmp = new Qmp(socket, onEvent);
+        var connected = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
+        await connected.ConnectAsync(new UnixDomainSocketEndPoint(path), ct);
+        var qmp = new Qmp(connected, onEvent);
         await qmp.reader.ReadLineAsync(ct);
         qmp.Closed = qmp.ReadAllAsync();
         await qmp.RunAsync("qmp_capabilities", null, ct);

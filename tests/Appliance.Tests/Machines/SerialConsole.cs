@@ -74,7 +74,7 @@ internal sealed partial class SerialConsole : IDisposable
     /// <exception cref="MachineException">The deadline passed, or the machine went off.</exception>
     public async Task<Match> WaitForAsync(Regex what, CancellationToken ct, TimeSpan? within = null, long? from = null)
     {
-        return await WaitAsync($"the console prints {what}", All, ct, within);
+        return await WaitAsync($"the console prints {what}", All, within, ct);
 
         Match? All() => what.Match(text.From(from ?? bootedAt)) is { Success: true } match ? match : null;
     }
@@ -96,7 +96,12 @@ internal sealed partial class SerialConsole : IDisposable
             Send($"stty -echo cols 500; printf '\\n%s-%s\\n' {mark} ready\n");
             try
             {
-                await WaitForAsync(new Regex($"^{mark}-ready$", RegexOptions.Multiline), ct, Handshake, from);
+                await WaitForAsync(
+                    new Regex($"^{mark}-ready$", RegexOptions.Multiline | RegexOptions.NonBacktracking),
+                    ct,
+                    Handshake,
+                    from
+                );
                 loggedIn = true;
                 return;
             }
@@ -122,7 +127,7 @@ internal sealed partial class SerialConsole : IDisposable
         );
         try
         {
-            await WaitForLineAsync($"{mark}-ended", $"'{command}' ends", ct, within);
+            await WaitForLineAsync($"{mark}-ended", $"'{command}' ends", within, ct);
         }
         catch
         {
@@ -192,7 +197,7 @@ internal sealed partial class SerialConsole : IDisposable
             if (start + Chunk >= encoded.Length)
                 continue;
             Send($"printf '\\n%s-%s\\n' {mark} {number}\n");
-            await WaitForLineAsync($"{mark}-{number}", "the shell takes what is typed", ct, within: null);
+            await WaitForLineAsync($"{mark}-{number}", "the shell takes what is typed", within: null, ct);
         }
     }
 
@@ -209,10 +214,14 @@ internal sealed partial class SerialConsole : IDisposable
                 $"echo; n=0; base64 -w 76 {file} | {{ while read -r l; do n=$((n+1)); echo \"{mark}:$n:$l;\"; done; "
                     + $"printf '\\n%s-%s-%s-%s;\\n' {mark} end \"$n\" \"$(sha256sum <{file})\"; }}\n"
             );
-            var end = await WaitAsync($"the shell prints {file}", End, ct, within: null);
+            var end = await WaitAsync($"the shell prints {file}", End, within: null, ct);
             var lines = new SortedDictionary<int, string>();
             foreach (
-                Match line in Regex.Matches(Text(from), $"^{mark}:([0-9]+):([A-Za-z0-9+/=]+);$", RegexOptions.Multiline)
+                Match line in Regex.Matches(
+                    Text(from),
+                    $"^{mark}:([0-9]+):([A-Za-z0-9+/=]+);$",
+                    RegexOptions.Multiline | RegexOptions.NonBacktracking
+                )
             )
                 lines[int.Parse(line.Groups[1].ValueSpan, CultureInfo.InvariantCulture)] = line.Groups[2].Value;
             if (lines.Count == int.Parse(end.Groups[1].ValueSpan, CultureInfo.InvariantCulture))
@@ -228,7 +237,8 @@ internal sealed partial class SerialConsole : IDisposable
                 RequireLogin($"the shell prints {file}");
                 var match = Regex.Match(
                     text.From(Math.Max(from, text.End - (1 << 17))),
-                    $"{mark}-end-([0-9]+)-([0-9a-f]{{64}})"
+                    $"{mark}-end-([0-9]+)-([0-9a-f]{{64}})",
+                    RegexOptions.NonBacktracking
                 );
                 return match.Success ? match : null;
             }
@@ -236,9 +246,9 @@ internal sealed partial class SerialConsole : IDisposable
         throw failure($"{file} was printed {attempts} times, each time with other text in between", null);
     }
 
-    private async Task WaitForLineAsync(string line, string what, CancellationToken ct, TimeSpan? within)
+    private async Task WaitForLineAsync(string line, string what, TimeSpan? within, CancellationToken ct)
     {
-        await WaitAsync(what, Found, ct, within);
+        await WaitAsync(what, Found, within, ct);
 
         string? Found()
         {
@@ -248,7 +258,7 @@ internal sealed partial class SerialConsole : IDisposable
     }
 
     // Looks, under the lock, each time that something was printed.
-    private async Task<T> WaitAsync<T>(string what, Func<T?> look, CancellationToken ct, TimeSpan? within)
+    private async Task<T> WaitAsync<T>(string what, Func<T?> look, TimeSpan? within, CancellationToken ct)
         where T : class
     {
         var limit = within ?? Patience;
