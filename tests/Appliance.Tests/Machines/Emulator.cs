@@ -33,7 +33,7 @@ internal sealed class Emulator
         // The shell only redirects: it is setpriv by the time that this returns, and that is QEMU soon.
         var start = new ProcessStartInfo(
             "/bin/sh",
-            ["-c", "exec setpriv --pdeathsig KILL \"$@\" </dev/null >\"$LOG\" 2>&1", "sh", program, .. arguments]
+            ["-c", "exec setpriv --pdeathsig KILL \"$@\" </dev/null >>\"$LOG\" 2>&1", "sh", program, .. arguments]
         );
         start.Environment["LOG"] = log;
         var thread = new Thread(() => emulator.Live(start, started)) { IsBackground = true, Name = "machine" };

@@ -26,13 +26,18 @@ internal sealed partial class Machine : IAsyncDisposable
     private Emulator? emulator;
     private Qmp? qmp;
     private int resets;
-    private bool poweredOnBefore;
+    private readonly long since = TimeProvider.System.GetTimestamp();
+    private TaskCompletionSource off = new();
+    private volatile bool powerIsCut;
+    private volatile string? endedBy;
+    private bool startedBefore;
 
     private Machine(MachineOptions options)
     {
         this.options = options;
         evidence = Evidence.OfThisTest();
         Console = new(Failure);
+        off.SetResult();
     }
 
     /// <summary>What it prints, and a root shell on it.</summary>
@@ -44,14 +49,21 @@ internal sealed partial class Machine : IAsyncDisposable
     /// <summary>How often the guest was reset since it was powered on first.</summary>
     public int Resets => Volatile.Read(ref resets);
 
-    /// <summary>Whether QEMU runs.</summary>
-    public bool IsOn => emulator is { Exited.IsCompleted: false };
+    /// <summary>Whether it is powered on; while it is reset, too.</summary>
+    public bool IsOn => !off.Task.IsCompleted;
 
     /// <summary>QEMU's process.</summary>
     public int Pid => emulator?.Pid ?? throw new InvalidOperationException("the machine was never on");
 
     /// <summary>The log of what was written to the disk, when <see cref="MachineOptions.LogWrites"/>.</summary>
     public string WriteLogPath => folder["writes.log"];
+
+    /// <summary>What is in that log so far: what a test does next comes after that many flushes.</summary>
+    public LogSurvey Writes()
+    {
+        using var log = WriteLog.Open(WriteLogPath, long.MaxValue);
+        return log.Survey();
+    }
 
     /// <summary>Starts a machine whose changes to the disk go away with it.</summary>
     public static async Task<Machine> StartAsync(Overlay disk, MachineOptions options, CancellationToken ct)
@@ -70,27 +82,18 @@ internal sealed partial class Machine : IAsyncDisposable
     /// <summary>The address at which the host reaches a port of the guest.</summary>
     public Uri Url(int guestPort) => new($"http://127.0.0.1:{HostPort(guestPort)}/");
 
-    /// <summary>Powers on a machine that went off: same disk, same firmware variables; forwarded ports may change.</summary>
+    /// <summary>Powers on a machine that went off: same disk, same firmware variables, same forwarded ports.</summary>
     public async Task PowerOnAsync(CancellationToken ct)
     {
         if (IsOn)
             throw new InvalidOperationException("the machine is on");
-        // The log would start in the middle.
-        if (options.LogWrites && poweredOnBefore)
-            throw new InvalidOperationException("a machine whose writes are logged is powered on once");
-        poweredOnBefore = true;
-        emulator = await Emulator.StartAsync(Arguments(), folder["qemu.log"]);
-        try
-        {
-            // QEMU waits for a reader of the console, so that its first word is not lost.
-            await ConnectAsync("console.sock", path => Console.ConnectAsync(path, ct), ct);
-            await ConnectAsync("qmp.sock", async path => qmp = await Qmp.ConnectAsync(path, OnEvent, ct), ct);
-            await FindPortsAsync(ct);
-        }
-        catch (Exception e) when (e is IOException or TimeoutException)
-        {
-            throw Failure("QEMU does not start", e);
-        }
+        // QEMU goes on where the log's superblock says, which a killed one left behind.
+        if (options.LogWrites && powerIsCut)
+            throw new InvalidOperationException("a log of writes is not continued after the power was cut");
+        powerIsCut = false;
+        await StartEmulatorAsync(ct);
+        off = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        _ = LiveAsync();
     }
 
     /// <summary>Presses the power button; the guest shuts down if it wants to.</summary>
@@ -113,8 +116,13 @@ internal sealed partial class Machine : IAsyncDisposable
     /// Cuts the power: QEMU is killed. What the guest wrote and did not flush may be lost (it is, where the disk's format
     /// keeps its tables in memory until a flush, as qcow2 does); what it flushed is there.
     /// </summary>
-    public Task CutPowerAsync(CancellationToken ct) =>
-        (emulator ?? throw new InvalidOperationException("the machine was never on")).KillAsync(ct);
+    public async Task CutPowerAsync(CancellationToken ct)
+    {
+        powerIsCut = true;
+        if (emulator is not null)
+            await emulator.KillAsync(ct);
+        await off.Task.WaitAsync(ct);
+    }
 
     /// <summary>Ends QEMU in order and the guest at once: all that was written, and logged, is in the files.</summary>
     public async Task QuitAsync(CancellationToken ct, TimeSpan? within = null)
@@ -130,7 +138,7 @@ internal sealed partial class Machine : IAsyncDisposable
         var limit = within ?? SerialConsole.Patience;
         try
         {
-            await emulator!.Exited.WaitAsync(limit, TimeProvider.System, ct);
+            await off.Task.WaitAsync(limit, TimeProvider.System, ct);
         }
         catch (TimeoutException e)
         {
@@ -154,14 +162,18 @@ internal sealed partial class Machine : IAsyncDisposable
         using var either = CancellationTokenSource.CreateLinkedTokenSource(ct, deadline.Token);
         while (Resets <= after)
         {
-            var happened = resetHappened.WaitAsync(either.Token);
             try
             {
-                await (await Task.WhenAny(happened, emulator!.Exited));
+                await Task.WhenAny(resetHappened.WaitAsync(either.Token), off.Task).WaitAsync(either.Token);
             }
             catch (OperationCanceledException e) when (!ct.IsCancellationRequested)
             {
                 throw Failure($"not within {limit.TotalSeconds:0.#} s: the guest is reset", e);
+            }
+            if (either.IsCancellationRequested)
+            {
+                ct.ThrowIfCancellationRequested();
+                throw Failure($"not within {limit.TotalSeconds:0.#} s: the guest is reset", new TimeoutException());
             }
             if (!IsOn && Resets <= after)
                 throw Failure("the machine went off, and a reset was awaited", null);
@@ -184,8 +196,7 @@ internal sealed partial class Machine : IAsyncDisposable
     {
         try
         {
-            if (emulator is not null)
-                await emulator.KillAsync(CancellationToken.None);
+            await CutPowerAsync(CancellationToken.None);
             qmp?.Dispose();
             Console.Dispose();
         }
@@ -216,7 +227,7 @@ internal sealed partial class Machine : IAsyncDisposable
         }
     }
 
-    private IEnumerable<string> Arguments()
+    private List<string> Arguments()
     {
         List<string> arguments =
         [
@@ -224,6 +235,8 @@ internal sealed partial class Machine : IAsyncDisposable
             "-no-user-config",
             "-display",
             "none",
+            "-action",
+            "reboot=shutdown",
             "-machine",
             "q35",
             "-accel",
@@ -251,7 +264,9 @@ internal sealed partial class Machine : IAsyncDisposable
         if (options.Network)
         {
             // 0: the kernel picks a free one, so that no other process can take it in between.
-            var forwards = string.Concat(options.Forward.Select(port => $",hostfwd=tcp:127.0.0.1:0-:{port}"));
+            var forwards = string.Concat(
+                options.Forward.Select(port => $",hostfwd=tcp:127.0.0.1:{hostPorts.GetValueOrDefault(port)}-:{port}")
+            );
             arguments.AddRange([
                 "-netdev",
                 "user,id=net,restrict=on" + forwards,
@@ -277,7 +292,10 @@ internal sealed partial class Machine : IAsyncDisposable
 
     private string Clock() =>
         options.Clock is { } clock
-            ? clock.UtcDateTime.ToString("yyyy-MM-ddTHH:mm:ss", CultureInfo.InvariantCulture)
+            ? (clock + TimeProvider.System.GetElapsedTime(since)).UtcDateTime.ToString(
+                "yyyy-MM-ddTHH:mm:ss",
+                CultureInfo.InvariantCulture
+            )
             : "utc";
 
     private IEnumerable<string> Disks()
@@ -299,7 +317,9 @@ internal sealed partial class Machine : IAsyncDisposable
         var top = "disk";
         if (options.LogWrites)
         {
-            File.WriteAllBytes(WriteLogPath, []);
+            // Continued after a reset.
+            if (!startedBefore)
+                File.WriteAllBytes(WriteLogPath, []);
             foreach (var argument in Blockdev(Json("file", "log-file", WriteLogPath)))
                 yield return argument;
             // Below it nothing is flushed to the host's disk; here flushes are seen, and logged.
@@ -324,6 +344,7 @@ internal sealed partial class Machine : IAsyncDisposable
                         ["file"] = "disk",
                         ["log"] = "log",
                         ["discard"] = "unmap",
+                        ["log-append"] = startedBefore,
                     }
                 )
             )
@@ -394,13 +415,63 @@ internal sealed partial class Machine : IAsyncDisposable
         return node;
     }
 
-    private void OnEvent(string name)
+    // A reset within QEMU leaves the emulator so slow that firmware and kernel take five to ten times as long. So a reset
+    // ends QEMU, and another starts at once: to the guest that is the same, but for memory, which it may not rely on.
+    private async Task LiveAsync()
     {
-        if (name != "RESET")
-            return;
-        Console.Forget();
-        Interlocked.Increment(ref resets);
-        resetHappened.Release();
+        try
+        {
+            while (true)
+            {
+                await emulator!.Exited;
+                await qmp!.Closed;
+                var isReset = !powerIsCut && endedBy is "guest-reset" or "host-qmp-system-reset";
+                await Console.ForgetAsync(staysOff: !isReset);
+                if (!isReset)
+                    break;
+                await StartEmulatorAsync(CancellationToken.None);
+                Interlocked.Increment(ref resets);
+                resetHappened.Release();
+                // The power may have been cut while there was no emulator.
+                if (powerIsCut)
+                    await emulator.KillAsync(CancellationToken.None);
+            }
+            off.SetResult();
+        }
+        catch (MachineException e)
+        {
+            await Console.ForgetAsync(staysOff: true);
+            off.SetException(e);
+        }
+    }
+
+    private async Task StartEmulatorAsync(CancellationToken ct)
+    {
+        foreach (var socket in new[] { "console.sock", "qmp.sock" })
+            File.Delete(folder[socket]);
+        endedBy = null;
+        qmp?.Dispose();
+        qmp = null;
+        emulator = await Emulator.StartAsync(Arguments(), folder["qemu.log"]);
+        try
+        {
+            // QEMU waits for a reader of the console, so that its first word is not lost.
+            await ConnectAsync("console.sock", path => Console.ConnectAsync(path, ct), ct);
+            await ConnectAsync("qmp.sock", async path => qmp = await Qmp.ConnectAsync(path, OnEvent, ct), ct);
+            await FindPortsAsync(ct);
+        }
+        catch (Exception e)
+        {
+            await emulator.KillAsync(CancellationToken.None);
+            throw e is OperationCanceledException ? e : Failure("QEMU does not start", e);
+        }
+        startedBefore = true;
+    }
+
+    private void OnEvent(string name, JsonNode? data)
+    {
+        if (name == "SHUTDOWN")
+            endedBy = (string?)data?["reason"];
     }
 
     private async Task ConnectAsync(string name, Func<string, Task> connect, CancellationToken ct)
@@ -410,7 +481,7 @@ internal sealed partial class Machine : IAsyncDisposable
             $"QEMU listens on {name}",
             async _ =>
             {
-                if (!IsOn)
+                if (emulator!.Exited.IsCompleted)
                     throw new IOException("QEMU ended: " + File.ReadAllText(folder["qemu.log"]));
                 try
                 {

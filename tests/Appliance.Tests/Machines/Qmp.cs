@@ -13,10 +13,10 @@ internal sealed class Qmp : IDisposable
     private readonly StreamWriter writer;
     private readonly ConcurrentDictionary<int, TaskCompletionSource<JsonNode?>> pending = new();
     private readonly SemaphoreSlim writing = new(1);
-    private readonly Action<string> onEvent;
+    private readonly Action<string, JsonNode?> onEvent;
     private int lastId;
 
-    private Qmp(Socket socket, Action<string> onEvent)
+    private Qmp(Socket socket, Action<string, JsonNode?> onEvent)
     {
         this.socket = socket;
         this.onEvent = onEvent;
@@ -25,17 +25,20 @@ internal sealed class Qmp : IDisposable
         writer = new(stream) { AutoFlush = true };
     }
 
+    /// <summary>Completes when QEMU has gone, and all that it said was taken.</summary>
+    public Task Closed { get; private set; } = Task.CompletedTask;
+
     /// <summary>Connects to the socket, and asks for commands to be taken.</summary>
     /// <param name="path">The socket.</param>
-    /// <param name="onEvent">Called with the name of each event, such as <c>RESET</c>.</param>
+    /// <param name="onEvent">Called with the name of each event, such as <c>SHUTDOWN</c>, and its data.</param>
     /// <param name="ct">Cancels it.</param>
-    public static async Task<Qmp> ConnectAsync(string path, Action<string> onEvent, CancellationToken ct)
+    public static async Task<Qmp> ConnectAsync(string path, Action<string, JsonNode?> onEvent, CancellationToken ct)
     {
-        var socket = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
-        await socket.ConnectAsync(new UnixDomainSocketEndPoint(path), ct);
-        var qmp = new Qmp(socket, onEvent);
+        var connected = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
+        await connected.ConnectAsync(new UnixDomainSocketEndPoint(path), ct);
+        var qmp = new Qmp(connected, onEvent);
         await qmp.reader.ReadLineAsync(ct);
-        _ = qmp.ReadAllAsync();
+        qmp.Closed = qmp.ReadAllAsync();
         await qmp.RunAsync("qmp_capabilities", null, ct);
         return qmp;
     }
@@ -88,7 +91,7 @@ internal sealed class Qmp : IDisposable
     private void Take(JsonNode message)
     {
         if (message["event"] is { } name)
-            onEvent((string)name!);
+            onEvent((string)name!, message["data"]);
         else if (message["id"] is { } id && pending.TryRemove((int)id, out var answer))
         {
             if (message["error"] is { } error)

@@ -40,7 +40,8 @@ internal sealed partial class SerialConsole : IDisposable
     private readonly Func<string, Exception?, MachineException> failure;
     private TaskCompletionSource changed = NewPulse();
     private Socket? socket;
-    private bool connected;
+    private Task reading = Task.CompletedTask;
+    private bool isOn;
     private long bootedAt;
     private bool loggedIn;
     private int lastMark;
@@ -73,10 +74,9 @@ internal sealed partial class SerialConsole : IDisposable
     /// <exception cref="MachineException">The deadline passed, or the machine went off.</exception>
     public async Task<Match> WaitForAsync(Regex what, CancellationToken ct, TimeSpan? within = null, long? from = null)
     {
-        var start = from ?? Volatile.Read(ref bootedAt);
-        return await WaitAsync($"the console prints {what}", All, ct, within);
+        return await WaitAsync($"the console prints {what}", All, within, ct);
 
-        Match? All() => what.Match(text.From(start)) is { Success: true } match ? match : null;
+        Match? All() => what.Match(text.From(from ?? bootedAt)) is { Success: true } match ? match : null;
     }
 
     /// <summary>Waits for the shell, and readies it for <see cref="RunAsync"/>.</summary>
@@ -96,7 +96,12 @@ internal sealed partial class SerialConsole : IDisposable
             Send($"stty -echo cols 500; printf '\\n%s-%s\\n' {mark} ready\n");
             try
             {
-                await WaitForAsync(new Regex($"^{mark}-ready$", RegexOptions.Multiline), ct, Handshake, from);
+                await WaitForAsync(
+                    new Regex($"^{mark}-ready$", RegexOptions.Multiline | RegexOptions.NonBacktracking),
+                    ct,
+                    Handshake,
+                    from
+                );
                 loggedIn = true;
                 return;
             }
@@ -112,8 +117,7 @@ internal sealed partial class SerialConsole : IDisposable
     /// <exception cref="MachineException">The deadline passed (the command is interrupted), or the machine went off.</exception>
     public async Task<Ran> RunAsync(string command, CancellationToken ct, TimeSpan? within = null)
     {
-        if (!loggedIn)
-            throw failure($"'{command}' needs LoginAsync first: nobody is logged in since the guest started", null);
+        RequireLogin($"'{command}' runs");
         var mark = NextMark();
         var file = "/run/" + mark;
         await TypeAsync(mark, Convert.ToBase64String(Encoding.UTF8.GetBytes(command)), ct);
@@ -123,7 +127,7 @@ internal sealed partial class SerialConsole : IDisposable
         );
         try
         {
-            await WaitForLineAsync($"{mark}-ended", $"'{command}' ends", ct, within);
+            await WaitForLineAsync($"{mark}-ended", $"'{command}' ends", within, ct);
         }
         catch
         {
@@ -147,16 +151,21 @@ internal sealed partial class SerialConsole : IDisposable
         socket = new(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
         await socket.ConnectAsync(new UnixDomainSocketEndPoint(path), ct);
         lock (guard)
-            connected = true;
-        Forget();
-        _ = ReadAllAsync(socket);
+            isOn = true;
+        reading = ReadAllAsync(socket);
     }
 
-    /// <summary>The guest starts anew: who was logged in is not.</summary>
-    internal void Forget()
+    /// <summary>The guest went off, or starts anew: all that it printed was read, and who was logged in is not.</summary>
+    internal async Task ForgetAsync(bool staysOff)
     {
-        loggedIn = false;
-        Volatile.Write(ref bootedAt, Position);
+        await reading;
+        lock (guard)
+        {
+            loggedIn = false;
+            bootedAt = text.End;
+            isOn = !staysOff;
+        }
+        Pulse();
     }
 
     public void Dispose() => socket?.Dispose();
@@ -177,12 +186,6 @@ internal sealed partial class SerialConsole : IDisposable
         {
             // The machine went off: said below.
         }
-        lock (guard)
-        {
-            if (ReferenceEquals(from, socket))
-                connected = false;
-        }
-        Pulse();
     }
 
     private async Task TypeAsync(string mark, string encoded, CancellationToken ct)
@@ -194,7 +197,7 @@ internal sealed partial class SerialConsole : IDisposable
             if (start + Chunk >= encoded.Length)
                 continue;
             Send($"printf '\\n%s-%s\\n' {mark} {number}\n");
-            await WaitForLineAsync($"{mark}-{number}", "the shell takes what is typed", ct, within: null);
+            await WaitForLineAsync($"{mark}-{number}", "the shell takes what is typed", within: null, ct);
         }
     }
 
@@ -211,10 +214,14 @@ internal sealed partial class SerialConsole : IDisposable
                 $"echo; n=0; base64 -w 76 {file} | {{ while read -r l; do n=$((n+1)); echo \"{mark}:$n:$l;\"; done; "
                     + $"printf '\\n%s-%s-%s-%s;\\n' {mark} end \"$n\" \"$(sha256sum <{file})\"; }}\n"
             );
-            var end = await WaitAsync($"the shell prints {file}", End, ct, within: null);
+            var end = await WaitAsync($"the shell prints {file}", End, within: null, ct);
             var lines = new SortedDictionary<int, string>();
             foreach (
-                Match line in Regex.Matches(Text(from), $"^{mark}:([0-9]+):([A-Za-z0-9+/=]+);$", RegexOptions.Multiline)
+                Match line in Regex.Matches(
+                    Text(from),
+                    $"^{mark}:([0-9]+):([A-Za-z0-9+/=]+);$",
+                    RegexOptions.Multiline | RegexOptions.NonBacktracking
+                )
             )
                 lines[int.Parse(line.Groups[1].ValueSpan, CultureInfo.InvariantCulture)] = line.Groups[2].Value;
             if (lines.Count == int.Parse(end.Groups[1].ValueSpan, CultureInfo.InvariantCulture))
@@ -227,9 +234,11 @@ internal sealed partial class SerialConsole : IDisposable
             // Only what is new is searched: the output may be long.
             Match? End()
             {
+                RequireLogin($"the shell prints {file}");
                 var match = Regex.Match(
                     text.From(Math.Max(from, text.End - (1 << 17))),
-                    $"{mark}-end-([0-9]+)-([0-9a-f]{{64}})"
+                    $"{mark}-end-([0-9]+)-([0-9a-f]{{64}})",
+                    RegexOptions.NonBacktracking
                 );
                 return match.Success ? match : null;
             }
@@ -237,16 +246,19 @@ internal sealed partial class SerialConsole : IDisposable
         throw failure($"{file} was printed {attempts} times, each time with other text in between", null);
     }
 
-    private async Task WaitForLineAsync(string line, string what, CancellationToken ct, TimeSpan? within)
+    private async Task WaitForLineAsync(string line, string what, TimeSpan? within, CancellationToken ct)
     {
-        await WaitAsync(what, Found, ct, within);
+        await WaitAsync(what, Found, within, ct);
 
-        string? Found() =>
-            text.From(text.End - (1 << 17)).Contains(line + "\n", StringComparison.Ordinal) ? line : null;
+        string? Found()
+        {
+            RequireLogin(what);
+            return text.From(text.End - (1 << 17)).Contains(line + "\n", StringComparison.Ordinal) ? line : null;
+        }
     }
 
     // Looks, under the lock, each time that something was printed.
-    private async Task<T> WaitAsync<T>(string what, Func<T?> look, CancellationToken ct, TimeSpan? within)
+    private async Task<T> WaitAsync<T>(string what, Func<T?> look, TimeSpan? within, CancellationToken ct)
         where T : class
     {
         var limit = within ?? Patience;
@@ -259,7 +271,7 @@ internal sealed partial class SerialConsole : IDisposable
             {
                 if (look() is { } found)
                     return found;
-                if (!connected)
+                if (!isOn)
                     throw failure($"the machine is off, and was awaited: {what}", null);
                 pulse = changed.Task;
             }
@@ -272,6 +284,15 @@ internal sealed partial class SerialConsole : IDisposable
                 throw failure($"not within {limit.TotalSeconds:0.#} s: {what}", new TimeoutException());
             }
         }
+    }
+
+    private void RequireLogin(string what)
+    {
+        if (!loggedIn)
+            throw failure(
+                $"nobody is logged in since the guest started (LoginAsync does that), and was awaited: {what}",
+                null
+            );
     }
 
     private void Send(string line)

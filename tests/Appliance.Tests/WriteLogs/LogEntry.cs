@@ -1,3 +1,5 @@
+using System.Runtime.InteropServices;
+
 namespace Appliance.Tests.WriteLogs;
 
 /// <summary>What an entry of a log says was done, as bits.</summary>
@@ -26,6 +28,7 @@ internal enum LogFlags : ulong
 /// <param name="Offset">Where on the disk, in bytes.</param>
 /// <param name="Length">How much of the disk, in bytes.</param>
 /// <param name="Data">Where in the log its data is, in bytes; nothing is there for a discard.</param>
+[StructLayout(LayoutKind.Auto)]
 internal readonly record struct LogEntry(long Number, LogFlags Flags, long Offset, long Length, long Data)
 {
     public bool IsFlush => Flags.HasFlag(LogFlags.Flush);

@@ -33,14 +33,14 @@ internal sealed class LoggedDisk : IDisposable
     }
 
     /// <summary>Runs commands of qemu-io on the disk, and logs what they do.</summary>
-    public Task RunAsync(CancellationToken ct, params string[] commands) => RunAsync(append: false, ct, commands);
+    public Task RunAsync(CancellationToken ct, params string[] commands) => RunAsync(append: false, commands, ct);
 
     /// <summary>Runs more of them, and adds to the log.</summary>
-    public Task RunMoreAsync(CancellationToken ct, params string[] commands) => RunAsync(append: true, ct, commands);
+    public Task RunMoreAsync(CancellationToken ct, params string[] commands) => RunAsync(append: true, commands, ct);
 
     public void Dispose() => folder.Dispose();
 
-    private Task RunAsync(bool append, CancellationToken ct, string[] commands) =>
+    private Task<Tool> RunAsync(bool append, string[] commands, CancellationToken ct) =>
         Tool.RunAsync(
             "qemu-io",
             [

@@ -46,14 +46,14 @@ internal sealed class Replay : IDisposable
     {
         Directory.CreateDirectory(folder);
         await start.ConvertAsync(BasePath(folder), "raw", ct);
-        var log = WriteLog.Open(logPath, new FileInfo(BasePath(folder)).Length);
+        var opened = WriteLog.Open(logPath, new FileInfo(BasePath(folder)).Length);
         try
         {
-            return new(log, folder);
+            return new(opened, folder);
         }
         catch
         {
-            log.Dispose();
+            opened.Dispose();
             throw;
         }
     }

@@ -1,5 +1,3 @@
-using Appliance.Tests.Disks;
-
 namespace Appliance.Tests.WriteLogs;
 
 public sealed class ReplayTests

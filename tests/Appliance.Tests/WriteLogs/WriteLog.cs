@@ -143,7 +143,7 @@ internal sealed class WriteLog : IDisposable
         var sectors = BinaryPrimitives.ReadUInt64LittleEndian(header[8..]);
         var flags = (LogFlags)BinaryPrimitives.ReadUInt64LittleEndian(header[16..]);
         var inline = BinaryPrimitives.ReadUInt64LittleEndian(header[24..]);
-        if ((flags & ~Known) != 0)
+        if ((flags & ~Known) != LogFlags.None)
             throw new DamagedLogException($"entry {number}: unknown flags 0x{(ulong)flags:x}");
         var all = (ulong)diskSize / (ulong)SectorSize;
         if (sector > all || sectors > all - sector)
