@@ -126,7 +126,8 @@ internal static partial class Appliance
             ct
         );
         return new(
-            ran.Succeeded().Text.Split('\n', StringSplitOptions.RemoveEmptyEntries)
+            ran.Succeeded()
+                .Text.Split('\n', StringSplitOptions.RemoveEmptyEntries)
                 .Select(line => line.Split('='))
                 .ToDictionary(pair => pair[0], pair => pair[1]),
             StringComparer.Ordinal

@@ -33,7 +33,11 @@ public sealed class BootTests(ApplianceImage image) : IClassFixture<ApplianceIma
         Assert.InRange(size, 5L << 30, 8L << 30);
 
         await machine.DoAsync($"mkdir -p /run/seed && mount -o ro {Disks.SeedDisk.Device} /run/seed", ct);
-        await machine.DoAsync("appliancectl upgrade --bundle /run/seed/demo-2.0.0.bundle --yes", ct, Appliance.Patience);
+        await machine.DoAsync(
+            "appliancectl upgrade --bundle /run/seed/demo-2.0.0.bundle --yes",
+            ct,
+            Appliance.Patience
+        );
         var upgraded = await machine.WaitForPageAsync(ct);
         Assert.Equal("2.0.0", upgraded.Version);
         Assert.True(upgraded.Visits > first.Visits, $"{upgraded.Visits} visits after {first.Visits}");

@@ -136,21 +136,24 @@ public sealed class PowerCutTests(ApplianceImage image, ITestOutputHelper output
         for (var visit = 0; visit < 20; visit++)
             visits = (await machine.WaitForPageAsync(ct)).Visits;
         await machine.DoAsync("sync", ct);
-        var from = CountFlushes(machine.WriteLogPath, installed);
-        await machine.DoAsync("appliancectl upgrade --bundle /run/seed/demo-2.0.0.bundle --yes", ct, Appliance.Patience);
+        var from = CountFlushes(machine.WriteLogPath);
+        await machine.DoAsync(
+            "appliancectl upgrade --bundle /run/seed/demo-2.0.0.bundle --yes",
+            ct,
+            Appliance.Patience
+        );
         await machine.WaitUntilWellAsync(ct);
-        var to = CountFlushes(machine.WriteLogPath, installed);
+        var to = CountFlushes(machine.WriteLogPath);
         await machine.QuitAsync(ct);
         var log = folder["writes.log"];
         File.Move(machine.WriteLogPath, log);
         return new(log, from, to, visits);
     }
 
-    private static int CountFlushes(string log, DiskImage disk)
+    private static int CountFlushes(string path)
     {
-        _ = disk;
-        using var reader = WriteLog.Open(log, long.MaxValue);
-        return reader.Entries().Count(e => e.IsFlush);
+        using var log = WriteLog.Open(path, long.MaxValue);
+        return log.Survey().Flushes;
     }
 
     private async Task<List<Outcome>> TryAsync(
@@ -177,7 +180,7 @@ public sealed class PowerCutTests(ApplianceImage image, ITestOutputHelper output
             {
                 throw new MachineException($"The disk {point} (point {number}): {e.Message}", e);
             }
-            output.WriteLine($"{DateTime.UtcNow:HH:mm:ss} {number,3} {point}: {outcomes[^1].Version}");
+            output.WriteLine($"{TimeProvider.System.GetUtcNow():HH:mm:ss} {number, 3} {point}: {outcomes[^1].Version}");
         }
         return outcomes;
     }
