@@ -9,8 +9,9 @@ namespace Appliance.Agent.Host;
 /// </summary>
 internal sealed class MachineShutdown
 {
-    // It answers within milliseconds; one that does not must not hold up the end of the agent.
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(3);
+    // It answers within milliseconds, on a busy machine that goes down within seconds; one that does not must not hold up
+    // the end of the agent.
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(8);
 
     private readonly IHostApplicationLifetime lifetime;
     private readonly TimeProvider clock;

@@ -30,12 +30,7 @@ internal sealed class ApplicationStop(
     /// <summary>Returns when all have stopped, or when they had all the time that they may take.</summary>
     public async Task RunAsync(DesiredState desired)
     {
-        using var asking = clock.CreateTimer(
-            _ => systemd.ExtendTimeout(MoreTime),
-            null,
-            TimeSpan.Zero,
-            MoreTimeEvery
-        );
+        using var asking = clock.CreateTimer(_ => systemd.ExtendTimeout(MoreTime), null, TimeSpan.Zero, MoreTimeEvery);
         var running = await LookAsync(desired);
         if (running.Count == 0)
             return;
@@ -60,11 +55,7 @@ internal sealed class ApplicationStop(
 
         var took = $"within {clock.GetElapsedTime(began).TotalSeconds:0} s";
         if (left.Count == 0)
-            Tell(
-                EventSeverity.Info,
-                "application.stopped",
-                $"stopped {Containers(running.Count)} in order, {took}"
-            );
+            Tell(EventSeverity.Info, "application.stopped", $"stopped {Containers(running.Count)} in order, {took}");
         else
             Tell(
                 EventSeverity.Warning,
@@ -84,7 +75,8 @@ internal sealed class ApplicationStop(
             var observed = await observer.ObserveAsync(desired, deadline.Token);
             return [.. observed.Containers.Where(c => c.Ours && c.IsUp)];
         }
-        catch (Exception e) when (e is EngineUnavailableException or DockerEngineException or OperationCanceledException)
+        catch (Exception e)
+            when (e is EngineUnavailableException or DockerEngineException or OperationCanceledException)
         {
             log.LeftToMachine("whatever runs", e.Message);
             return [];

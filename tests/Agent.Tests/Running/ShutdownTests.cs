@@ -54,7 +54,7 @@ public sealed class ShutdownTests(SharedEngine shared)
             await agent.BecomesAsync(service, ServiceState.Running);
         var last = await agent.LastEventAsync();
 
-        var asked = DateTimeOffset.UtcNow;
+        var asked = TimeProvider.System.GetUtcNow();
         Assert.Equal(0, await agent.StopAsync());
 
         Assert.Equal("is-system-running\n", await File.ReadAllTextAsync(systemd.Asked, Ct));
@@ -74,10 +74,7 @@ public sealed class ShutdownTests(SharedEngine shared)
         }
         await agent.BecomesAsync("idle", ServiceState.Stopped);
         var events = await EventsAsync(agent, last);
-        Assert.Contains(
-            "application.stopping: the machine is going down -> stops 4 containers in order",
-            events
-        );
+        Assert.Contains("application.stopping: the machine is going down -> stops 4 containers in order", events);
         foreach (var name in Running.Select(s => Name(agent, s)))
             Assert.Contains($"container.started: {name} ended when the machine went down -> started {name}", events);
         Assert.DoesNotContain(events, e => e.StartsWith("container.restarted", StringComparison.Ordinal));
@@ -127,9 +124,9 @@ public sealed class ShutdownTests(SharedEngine shared)
         var began = Stopwatch.GetTimestamp();
         Assert.Equal(0, await agent.StopAsync());
 
-        Assert.InRange(Stopwatch.GetElapsedTime(began), TimeSpan.FromSeconds(2), TimeSpan.FromSeconds(10));
+        Assert.InRange(Stopwatch.GetElapsedTime(began), TimeSpan.FromSeconds(5), TimeSpan.FromSeconds(15));
         Assert.Equal(ContainerStatus.Running, (await agent.ContainerAsync("web")).State.Status);
-        Assert.Contains("no answer within 3 s", agent.Log);
+        Assert.Contains("no answer within 8 s", agent.Log);
     }
 
     [Fact]
@@ -153,7 +150,10 @@ public sealed class ShutdownTests(SharedEngine shared)
         Assert.Equal(died, await EndOfAsync(agent, "web"));
         await agent.StartAsync();
         await agent.BecomesAsync("web", ServiceState.Running);
-        Assert.DoesNotContain(await EventsAsync(agent, last), e => e.StartsWith("application.", StringComparison.Ordinal));
+        Assert.DoesNotContain(
+            await EventsAsync(agent, last),
+            e => e.StartsWith("application.", StringComparison.Ordinal)
+        );
     }
 
     [Fact]
@@ -224,7 +224,7 @@ public sealed class ShutdownTests(SharedEngine shared)
         var uptime = 0.0;
         await Eventually.TrueAsync(
             "the container was started before the last full second of uptime",
-            () => DateTimeOffset.UtcNow.AddSeconds(-((uptime = Uptime()) % 1)) > started,
+            () => TimeProvider.System.GetUtcNow().AddSeconds(-((uptime = Uptime()) % 1)) > started,
             Ct
         );
         agent.Launcher = ["unshare", "--time", "--boottime", $"-{(long)uptime}"];
