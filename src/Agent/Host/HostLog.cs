@@ -25,4 +25,14 @@ internal static partial class HostLog
 
     [LoggerMessage(2008, LogLevel.Critical, "The agent cannot start: {Reason}")]
     public static partial void CannotStart(this ILogger log, string reason);
+
+    [LoggerMessage(2009, LogLevel.Information, "Told to end; the system is {State}")]
+    public static partial void SystemState(this ILogger log, string state);
+
+    [LoggerMessage(
+        2010,
+        LogLevel.Warning,
+        "Told to end, and systemd does not say whether the machine goes down: {Reason}. Containers run on"
+    )]
+    public static partial void SystemStateUnknown(this ILogger log, string reason);
 }

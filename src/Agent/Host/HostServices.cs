@@ -39,7 +39,7 @@ internal static class HostServices
         services
             .AddOptionsWithValidateOnStart<LoggingOptions, LoggingOptionsValidator>()
             .BindConfiguration(LoggingOptions.Section);
-        // Containers outlive the agent, so its end waits for nothing but open calls.
+        // For open calls. What stops the application when the machine goes down has a limit of its own.
         services.Configure<Microsoft.Extensions.Hosting.HostOptions>(o => o.ShutdownTimeout = TimeSpan.FromSeconds(10));
         return services
             .AddLogging(AddConsole)
@@ -47,6 +47,8 @@ internal static class HostServices
             .AddSingleton(SystemdEnvironment.Of(Environment.GetEnvironmentVariable, Environment.ProcessId))
             .AddSingleton<SystemdNotifier>()
             .AddSingleton<Liveness>()
+            .AddSingleton<MachineShutdown>()
+            .AddSingleton<MachineBoot>()
             .AddHostedService<SystemdService>();
     }
 

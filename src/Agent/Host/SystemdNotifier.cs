@@ -20,6 +20,9 @@ internal sealed class SystemdNotifier(SystemdEnvironment environment, ILogger<Sy
     public void Reloading() =>
         Send($"RELOADING=1\nMONOTONIC_USEC={Stopwatch.GetElapsedTime(0).Ticks / TimeSpan.TicksPerMicrosecond}");
 
+    /// <summary>Asks for more time than the unit's limit: this long from now, until asked again.</summary>
+    public void ExtendTimeout(TimeSpan by) => Send($"EXTEND_TIMEOUT_USEC={(long)by.TotalMicroseconds}");
+
     public void WatchdogAlive() => Send("WATCHDOG=1");
 
     private void Send(string message)

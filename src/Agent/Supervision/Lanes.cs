@@ -156,6 +156,8 @@ internal sealed class Lanes(
     /// <summary>A promise before the effect: a container that takes the agent down with it still backs off.</summary>
     private void CountAgainst(Step step)
     {
+        if (step is Step.Start { Forgives: true } && restarts.Of($"{step.Slot}") is { Streak: > 0 } past)
+            restarts.Put(past with { Streak = 0 });
         if (step.Streak is not { } streak || step.Slot is not { } slot)
             return;
         var record = options.CurrentValue.Backoff.Next(

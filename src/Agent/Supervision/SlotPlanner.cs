@@ -8,6 +8,9 @@ internal sealed class SlotPlanner(DesiredService service, Slot slot, string? obs
 {
     public const string IsBeingRestarted = " It is being restarted.";
 
+    /// <summary>The reason on record of a run that the agent ended because the machine went down.</summary>
+    public const string MachineWentDown = "the machine went down";
+
     private readonly string name = slot.ContainerName(inputs.Desired.Project);
     private readonly List<ObservedContainer> held =
     [
@@ -296,7 +299,13 @@ internal sealed class SlotPlanner(DesiredService service, Slot slot, string? obs
         if (inputs.AskedRestarts.GetValueOrDefault(slot) is { } asked)
             return obstacle is null ? Start(current, asked) : State(ServiceState.Waiting, $"Waiting for {obstacle}.");
 
-        if (current.State is RunState.Exited && current.EverStarted && service.Restart is not RestartRule.Always)
+        var withMachine = EndedWithMachine(current);
+        if (
+            current.State is RunState.Exited
+            && current.EverStarted
+            && service.Restart is not RestartRule.Always
+            && !withMachine
+        )
         {
             if (current.ExitCode == 0 && current.Error.Length == 0)
                 return State(
@@ -331,6 +340,8 @@ internal sealed class SlotPlanner(DesiredService service, Slot slot, string? obs
             return Later(failure.RetryAt, $"It could not be started: {failure.Error}.");
         if (!current.EverStarted)
             return Start(current, $"{name} had not been started yet");
+        if (withMachine)
+            return Start(current, $"{name} ended when {MachineWentDown}", forgives: true);
 
         var streak = inputs.Backoff.StreakAfter(record, current.RanFor);
         if (DueAt(streak) is { } due && due > inputs.Now)
@@ -338,13 +349,26 @@ internal sealed class SlotPlanner(DesiredService service, Slot slot, string? obs
         return Start(current, ended, streak);
     }
 
+    /// <summary>Nobody's fault: neither how it ended nor the tries before it count.</summary>
+    private bool EndedWithMachine(ObservedContainer current)
+    {
+        if (current is not { State: RunState.Exited, StartedAt: { } started })
+            return false;
+        if (record is { LastReason: MachineWentDown } && started <= record.LastAt)
+            return true;
+        // After a power cut the engine knows no end of a run: it says when it looked, or nothing, and makes up a code. A
+        // one-shot that has an end before the boot came to it by itself.
+        var ended = current.FinishedAt is { } end && end > started && end < inputs.BootedAt;
+        return started < inputs.BootedAt && (service.Restart is RestartRule.Always || !ended);
+    }
+
     /// <param name="streak">For a start that repairs, the tries in a row before it; null for one that is wanted.</param>
-    private SlotPlan Start(ObservedContainer current, string found, int? streak = null)
+    private SlotPlan Start(ObservedContainer current, string found, int? streak = null, bool forgives = false)
     {
         // The one it replaces keeps its ports until this instant.
         Step step = held.FirstOrDefault(c => c.Id != current.Id && c.IsUp) is { } old
             ? new Step.Switch(old.Id, current.Id, name, old.StopGrace, found)
-            : new Step.Start(current.Id, name, streak is not null, streak ?? 0, found);
+            : new Step.Start(current.Id, name, streak is not null, streak ?? 0, found) { Forgives = forgives };
         return State(
             ServiceState.Starting,
             streak is not null ? $"It is being started again: {found}." : "It is being started.",

@@ -63,6 +63,8 @@ internal abstract record Step(string Found)
 
     internal sealed record Start(string Id, string Name, bool Again, int TriesBefore, string Found) : Step(Found)
     {
+        /// <summary>What was before it is not held against the slot any more.</summary>
+        public bool Forgives { get; init; }
         public override string Subject => Name;
         public override string? ContainerId => Id;
         public override int? Streak => Again ? TriesBefore : null;

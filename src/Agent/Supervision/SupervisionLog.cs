@@ -20,4 +20,10 @@ internal static partial class SupervisionLog
 
     [LoggerMessage(6003, LogLevel.Warning, "Step on {Subject} interrupted, to be looked at again: {Reason}")]
     public static partial void StepInterrupted(this ILogger log, string subject, string reason);
+
+    [LoggerMessage(6006, LogLevel.Information, "The machine goes down: {Container} stopped within {Took:0.0} s")]
+    public static partial void StoppedWithMachine(this ILogger log, string container, double took);
+
+    [LoggerMessage(6007, LogLevel.Warning, "The machine goes down, and {Container} is left to it: {Reason}")]
+    public static partial void LeftToMachine(this ILogger log, string container, string reason);
 }

@@ -17,6 +17,7 @@ internal static class SupervisionServices
             .AddSingleton<Wakeups>()
             .AddSingleton<AskedRestarts>()
             .AddSingleton<Lanes>()
+            .AddSingleton<ApplicationStop>()
             .AddSingleton(s => new EngineWatch(
                 s.GetRequiredService<DockerEngine>(),
                 s.GetRequiredService<IOptions<EngineOptions>>().Value.Endpoint,

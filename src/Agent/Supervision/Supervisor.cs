@@ -30,6 +30,8 @@ internal sealed class Supervisor : BackgroundService, ISupervisor
     private readonly IOptionsMonitor<SupervisionOptions> options;
     private readonly (EventLog Events, Wishes Wishes, RestartLedger Restarts, Completions Completions) storage;
     private readonly Liveness liveness;
+    private readonly (MachineShutdown Shutdown, MachineBoot Boot) machine;
+    private readonly ApplicationStop applicationStop;
     private readonly TimeProvider clock;
     private readonly ILogger<Supervisor> log;
     private readonly Wakeups wakeups;
@@ -61,12 +63,16 @@ internal sealed class Supervisor : BackgroundService, ISupervisor
         RestartLedger restarts,
         Completions completions,
         Liveness liveness,
+        MachineShutdown shutdown,
+        MachineBoot boot,
+        ApplicationStop applicationStop,
         TimeProvider clock,
         ILogger<Supervisor> log
     )
     {
         (this.observer, this.watch, this.lanes, this.files, this.options) = (observer, watch, lanes, files, options);
         (this.asked, this.wakeups, this.liveness, this.clock, this.log) = (asked, wakeups, liveness, clock, log);
+        (this.machine, this.applicationStop) = ((shutdown, boot), applicationStop);
         storage = (events, wishes, restarts, completions);
         view = new SupervisionView(watch.View, null, []) { ReleaseProblem = NothingInstalled };
         watch.Changed = OnEngineChanged;
@@ -191,6 +197,16 @@ internal sealed class Supervisor : BackgroundService, ISupervisor
         return base.StartAsync(cancellationToken);
     }
 
+    /// <summary>Updates and Health have ended before: nobody judges what stops now.</summary>
+    public override async Task StopAsync(CancellationToken cancellationToken)
+    {
+        var goesDown = await machine.Shutdown.IsUnderWayAsync();
+        // Steps under way have a limit of their own; stopping beside them what they start would be in vain.
+        await base.StopAsync(goesDown ? CancellationToken.None : cancellationToken);
+        if (goesDown && desired is { } wanted)
+            await applicationStop.RunAsync(wanted);
+    }
+
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
         var watching = watch.RunAsync(stoppingToken);
@@ -254,6 +270,10 @@ internal sealed class Supervisor : BackgroundService, ISupervisor
             return AfterRefusal;
         }
 
+        // What ends with the machine is neither to be repaired nor told.
+        if (await machine.Shutdown.IsUnderWayAsync())
+            return SignOfLife;
+
         // What was wanted when the look began may not be wanted any more.
         if (!ReferenceEquals(desired, wanted))
             return TimeSpan.Zero;
@@ -298,6 +318,7 @@ internal sealed class Supervisor : BackgroundService, ISupervisor
                 lanes.Failures,
                 seen,
                 options.CurrentValue.Backoff,
+                machine.Boot.At,
                 now
             );
         }

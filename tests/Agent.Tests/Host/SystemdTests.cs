@@ -25,6 +25,8 @@ public sealed class SystemdTests
         Assert.Equal("WATCHDOG=1", await listener.ReceiveAsync());
         systemd.Stopping();
         Assert.Equal("STOPPING=1", await listener.ReceiveAsync());
+        systemd.ExtendTimeout(TimeSpan.FromSeconds(20));
+        Assert.Equal("EXTEND_TIMEOUT_USEC=20000000", await listener.ReceiveAsync());
     }
 
     [Fact]

@@ -59,6 +59,9 @@ internal sealed class RealAgent : IAsyncDisposable
     /// <summary>Variables of the process, as <c>APPLIANCE__SECTION__KEY</c>; null: not set.</summary>
     public Dictionary<string, string?> Environment { get; } = [];
 
+    /// <summary>A program, with arguments, that becomes the agent.</summary>
+    public IReadOnlyList<string> Launcher { get; set; } = [];
+
     public TestSigner Signer => signer;
 
     public bool ExpectsErrors { get; set; }
@@ -149,11 +152,16 @@ internal sealed class RealAgent : IAsyncDisposable
     public async Task<bool> TryStartAsync()
     {
         await InstallWrittenAsync();
-        var start = new ProcessStartInfo(Path.Combine(AppContext.BaseDirectory, "appliance-agent"))
+        string[] command =
+        [
+            .. Launcher,
+            Path.Combine(AppContext.BaseDirectory, "appliance-agent"),
+            .. (string[])["--data", Data, "--socket", Socket, "--docker", endpoint, "--config", Settings],
+        ];
+        var start = new ProcessStartInfo(command[0], command[1..])
         {
             RedirectStandardOutput = true,
             RedirectStandardError = true,
-            ArgumentList = { "--data", Data, "--socket", Socket, "--docker", endpoint, "--config", Settings },
             Environment = { ["APPLIANCE__TRUST__ROOT"] = signer.RootFile },
         };
         foreach (var (name, value) in Environment)

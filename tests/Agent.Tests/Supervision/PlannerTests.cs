@@ -72,6 +72,80 @@ public sealed class PlannerTests
         Assert.Equal(0, Assert.IsType<Step.Start>(Assert.Single(scenario.Plan().Steps)).Streak);
     }
 
+    [Theory]
+    [InlineData(0)]
+    [InlineData(143)]
+    [InlineData(255)]
+    public void What_the_machine_took_down_is_started_at_once_whatever_was_before(int code)
+    {
+        var scenario = new Scenario { BootedAt = Now - Second }
+            .Service("web")
+            .Container("web", c => Exited(c, code, Second, Second));
+        scenario.Restarts["web/1"] = new RestartRecord("web/1", 9, 9, Now - Second, Now, "");
+
+        var start = Assert.IsType<Step.Start>(Assert.Single(scenario.Plan().Steps));
+        Assert.Null(start.Streak);
+        Assert.False(start.Again);
+        Assert.True(start.Forgives);
+        Assert.Equal("app-web-1 ended when the machine went down", start.Found);
+    }
+
+    [Fact]
+    public void What_a_person_stopped_stays_stopped_over_a_boot()
+    {
+        var scenario = new Scenario { BootedAt = Now - Second }
+            .Service("web")
+            .Container("web", c => Exited(c, 143, Hour, Second * 2));
+        scenario.Stopped["web"] = new StopWish("web", Now - Hour, "uid:0", "");
+
+        Assert.Empty(scenario.Plan().Steps);
+    }
+
+    [Fact]
+    public void A_one_shot_that_had_ended_before_the_machine_went_down_is_left_alone()
+    {
+        var plan = new Scenario { BootedAt = Now - Second }
+            .Service("done", RestartRule.OnFailure)
+            .Service("failed", RestartRule.Never)
+            .Container("done", c => Exited(c, 0, Second, Hour))
+            .Container("failed", c => Exited(c, 1, Second, Hour))
+            .Plan();
+
+        Assert.Empty(plan.Steps);
+        Assert.Equal([ServiceState.Completed, ServiceState.Failed], plan.Services.Select(s => s.State));
+    }
+
+    [Theory]
+    [InlineData("on-failure", 0)]
+    [InlineData("on-failure", 255)]
+    [InlineData("no", 255)]
+    public void A_one_shot_that_a_power_cut_ended_runs_again_whatever_code_the_engine_makes_up(string restart, int code)
+    {
+        foreach (var looked in (DateTimeOffset?[])[null, Now])
+        {
+            var plan = new Scenario { BootedAt = Now - Second }
+                .Service("job", restart is "no" ? RestartRule.Never : RestartRule.OnFailure)
+                .Container("job", c => Exited(c, code, Hour, Second * 2) with { FinishedAt = looked })
+                .Plan();
+
+            Assert.IsType<Step.Start>(Assert.Single(plan.Steps));
+            Assert.Empty(plan.Completed);
+        }
+    }
+
+    [Fact]
+    public void A_one_shot_that_the_agent_stopped_for_the_machine_runs_again_and_then_counts_as_ever()
+    {
+        var scenario = new Scenario()
+            .Service("job", RestartRule.OnFailure)
+            .Container("job", c => Exited(c, 0, Hour, Second));
+        scenario.Restarts["job/1"] = new("job/1", 0, 0, Now - Second * 2, Now, SlotPlanner.MachineWentDown);
+        Assert.IsType<Step.Start>(Assert.Single(scenario.Plan().Steps));
+
+        scenario.Restarts["job/1"] = new("job/1", 0, 0, Now - Hour * 2, Now, SlotPlanner.MachineWentDown);
+        Assert.Equal(ServiceState.Completed, scenario.Plan().Services[0].State);
+    }
+
     [Fact]
     public void A_one_shot_that_ended_well_is_completed_and_remembered()
     {

@@ -28,6 +28,7 @@ internal sealed class Scenario
     public Dictionary<string, StepFailure> Failures { get; } = [];
     public Dictionary<string, ObservedNetwork> Networks { get; } =
         new() { ["app_default"] = new ObservedNetwork("net1", "app_default", "nethash", true) };
+    public DateTimeOffset BootedAt { get; set; } = Now.AddDays(-30);
     public HashSet<string> Images { get; } = ["sha256:image"];
     public Dictionary<string, string> Tags { get; } = new() { ["image:1"] = "sha256:image" };
 
@@ -119,7 +120,7 @@ internal sealed class Scenario
         Planner.Make(
             new PlanningInputs(
                 desired,
-                new ObservedState(containers, Networks, new HashSet<string>(), Tags, Images),
+                Observed(),
                 Stopped,
                 Restarts.GetValueOrDefault,
                 (slot, hash) => Completions.GetValueOrDefault(slot) is { } c && c.ConfigHash == hash ? c : null,
@@ -129,9 +130,14 @@ internal sealed class Scenario
                 Failures,
                 seen,
                 Backoff,
+                BootedAt,
                 Now
             )
         );
+
+    public (DesiredState, ObservedState) State() => (Desired(), Observed());
+
+    private ObservedState Observed() => new(containers, Networks, new HashSet<string>(), Tags, Images);
 
     private DesiredState Desired() =>
         new(

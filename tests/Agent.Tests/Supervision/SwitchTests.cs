@@ -11,6 +11,8 @@ using Appliance.Docker;
 using Appliance.Testing;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Hosting.Internal;
 using Microsoft.Extensions.Logging;
 
 namespace Appliance.Agent.Tests.Supervision;
@@ -40,6 +42,7 @@ public sealed class SwitchTests(SharedEngine shared) : IAsyncLifetime
         services = new ServiceCollection()
             .AddSingleton<IConfiguration>(new ConfigurationBuilder().AddInMemoryCollection(settings).Build())
             .AddSingleton(TimeProvider.System)
+            .AddSingleton<IHostApplicationLifetime, ApplicationLifetime>()
             .AddStorage()
             .AddHost()
             .AddDockerEngine()
