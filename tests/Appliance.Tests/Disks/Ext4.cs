@@ -6,13 +6,19 @@ namespace Appliance.Tests.Disks;
 /// <param name="Path">The file.</param>
 internal sealed partial record Ext4(string Path)
 {
-    /// <summary>Does what mounting it does after a power cut: its journal is replayed, and nothing else is mended.</summary>
-    public async Task ReplayJournalAsync(CancellationToken ct)
+    /// <summary>
+    /// Does what mounting it does after a power cut (the journal is replayed, files that were deleted while open are freed,
+    /// free space is counted anew), and says what is wrong besides; null when nothing is.
+    /// </summary>
+    public async Task<string?> RecoverAsync(CancellationToken ct)
     {
         const int corrected = 1;
         var replay = await Tool.TryAsync("e2fsck", ["-y", "-E", "journal_only", Path], ct);
         if (replay.ExitCode is not 0 and not corrected)
-            throw replay.Failure();
+            return replay.Text + replay.Errors;
+        // What it would have to ask a person about is damage.
+        var check = await Tool.TryAsync("e2fsck", ["-f", "-p", Path], ct);
+        return check.ExitCode is 0 or corrected ? null : check.Text + check.Errors;
     }
 
     /// <summary>Mends everything that can be mended, so that what is left can be read.</summary>
@@ -22,13 +28,6 @@ internal sealed partial record Ext4(string Path)
         var check = await Tool.TryAsync("e2fsck", ["-f", "-y", Path], ct);
         if (check.ExitCode > worstMended)
             throw check.Failure();
-    }
-
-    /// <summary>What is wrong with it, changing nothing; null when it is whole.</summary>
-    public async Task<string?> WhatIsWrongAsync(CancellationToken ct)
-    {
-        var check = await Tool.TryAsync("e2fsck", ["-f", "-n", Path], ct);
-        return check.ExitCode == 0 ? null : check.Text + check.Errors;
     }
 
     /// <summary>The bytes of a file; null when there is none at that path.</summary>
