@@ -94,7 +94,8 @@ public sealed class SystemdTests(ApplianceImage image) : IClassFixture<Appliance
         foreach (var partition in new[] { 2, 3 })
         {
             var volume = await machine.Disk.ExtractPartitionAsync(partition, folder[$"partition{partition}"], ct);
-            Assert.Null(await volume.WhatIsWrongAsync(ct));
+            Assert.False(volume.NeedsRecovery, $"partition {partition} was not unmounted");
+            Assert.Null(await volume.RecoverAsync(ct));
         }
 
         // And what was stopped with the machine is started with it, with nothing held against it.

@@ -21,6 +21,20 @@ internal sealed partial record Ext4(string Path)
         return check.ExitCode is 0 or corrected ? null : check.Text + check.Errors;
     }
 
+    /// <summary>Whether its journal holds what its place does not: it was not unmounted.</summary>
+    public bool NeedsRecovery
+    {
+        get
+        {
+            // s_feature_incompat of the superblock, and INCOMPAT_RECOVER in it.
+            const int field = 1024 + 0x60;
+            const byte recover = 0x04;
+            using var file = File.OpenHandle(Path);
+            Span<byte> features = stackalloc byte[1];
+            return RandomAccess.Read(file, features, field) == 1 && (features[0] & recover) != 0;
+        }
+    }
+
     /// <summary>Mends everything that can be mended, so that what is left can be read.</summary>
     public async Task MendAsync(CancellationToken ct)
     {
