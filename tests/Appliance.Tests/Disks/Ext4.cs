@@ -27,11 +27,11 @@ internal sealed partial record Ext4(string Path)
         get
         {
             // s_feature_incompat of the superblock, and INCOMPAT_RECOVER in it.
-            const int field = 1024 + 0x60;
+            const int features = 1024 + 0x60;
             const byte recover = 0x04;
             using var file = File.OpenHandle(Path);
-            Span<byte> features = stackalloc byte[1];
-            return RandomAccess.Read(file, features, field) == 1 && (features[0] & recover) != 0;
+            Span<byte> flags = stackalloc byte[1];
+            return RandomAccess.Read(file, flags, features) == 1 && (flags[0] & recover) != 0;
         }
     }
 
