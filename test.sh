@@ -5,10 +5,10 @@
 #   --filter X   only tests whose full name holds X
 source "$(dirname "${BASH_SOURCE[0]}")/scripts/lib.sh"
 
-which=(-trait- Category=Long)
+which=(-trait- Category=Long) all=
 while (($#)); do
     case $1 in
-        --all) which=() ;;
+        --all) which=() all=1 ;;
         --filter)
             filter=${2:?--filter needs a part of a name}
             shift
@@ -70,13 +70,19 @@ step() {
 
 attribute() { sed -n "s/.*<assembly [^>]* $2=\"\([0-9]*\)\".*/\1/p" "$1"; }
 
-# run_tests NAME: its output to stderr, its result to a file.
+# run_tests NAME [OPTION]...: its output to stderr, its result to a file.
 run_tests() {
     local name=$1 status=0
     say "Running $name"
-    env "$mark" "artifacts/build/bin/$name/debug/$name" -noLogo -noColor -xml "$results/$name.xml" "${which[@]}" </dev/null >&2 ||
-        status=$?
+    env "$mark" "artifacts/build/bin/$name/debug/$name" -noLogo -noColor -xml "$results/$name.xml" "${which[@]}" "${@:2}" \
+        </dev/null >&2 || status=$?
     [[ -s $results/$name.xml ]] || say "$name ended with $status, and without a result"
+}
+
+appliance_in_every_format() {
+    local demo=artifacts/demo
+    appliance/demo/bundles.sh $demo &&
+        appliance/build.sh --bundle $demo/demo-1.0.0.bundle --root $demo/root.json --config appliance/demo/agent.yaml
 }
 
 count_tests() {
@@ -105,6 +111,11 @@ if step "Building" dotnet build Agent.sln --verbosity quiet -nologo -consoleLogg
     for project in tests/*.Tests; do
         count_tests "$(basename "$project")"
     done
+    # What importers ask, of the very files that a customer would get.
+    if [[ -n $all && -z ${filter:-} ]] && step "Building the appliance in every format" appliance_in_every_format; then
+        run_tests Appliance.Formats.Tests -explicit only
+        count_tests Appliance.Formats.Tests
+    fi
     ((passed + failed)) || say "No test ran."
 fi
 

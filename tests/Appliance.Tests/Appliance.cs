@@ -70,22 +70,29 @@ internal static partial class Appliance
         return ran.ExitCode == 0 ? JsonNode.Parse(ran.Text) : null;
     }
 
-    /// <summary>Whether the agent has an operation under way.</summary>
-    public static async Task<bool> IsBusyAsync(this Machine machine, CancellationToken ct)
-    {
-        var ran = await machine.Console.RunAsync("appliancectl operations list --running -o json", ct);
-        return ran.ExitCode != 0 || ran.Text.Contains("\"id\"", StringComparison.Ordinal);
-    }
-
     /// <summary>Waits until the appliance is well, and nothing is being done to it.</summary>
     public static async Task<JsonNode> WaitUntilWellAsync(this Machine machine, CancellationToken ct)
     {
-        await Eventually.TrueAsync("no operation runs", async t => !await machine.IsBusyAsync(t), ct, Patience);
-        return await machine.WaitForStatusAsync(
-            "the appliance is healthy",
-            status => (string?)status["health"] == "HEALTH_OK",
-            ct
+        // The guest waits: over the console each look takes an emulated machine seconds.
+        var ran = await machine.Console.RunAsync(
+            $$"""
+            until [ "$SECONDS" -ge {{Patience.TotalSeconds}} ]; do
+                if status=$(appliancectl status -o json 2>&1) && [[ $status == *HEALTH_OK* ]] &&
+                    running=$(appliancectl operations list --running -o json 2>&1) && [[ $running != *'"id"'* ]]; then
+                    printf %s "$status"
+                    exit 0
+                fi
+                sleep 1
+            done
+            printf '%s\n' "$status" "$running"
+            exit 1
+            """,
+            ct,
+            Patience + TimeSpan.FromMinutes(1)
         );
+        return ran.ExitCode == 0
+            ? JsonNode.Parse(ran.Text)!
+            : throw new MachineException($"the appliance does not get well: {ran.Text}", null);
     }
 
     /// <summary>Waits until the agent says something.</summary>
