@@ -74,6 +74,7 @@ attribute() { sed -n "s/.*<assembly [^>]* $2=\"\([0-9]*\)\".*/\1/p" "$1"; }
 run_tests() {
     local name=$1 status=0
     say "Running $name"
+    rm -f "$results/$name.xml"
     env "$mark" "artifacts/build/bin/$name/debug/$name" -noLogo -noColor -xml "$results/$name.xml" "${which[@]}" "${@:2}" \
         </dev/null >&2 || status=$?
     [[ -s $results/$name.xml ]] || say "$name ended with $status, and without a result"
@@ -82,7 +83,8 @@ run_tests() {
 appliance_in_every_format() {
     local demo=artifacts/demo
     appliance/demo/bundles.sh $demo &&
-        appliance/build.sh --bundle $demo/demo-1.0.0.bundle --root $demo/root.json --config appliance/demo/agent.yaml
+        appliance/build.sh --bundle $demo/demo-1.0.0.bundle --root $demo/root.json --config appliance/demo/agent.yaml \
+            --name demo
 }
 
 count_tests() {
@@ -113,7 +115,7 @@ if step "Building" dotnet build Agent.sln --verbosity quiet -nologo -consoleLogg
     done
     # What importers ask, of the very files that a customer would get.
     if [[ -n $all && -z ${filter:-} ]] && step "Building the appliance in every format" appliance_in_every_format; then
-        run_tests Appliance.Formats.Tests -explicit only
+        APPLIANCE_OVA=$PWD/artifacts/appliance/demo.ova run_tests Appliance.Formats.Tests -explicit only
         count_tests Appliance.Formats.Tests
     fi
     ((passed + failed)) || say "No test ran."

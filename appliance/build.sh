@@ -41,15 +41,25 @@ usage() {
 
 # The packages.
 
-# mirrors: sets `mirror` and `security` to the machine's own.
+# sources: the machine's own archives of Debian, one URI a line: those with a section "main", which others do not have.
+sources() {
+    local file
+    for file in /etc/apt/sources.list /etc/apt/sources.list.d/*.list; do
+        [[ ! -f $file ]] || sed 's/\[[^]]*\]//' "$file" | awk '$1 == "deb" && / main( |$)/ { print $2 }'
+    done
+    for file in /etc/apt/sources.list.d/*.sources; do
+        # Stanzas, with an empty line between.
+        [[ ! -f $file ]] || awk -v RS= '/(^|\n)Components:[^\n]* main( |\n|$)/ {
+            if (match($0, /(^|\n)URIs:[^\n]*/)) print substr($0, RSTART, RLENGTH) }' "$file" |
+            sed -n 's/^URIs://p' | tr -s ' \t' '\n' | sed '/^$/d'
+    done
+}
+
+# mirrors: sets `mirror` and `security` to where packages come from.
 mirrors() {
     local found
     found=$(
-        {
-            sed -n 's/^URIs:[[:space:]]*//p' /etc/apt/sources.list.d/*.sources 2>/dev/null | tr ' ' '\n' || true
-            sed -n 's/^deb[[:space:]]\+\(\[[^]]*\][[:space:]]\+\)\?\([^[:space:]]\+\).*/\2/p' \
-                /etc/apt/sources.list /etc/apt/sources.list.d/*.list 2>/dev/null || true
-        } | while read -r uri; do
+        sources | while read -r uri; do
             # A list of mirrors, as some clouds have it: its first.
             if [[ $uri == mirror+file:* ]]; then
                 uri=$(grep -m 1 -o '^[^[:space:]#]\+' "${uri#mirror+file:}" || true)
@@ -137,7 +147,7 @@ fetch() {
             ((${#missing[@]})) || mirrors
             uri=$mirror/$path
             [[ $archive == debian ]] || uri=$security/$path
-            missing+=("$uri" "$file" "SHA256:$digest")
+            missing+=("$uri" "$work/fetched/${path##*/}" "SHA256:$digest")
         elif [[ $(stat -c %s "$file") != "$size" ]]; then
             die "$file does not have the $size bytes of packages.lock: remove it and run this again"
         fi
@@ -145,32 +155,38 @@ fetch() {
     ((${#missing[@]})) || return 0
 
     say "Fetching $((${#missing[@]} / 3)) packages"
-    # It checks the digest before it gives the file its name.
+    mkdir "$work/fetched"
     /usr/lib/apt/apt-helper download-file "${missing[@]}" >"$work/fetch.log" 2>&1 || {
         tail -n 5 "$work/fetch.log" >&2
         die "not every locked package could be fetched. A mirror keeps only the newest: set DEBIAN_MIRROR and DEBIAN_SECURITY_MIRROR to one that keeps all (a snapshot of the archive), or take newer packages by appliance/build.sh --update-lock"
     }
+    # Whole, and of their digests.
+    mv "$work/fetched"/* "$cache/debs/"
 }
 
-# locked SECTION: the files of a section, after a look at every byte.
+# locked SECTION: lists the files of a section in $work/SECTION.files, after a look at every byte.
 locked() {
     sed -n "s/^$1 [a-z]* \([^ ]*\) [0-9]* \([0-9a-f]*\)$/\2  \1/p" "$here/packages.lock" |
         sed "s|  .*/|  $cache/debs/|" >"$work/$1.sums"
     sha256sum --quiet --check "$work/$1.sums" >&2 || die "a cached package is not the one that packages.lock names: remove what is said above and run this again"
-    sed 's/^[0-9a-f]*  //' "$work/$1.sums"
+    sed 's/^[0-9a-f]*  //' "$work/$1.sums" >"$work/$1.files"
 }
 
 # The tools, unpacked and run beside the machine's own with their own libraries: an image does not depend on who builds it.
 unpack_tools() {
     local stamp file
-    stamp=$(grep '^tools ' "$here/packages.lock" | sha256sum | cut -c 1-16)
+    stamp=$({
+        grep '^tools ' "$here/packages.lock"
+        declare -f unpack_tools
+    } | sha256sum | cut -c 1-16)
     tools=$cache/tools-$stamp
     [[ ! -d $tools ]] || return 0
     say "Unpacking the tools"
     rm -rf "$cache"/tools-*
+    locked tools
     mkdir -p "$work/tools"/usr/{bin,sbin,lib,lib64}
     for file in bin sbin lib lib64; do ln -s "usr/$file" "$work/tools/$file"; done
-    while read -r file; do dpkg-deb --fsys-tarfile "$file" | tar -x --keep-directory-symlink -C "$work/tools"; done < <(locked tools)
+    while read -r file; do dpkg-deb --fsys-tarfile "$file" | tar -x --keep-directory-symlink -C "$work/tools"; done <"$work/tools.files"
     mv "$work/tools" "$tools"
 }
 
@@ -187,6 +203,8 @@ base() {
     stamp=$({
         grep '^image ' "$here/packages.lock"
         echo "$SOURCE_DATE_EPOCH"
+        mmdebstrap --version
+        declare -f base
         cat "$here/image/base.sh" "$here/image/excluded"
         tree_of "$here/image/initramfs"
         sha256sum <"$here/systemd/appliance-agent.sysusers.conf"
@@ -197,13 +215,15 @@ base() {
 
     say "Installing $(grep -c '^image ' "$here/packages.lock") packages into a tree"
     mkdir -p "$repo" "$work/base"
+    locked image
+    copy "$here/image/initramfs" "$work/initramfs"
     while read -r file; do
         # By digest: apt takes a percent sign in a name for an escape.
         digest=$(grep -F "  $file" "$work/image.sums" | cut -c 1-64)
         ln "$file" "$repo/$digest.deb" 2>/dev/null || cp "$file" "$repo/$digest.deb"
         dpkg-deb --field "$file"
         printf 'Filename: ./%s.deb\nSize: %s\nSHA256: %s\n\n' "$digest" "$(stat -c %s "$file")" "$digest"
-    done < <(locked image) >"$repo/Packages"
+    done <"$work/image.files" >"$repo/Packages"
     # mmdebstrap looks for essential packages in the suite of this name.
     cat >"$repo/Release" <<RELEASE
 Suite: $suite
@@ -217,21 +237,18 @@ RELEASE
     # Later wins: who may use and redistribute what stays with it.
     excludes+=(--dpkgopt='path-include=/usr/share/doc/*/copyright')
 
-    # The tree is not to depend on the machine's mask or mounts.
-    (
-        umask 022
-        # shellcheck disable=SC2016
-        mmdebstrap --quiet --mode=root --variant=essential --format=tar --architectures=amd64 \
-            --aptopt='Acquire::Languages "none"' --aptopt='APT::Install-Recommends "false"' \
-            "${excludes[@]}" \
-            --include="$(sed -n 's/^Package: //p' "$repo/Packages" | paste -sd ,)" \
-            --essential-hook="mkdir -p \"\$1/etc/initramfs-tools\" && cp -R '$here/image/initramfs/.' \"\$1/etc/initramfs-tools/\"" \
-            --customize-hook="upload '$here/systemd/appliance-agent.sysusers.conf' /usr/lib/sysusers.d/appliance-agent.conf" \
-            --customize-hook="sh '$here/image/base.sh' \"\$1\"" \
-            --customize-hook="copy-out /boot '$work/base'" \
-            --customize-hook='rm -rf "$1"/boot/*' \
-            "$suite" "$work/base/tree.tar" "deb [trusted=yes] copy:$repo ./"
-    ) >"$work/mmdebstrap.log" 2>&1 || {
+    # shellcheck disable=SC2016
+    mmdebstrap --quiet --mode=root --variant=essential --format=tar --architectures=amd64 \
+        --aptopt='Acquire::Languages "none"' --aptopt='APT::Install-Recommends "false"' \
+        "${excludes[@]}" \
+        --include="$(sed -n 's/^Package: //p' "$repo/Packages" | paste -sd ,)" \
+        --essential-hook="mkdir -p \"\$1/etc/initramfs-tools\" && cp -R '$work/initramfs/.' \"\$1/etc/initramfs-tools/\"" \
+        --customize-hook="upload '$here/systemd/appliance-agent.sysusers.conf' /usr/lib/sysusers.d/appliance-agent.conf" \
+        --customize-hook="sh '$here/image/base.sh' \"\$1\"" \
+        --customize-hook="copy-out /boot '$work/base'" \
+        --customize-hook='rm -rf "$1"/boot/*' \
+        "$suite" "$work/base/tree.tar" "deb [trusted=yes] copy:$repo ./" \
+        >"$work/mmdebstrap.log" 2>&1 || {
         tail -n 30 "$work/mmdebstrap.log" >&2
         die "mmdebstrap failed: see above"
     }
@@ -241,7 +258,13 @@ RELEASE
     mv "$work/base" "$base"
 }
 
-tree_of() { (cd "$1" && find . -printf '%P %m %l\n' -type f -exec sha256sum {} + | sort); }
+tree_of() { (cd "$1" && find . -printf '%P %l\n' \( -perm /100 -type f -printf 'x %P\n' -o -true \) -type f -exec sha256sum {} + | sort); }
+
+# copy FOLDER TO: modes as everywhere, whatever the checkout's are.
+copy() {
+    cp -R "$1/." "$2"
+    chmod -R u=rwX,go=rX "$2"
+}
 
 # The image.
 
@@ -258,7 +281,7 @@ put() { install -D -m "$1" "$2" "$layer/$3"; }
 
 # layer_of_appliance, layer_of_bare: what comes on top of the packages.
 layer_of_appliance() {
-    cp -R --preserve=mode,links "$here/image/rootfs/." "$layer/"
+    copy "$here/image/rootfs" "$layer"
     put 755 "$root/artifacts/bin/appliance-agent" usr/bin/appliance-agent
     put 755 "$root/artifacts/bin/appliancectl" usr/bin/appliancectl
     put 644 "$here/systemd/appliance-agent.service" usr/lib/systemd/system/appliance-agent.service
@@ -357,9 +380,12 @@ start=${data_start}MiB, size=${data_size}MiB, type=$type_data, uuid=$data_part, 
 # What the outputs follow from.
 inputs() {
     {
-        printf '%s\n' "$kind" "$disk_size" "$SOURCE_DATE_EPOCH"
+        printf '%s\n' "$kind" "$disk_size" "$SOURCE_DATE_EPOCH" "${PRODUCT:-}" "${VENDOR:-}"
+        mmdebstrap --version
+        qemu-img --version
         cat "$here/packages.lock" "$here/build.sh" "$here/formats.sh"
         tree_of "$here/image"
+        tree_of "$here/ova"
         tree_of "$here/systemd"
         [[ $kind == bare ]] || cat "$root"/artifacts/bin/.{appliance-agent,appliancectl}.stamp
         for file in "$config" "$pinned" "$bundle"; do
@@ -403,9 +429,15 @@ done
 config=${config:-$here/image/agent.yaml}
 
 require_root
+# Neither what is in the image nor its modes depend on the machine's mask.
+umask 022
 mkdir -p "$cache" "$out"
 lock "$root/artifacts/locks/appliance" "another build of an image"
+# What a build that was killed has left; we hold the lock.
+rm -rf --one-file-system "$cache"/work-*
 work=$(mktemp -d "$cache/work-XXXXXX")
+# apt reads from it as a user of its own.
+chmod 755 "$work"
 trap 'rm -rf --one-file-system "$work"' EXIT
 
 if [[ -n $lock_only ]]; then

@@ -10,8 +10,8 @@ echo appliance >"$tree/etc/hostname"
 printf '127.0.0.1 localhost\n127.0.1.1 appliance\n::1 localhost ip6-localhost ip6-loopback\n' >"$tree/etc/hosts"
 echo LANG=C.UTF-8 >"$tree/etc/locale.conf"
 ln -sf /usr/share/zoneinfo/Etc/UTC "$tree/etc/localtime"
-# Each appliance writes its own at first boot.
-echo uninitialized >"$tree/etc/machine-id"
+# Each appliance writes its own at first boot. Empty, and not "uninitialized", at which systemd would enable every unit.
+: >"$tree/etc/machine-id"
 rm -f "$tree/var/lib/dbus/machine-id"
 # Nobody logs in by a password before somebody has set one.
 chroot "$tree" passwd --quiet --lock root
@@ -26,6 +26,13 @@ systemctl --root="$tree" --quiet mask apt-daily.timer apt-daily-upgrade.timer e2
 
 # The profiles in the package are for a desktop's programs; the engine loads the one that it puts containers under.
 systemctl --root="$tree" --quiet mask apparmor.service
+
+# The system partition is checked before it is mounted, or never.
+chroot "$tree" sh -c 'lsinitramfs /boot/initrd.img-*' >"$tree/tmp/initrd"
+grep -q 'sbin/e2fsck$' "$tree/tmp/initrd" || {
+    echo "base.sh: there is no e2fsck in the initrd" >&2
+    exit 1
+}
 
 # Left over from the installation, and of no use in the image.
 rm -rf "$tree"/var/log/* "$tree"/var/cache/* "$tree"/var/lib/apt/lists/* "$tree"/var/lib/dpkg/*-old \

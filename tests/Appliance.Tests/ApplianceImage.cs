@@ -9,7 +9,7 @@ namespace Appliance.Tests;
 public sealed class ApplianceImage : IAsyncLifetime
 {
     private const string Bundles = "artifacts/demo";
-    private const string Image = "artifacts/appliance/appliance.raw";
+    private const string Image = "artifacts/appliance/demo.raw";
 
     private static readonly Lazy<Task<string>> Built = new(BuildAsync);
 
@@ -45,7 +45,7 @@ public sealed class ApplianceImage : IAsyncLifetime
             flock 7
             [[ -x artifacts/bin/appliancectl ]] || ./build.sh 7>&-
             appliance/demo/bundles.sh "$2" 7>&-
-            appliance/build.sh --bundle "$2/demo-1.0.0.bundle" --root "$2/root.json" --config appliance/demo/agent.yaml --format raw 7>&-
+            appliance/build.sh --bundle "$2/demo-1.0.0.bundle" --root "$2/root.json" --config appliance/demo/agent.yaml --name demo --format raw 7>&-
             """;
         await Tool.RunAsync("bash", ["-c", script, "bash", Repository.Root, Bundles], CancellationToken.None);
         var image = Path.Combine(Repository.Root, Image);
