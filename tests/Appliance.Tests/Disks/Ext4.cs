@@ -51,7 +51,10 @@ internal sealed partial record Ext4(string Path)
         try
         {
             var dump = await DebugAsync($"dump {Quoted(path)} {Quoted(copy)}", ct);
-            return NotFound().IsMatch(dump.Errors) ? null : await File.ReadAllBytesAsync(copy, ct);
+            if (NotFound().IsMatch(dump.Errors))
+                return null;
+            // Part of a file is worse than none.
+            return Complaint().IsMatch(dump.Errors) ? throw dump.Failure() : await File.ReadAllBytesAsync(copy, ct);
         }
         finally
         {
@@ -95,4 +98,8 @@ internal sealed partial record Ext4(string Path)
     // debugfs ends with 0 whatever happens, and says what did.
     [GeneratedRegex("File not found by ext2_lookup|No such file or directory", RegexOptions.NonBacktracking)]
     private static partial Regex NotFound();
+
+    // Whatever it says besides its name and version.
+    [GeneratedRegex(@"^(?!debugfs [0-9]+\.[^\n]*$)[^\n]+$", RegexOptions.Multiline)]
+    private static partial Regex Complaint();
 }
