@@ -56,7 +56,10 @@ public sealed class PowerCutTests(ApplianceImage image, ITestOutputHelper output
         Assert.Equal("1.0.0", intact[0].Version);
         Assert.Equal("2.0.0", intact[^1].Version);
         var back = intact.SkipWhile(o => o.Version != "2.0.0").FirstOrDefault(o => o.Version != "2.0.0");
-        Assert.True(back is null, $"flush {back?.Point.Flush} came back with {back?.Version}, and one before with 2.0.0");
+        Assert.True(
+            back is null,
+            $"flush {back?.Point.Flush} came back with {back?.Version}, and one before with 2.0.0"
+        );
     }
 
     [Fact(Timeout = 3 * 60 * Minutes)]
@@ -215,11 +218,7 @@ public sealed class PowerCutTests(ApplianceImage image, ITestOutputHelper output
     /// Visits the page about once a second. The counter has a visit on its disk before it answers, so that the flush which
     /// did that lies within what the log is long by then.
     /// </summary>
-    private static async Task VisitAsync(
-        Machine machine,
-        List<(long Number, long Length)> visits,
-        CancellationToken ct
-    )
+    private static async Task VisitAsync(Machine machine, List<(long Number, long Length)> visits, CancellationToken ct)
     {
         using var pace = new PeriodicTimer(TimeSpan.FromSeconds(1), TimeProvider.System);
         try
