@@ -238,7 +238,7 @@ public sealed partial class SystemdTests(ApplianceImage image) : IClassFixture<A
     private static Task<string> JournalOfUnitAsync(Machine machine, CancellationToken ct) =>
         machine.DoAsync("journalctl --boot --unit appliance-agent --no-pager", ct);
 
-    private static Task EngineIsGoneAsync(Machine machine, CancellationToken ct) =>
+    private static Task<JsonNode> EngineIsGoneAsync(Machine machine, CancellationToken ct) =>
         machine.WaitForStatusAsync(
             "the agent says that the engine is gone",
             status => (bool?)status["engine"]?["reachable"] != true && (string?)status["health"] != "HEALTH_OK",
