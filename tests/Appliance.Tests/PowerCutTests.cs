@@ -14,13 +14,15 @@ public sealed class PowerCutTests(ApplianceImage image, ITestOutputHelper output
 {
     private const int UsualCuts = 200;
 
+    private const int UsualKills = 20;
+
     private const int Minutes = 60_000;
 
     /// <summary>How many moments of an upgrade are tried; <c>APPLIANCE_POWER_CUTS</c> takes fewer.</summary>
     private static readonly int Cuts = Setting("APPLIANCE_POWER_CUTS", UsualCuts);
 
     /// <summary>How many times the machine is killed; <c>APPLIANCE_KILLS</c> takes fewer.</summary>
-    private static readonly int Kills = Setting("APPLIANCE_KILLS", 20);
+    private static readonly int Kills = Setting("APPLIANCE_KILLS", UsualKills);
 
     /// <summary>Which of these the moments are: the same seed, the same moments of the same log.</summary>
     private static readonly int Seed = Setting("APPLIANCE_SEED", Environment.TickCount & 0xffff);
@@ -62,7 +64,7 @@ public sealed class PowerCutTests(ApplianceImage image, ITestOutputHelper output
         );
     }
 
-    [Fact(Timeout = 3 * 60 * Minutes)]
+    [Fact(Timeout = UsualKills * 10 * Minutes)]
     public async Task A_machine_that_is_killed_at_any_moment_comes_back_with_one_release_and_its_data()
     {
         var ct = TestContext.Current.CancellationToken;
