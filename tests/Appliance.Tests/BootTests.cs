@@ -5,7 +5,7 @@ namespace Appliance.Tests;
 
 public sealed class BootTests(ApplianceImage image) : IClassFixture<ApplianceImage>
 {
-    [Fact]
+    [Fact(Timeout = 30 * 60_000)]
     public async Task The_image_boots_serves_is_upgraded_from_a_stick_and_keeps_release_and_data_over_a_reboot()
     {
         var ct = TestContext.Current.CancellationToken;

@@ -27,10 +27,16 @@ public sealed class OrphanTests
         start.Environment[Place] = folder.Path;
         start.Environment["TMPDIR"] = folder.Path;
         using var tests = Process.Start(start)!;
-        var pid = await Eventually.GetAsync("a machine runs", Pid, Ct, TimeSpan.FromSeconds(60));
-        Assert.Equal("qemu-system-x86", (await File.ReadAllTextAsync($"/proc/{pid}/comm", Ct)).Trim()[..15]);
-
-        tests.Kill();
+        string pid;
+        try
+        {
+            pid = await Eventually.GetAsync("a machine runs", Pid, Ct, TimeSpan.FromSeconds(60));
+            Assert.Equal("qemu-system-x86", (await File.ReadAllTextAsync($"/proc/{pid}/comm", Ct)).Trim()[..15]);
+        }
+        finally
+        {
+            tests.Kill();
+        }
         await Eventually.TrueAsync("QEMU ends", () => !Runs(pid), Ct);
 
         async Task<string?> Pid(CancellationToken ct)

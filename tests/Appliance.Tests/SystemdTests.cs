@@ -1,4 +1,6 @@
 using System.Globalization;
+using System.Text.Json.Nodes;
+using System.Text.RegularExpressions;
 using Appliance.Testing;
 using Appliance.Tests.Machines;
 
@@ -6,11 +8,13 @@ namespace Appliance.Tests;
 
 /// <summary>The unit and the agent under the systemd of a booted machine.</summary>
 [Trait("Category", "Long")]
-public sealed class SystemdTests(ApplianceImage image) : IClassFixture<ApplianceImage>
+public sealed partial class SystemdTests(ApplianceImage image) : IClassFixture<ApplianceImage>
 {
+    private const int Limit = 30 * 60_000;
+
     private const string Pid = "systemctl show --property MainPID --value appliance-agent";
 
-    [Fact]
+    [Fact(Timeout = Limit)]
     public async Task Containers_run_on_while_agent_and_engine_are_killed()
     {
         var ct = TestContext.Current.CancellationToken;
@@ -21,13 +25,16 @@ public sealed class SystemdTests(ApplianceImage image) : IClassFixture<Appliance
 
         foreach (var victims in new[] { "appliance-agent", "docker", "docker appliance-agent" })
         {
+            var killed = await PidsAsync(machine, victims, ct);
             await machine.DoAsync($"systemctl kill --kill-whom=main --signal=KILL {victims}", ct);
             await Eventually.TrueAsync(
                 $"systemd has {victims} back",
-                async t => (await machine.Console.RunAsync($"systemctl is-active {victims}", t)).ExitCode == 0,
+                async t => (await PidsAsync(machine, victims, t)).Zip(killed).All(p => IsAnother(p.First, p.Second)),
                 ct,
                 Appliance.Patience
             );
+            // Joins the start that is under way.
+            await machine.DoAsync($"systemctl start {victims}", ct, Appliance.Patience);
             await machine.WaitUntilWellAsync(ct);
             Assert.Equal(before, await machine.StartTimesAsync(ct));
             var page = await machine.WaitForPageAsync(ct);
@@ -36,18 +43,18 @@ public sealed class SystemdTests(ApplianceImage image) : IClassFixture<Appliance
         }
     }
 
-    [Fact]
+    [Fact(Timeout = Limit)]
     public async Task An_agent_that_hangs_is_killed_by_the_watchdog_and_comes_back()
     {
         var ct = TestContext.Current.CancellationToken;
         await using var machine = await BootAsync(ct);
         var containers = await machine.StartTimesAsync(ct);
-        var before = await machine.DoAsync(Pid, ct);
+        var before = (await machine.DoAsync(Pid, ct)).Trim();
 
         await machine.DoAsync($"kill -STOP $({Pid})", ct);
         await Eventually.TrueAsync(
             "systemd has another agent",
-            async t => await machine.DoAsync(Pid, t) is var now && now != before && now.Trim() != "0",
+            async t => IsAnother((await machine.DoAsync(Pid, t)).Trim(), before),
             ct,
             Appliance.Patience
         );
@@ -57,7 +64,7 @@ public sealed class SystemdTests(ApplianceImage image) : IClassFixture<Appliance
         Assert.Equal(containers, await machine.StartTimesAsync(ct));
     }
 
-    [Fact]
+    [Fact(Timeout = Limit)]
     public async Task The_agent_outlives_the_engine_says_that_it_is_gone_and_goes_on_when_it_is_back()
     {
         var ct = TestContext.Current.CancellationToken;
@@ -66,20 +73,30 @@ public sealed class SystemdTests(ApplianceImage image) : IClassFixture<Appliance
         var agent = await machine.DoAsync(Pid, ct);
 
         await machine.DoAsync("systemctl stop docker.socket docker.service", ct);
-        await machine.WaitForStatusAsync(
-            "the agent says that the engine is gone",
-            status => (bool?)status["engine"]?["reachable"] != true && (string?)status["health"] != "HEALTH_OK",
-            ct
-        );
-        // Its own start needs no engine either.
-        await machine.DoAsync("systemctl restart appliance-agent", ct, Appliance.Patience);
-        Assert.NotEqual(agent, await machine.DoAsync(Pid, ct));
-        // Wants= started the engine with it.
+        await EngineIsGoneAsync(machine, ct);
+        Assert.Equal(agent, await machine.DoAsync(Pid, ct));
+        await machine.DoAsync("systemctl start docker", ct, Appliance.Patience);
         await machine.WaitUntilWellAsync(ct);
+        Assert.Equal(agent, await machine.DoAsync(Pid, ct));
+        Assert.Equal(containers, await machine.StartTimesAsync(ct));
+
+        // Its own start needs no engine either; masked, so that Wants= does not bring it.
+        await machine.DoAsync("systemctl mask --runtime --now docker.service docker.socket", ct, Appliance.Patience);
+        await machine.DoAsync("systemctl restart appliance-agent", ct, Appliance.Patience);
+        await EngineIsGoneAsync(machine, ct);
+        var restarted = await machine.DoAsync(Pid, ct);
+        Assert.NotEqual(agent, restarted);
+        await machine.DoAsync(
+            "systemctl unmask --runtime docker.service docker.socket && systemctl start docker",
+            ct,
+            Appliance.Patience
+        );
+        await machine.WaitUntilWellAsync(ct);
+        Assert.Equal(restarted, await machine.DoAsync(Pid, ct));
         Assert.Equal(containers, await machine.StartTimesAsync(ct));
     }
 
-    [Fact]
+    [Fact(Timeout = Limit)]
     public async Task The_machine_goes_down_in_time_in_order_and_leaves_clean_file_systems()
     {
         var ct = TestContext.Current.CancellationToken;
@@ -90,6 +107,12 @@ public sealed class SystemdTests(ApplianceImage image) : IClassFixture<Appliance
         Assert.Contains("appliance-agent.service: Deactivated successfully", journal, StringComparison.Ordinal);
         Assert.DoesNotContain("timed out", journal, StringComparison.Ordinal);
         Assert.DoesNotContain("Failed with result", journal, StringComparison.Ordinal);
+        // The page before the counter that it needs.
+        Assert.Collection(
+            StoppedContainer().Matches(journal).Select(m => m.Groups["name"].Value),
+            name => Assert.Contains("web", name, StringComparison.Ordinal),
+            name => Assert.Contains("counter", name, StringComparison.Ordinal)
+        );
         using var folder = new ScratchFolder();
         foreach (var partition in new[] { 2, 3 })
         {
@@ -105,14 +128,23 @@ public sealed class SystemdTests(ApplianceImage image) : IClassFixture<Appliance
         var status = await machine.WaitUntilWellAsync(ct);
         foreach (var service in status["services"]!.AsArray())
             Assert.Equal(0, (int?)service!["restarts"] ?? 0);
+        // What the agent stored on its way down is there after it.
+        var events = await machine.DoAsync("appliancectl events -o json", ct);
+        Assert.Equal(
+            ["application.stopping", "application.stopped"],
+            events
+                .Split('\n', StringSplitOptions.RemoveEmptyEntries)
+                .Select(line => (string?)JsonNode.Parse(line)!["kind"])
+                .Where(kind => kind is "application.stopping" or "application.stopped")
+        );
     }
 
-    [Fact]
-    public async Task A_full_data_partition_does_not_keep_the_appliance_from_booting_or_from_recovering()
+    [Fact(Timeout = Limit)]
+    public async Task A_full_data_partition_keeps_neither_the_agent_from_answering_after_a_boot_nor_the_appliance_from_recovering()
     {
         var ct = TestContext.Current.CancellationToken;
         await using var machine = await BootAsync(ct);
-        // To the last block, and of inodes nothing is left to be had either.
+        // To the last block.
         await machine.DoAsync(
             "fallocate -l $(df --output=avail -B1 /data | tail -1) /data/filler; cat /dev/zero >/data/filler2; sync; true",
             ct,
@@ -122,6 +154,8 @@ public sealed class SystemdTests(ApplianceImage image) : IClassFixture<Appliance
 
         await machine.RebootAsync(ct);
         await machine.Console.LoginAsync(ct);
+        // Whatever it says: its status names a full disk only where a service or its own state suffers from it, and what
+        // starts at all on a full disk is not in its hands.
         await machine.WaitForStatusAsync("the agent answers on a full disk", _ => true, ct);
 
         await machine.DoAsync("rm /data/filler /data/filler2; sync", ct);
@@ -129,7 +163,7 @@ public sealed class SystemdTests(ApplianceImage image) : IClassFixture<Appliance
         Assert.Equal("1.0.0", (await machine.WaitForPageAsync(ct)).Version);
     }
 
-    [Theory]
+    [Theory(Timeout = Limit)]
     // A board that has lost its clock, and one that is a generation ahead: later than all that was signed is valid.
     [InlineData("2001-01-01")]
     [InlineData("2060-01-01")]
@@ -147,6 +181,7 @@ public sealed class SystemdTests(ApplianceImage image) : IClassFixture<Appliance
             await right.Console.LoginAsync(ct);
             await right.WaitUntilWellAsync(ct);
             await right.ShutDownAsync(ct);
+            right.Succeeded();
         }
 
         await using var machine = await Machine.StartAsync(
@@ -202,4 +237,23 @@ public sealed class SystemdTests(ApplianceImage image) : IClassFixture<Appliance
 
     private static Task<string> JournalOfUnitAsync(Machine machine, CancellationToken ct) =>
         machine.DoAsync("journalctl --boot --unit appliance-agent --no-pager", ct);
+
+    private static Task<JsonNode> EngineIsGoneAsync(Machine machine, CancellationToken ct) =>
+        machine.WaitForStatusAsync(
+            "the agent says that the engine is gone",
+            status => (bool?)status["engine"]?["reachable"] != true && (string?)status["health"] != "HEALTH_OK",
+            ct
+        );
+
+    /// <summary>The process of each unit, "0" where there is none.</summary>
+    private static async Task<string[]> PidsAsync(Machine machine, string units, CancellationToken ct) =>
+        (await machine.DoAsync($"systemctl show --property MainPID --value {units}", ct)).Split(
+            '\n',
+            StringSplitOptions.RemoveEmptyEntries
+        );
+
+    private static bool IsAnother(string pid, string before) => pid != "0" && pid != before;
+
+    [GeneratedRegex(@"The machine goes down: (?<name>\S+) stopped within", RegexOptions.NonBacktracking)]
+    private static partial Regex StoppedContainer();
 }

@@ -51,7 +51,10 @@ internal sealed partial record Ext4(string Path)
         try
         {
             var dump = await DebugAsync($"dump {Quoted(path)} {Quoted(copy)}", ct);
-            return NotFound().IsMatch(dump.Errors) ? null : await File.ReadAllBytesAsync(copy, ct);
+            if (NotFound().IsMatch(dump.Errors))
+                return null;
+            // Part of a file is worse than none.
+            return Complains(dump.Errors) ? throw dump.Failure() : await File.ReadAllBytesAsync(copy, ct);
         }
         finally
         {
@@ -91,6 +94,12 @@ internal sealed partial record Ext4(string Path)
         path.AsSpan().IndexOfAny('"', '\n') < 0
             ? $"\"{path}\""
             : throw new ArgumentException($"debugfs has no way to name {path}", nameof(path));
+
+    // Whatever it says besides its name and version.
+    private static bool Complains(string errors) =>
+        errors
+            .Split('\n', StringSplitOptions.RemoveEmptyEntries)
+            .Any(line => !line.StartsWith("debugfs ", StringComparison.Ordinal));
 
     // debugfs ends with 0 whatever happens, and says what did.
     [GeneratedRegex("File not found by ext2_lookup|No such file or directory", RegexOptions.NonBacktracking)]

@@ -13,11 +13,23 @@ internal static class Journal
     public static async Task<string> ReadAsync(DiskImage disk, string scratch, CancellationToken ct)
     {
         var copy = Path.Combine(scratch, "data.img");
+        try
+        {
+            return await ReadAsync(await disk.ExtractPartitionAsync(Partition, copy, ct), scratch, ct);
+        }
+        finally
+        {
+            File.Delete(copy);
+        }
+    }
+
+    /// <summary>The same of a copy of that partition, which is mended for it.</summary>
+    public static async Task<string> ReadAsync(Ext4 data, string scratch, CancellationToken ct)
+    {
         var folder = Path.Combine(scratch, "journal");
         try
         {
-            var data = await disk.ExtractPartitionAsync(Partition, copy, ct);
-            // Whatever the machine was doing: this is a copy, and as much as possible is wanted of it.
+            // Whatever the machine was doing, as much as possible is wanted of it.
             await data.MendAsync(ct);
             foreach (var place in Places)
             {
@@ -42,7 +54,6 @@ internal static class Journal
         }
         finally
         {
-            File.Delete(copy);
             if (Directory.Exists(folder))
                 Directory.Delete(folder, recursive: true);
         }

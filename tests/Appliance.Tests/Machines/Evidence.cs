@@ -18,6 +18,8 @@ internal sealed class Evidence
     private readonly ConcurrentQueue<Remains> machines = new();
 
     private readonly bool ofFixture;
+    private volatile End? ended;
+    private int kept;
 
     private Evidence(string name, bool ofFixture)
     {
@@ -48,6 +50,9 @@ internal sealed class Evidence
         if (!ofFixture)
         {
             machines.Enqueue(machine);
+            // A test that ran out of time is over while it still ends its machines.
+            if (ended is { } end)
+                await DrainAsync(end.Failed);
             return;
         }
         using var _ = machine.Scratch;
@@ -61,11 +66,17 @@ internal sealed class Evidence
         if (!OfTests.TryRemove(test, out var evidence))
             return;
         evidence.Clear();
-        for (var number = 1; evidence.machines.TryDequeue(out var machine); number++)
+        evidence.ended = new(failed);
+        await evidence.DrainAsync(failed);
+    }
+
+    private async Task DrainAsync(bool failed)
+    {
+        while (machines.TryDequeue(out var machine))
         {
             using var _ = machine.Scratch;
             if (failed)
-                await KeepAsync(machine, Path.Combine(evidence.Folder, $"{number}"));
+                await KeepAsync(machine, Path.Combine(Folder, $"{Interlocked.Increment(ref kept)}"));
         }
     }
 
@@ -84,7 +95,10 @@ internal sealed class Evidence
         string journal;
         try
         {
-            journal = await Journal.ReadAsync(machine.Disk, machine.Scratch.Path, deadline.Token);
+            journal =
+                machine.Data is { } data ? await Journal.ReadAsync(data, machine.Scratch.Path, deadline.Token)
+                : machine.Disk is { } disk ? await Journal.ReadAsync(disk, machine.Scratch.Path, deadline.Token)
+                : "nothing was taken off the disk\n";
         }
         catch (Exception e)
             when (e is InvalidOperationException or InvalidDataException or IOException or OperationCanceledException)
@@ -103,8 +117,13 @@ internal sealed class Evidence
         return name.ToString();
     }
 
+    private sealed record End(bool Failed);
+
     /// <summary>What is left of a machine.</summary>
-    internal sealed record Remains(ScratchFolder Scratch, DiskImage Disk);
+    /// <param name="Scratch">Its folder, with what QEMU and the console said.</param>
+    /// <param name="Disk">Its disk, if that lives as long as the folder.</param>
+    /// <param name="Data">Else a copy of the partition with the journal, if there is one.</param>
+    internal sealed record Remains(ScratchFolder Scratch, DiskImage? Disk, Ext4? Data);
 }
 
 /// <summary>Keeps the evidence of each test that failed, and cleans up after each.</summary>

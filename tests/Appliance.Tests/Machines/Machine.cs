@@ -31,6 +31,7 @@ internal sealed partial class Machine : IAsyncDisposable
     private volatile bool powerIsCut;
     private volatile string? endedBy;
     private bool startedBefore;
+    private bool succeeded;
 
     private Machine(MachineOptions options)
     {
@@ -191,21 +192,44 @@ internal sealed partial class Machine : IAsyncDisposable
     /// <summary>The guest's journal, off the disk of a machine that is off.</summary>
     public Task<string> JournalAsync(CancellationToken ct) => Journal.ReadAsync(Disk, folder.Path, ct);
 
+    /// <summary>Nothing more is wanted of its disk, whatever becomes of the test: no evidence is taken off it.</summary>
+    public void Succeeded() => succeeded = true;
+
     /// <summary>Ends it if it runs. If the test failed, its console, its journal and QEMU's words are kept first.</summary>
     public async ValueTask DisposeAsync()
     {
+        using var deadline = new CancellationTokenSource(TimeSpan.FromMinutes(2), TimeProvider.System);
         try
         {
-            await CutPowerAsync(CancellationToken.None);
-            qmp?.Dispose();
-            Console.Dispose();
+            await CutPowerAsync(deadline.Token);
         }
         finally
         {
+            qmp?.Dispose();
+            Console.Dispose();
             Slots.Release();
+            await evidence.AddAsync(await RemainsAsync(deadline.Token));
+            resetHappened.Dispose();
         }
-        await evidence.AddAsync(new(folder, Disk));
-        resetHappened.Dispose();
+    }
+
+    // A disk that is the test's own is gone when it is known how the test ended: the part with the journal is copied.
+    private async Task<Evidence.Remains> RemainsAsync(CancellationToken ct)
+    {
+        if (Path.GetDirectoryName(Disk.Path) == folder.Path)
+            return new(folder, Disk, Data: null);
+        if (succeeded)
+            return new(folder, Disk: null, Data: null);
+        try
+        {
+            return new(folder, Disk: null, await Disk.ExtractPartitionAsync(Journal.Partition, folder["kept.img"], ct));
+        }
+        catch (Exception e)
+            when (e is InvalidOperationException or InvalidDataException or IOException or OperationCanceledException)
+        {
+            // A disk without that partition, as an empty one: there is no journal.
+            return new(folder, Disk: null, Data: null);
+        }
     }
 
     private async Task<Machine> StartAsync(Func<Task<DiskImage>> disk, CancellationToken ct)
@@ -436,12 +460,16 @@ internal sealed partial class Machine : IAsyncDisposable
                 if (powerIsCut)
                     await emulator.KillAsync(CancellationToken.None);
             }
-            off.SetResult();
+            off.TrySetResult();
         }
-        catch (MachineException e)
+        // Nobody awaits this: whatever it is, it is for those who wait for the machine.
+        catch (Exception e)
         {
-            await Console.ForgetAsync(staysOff: true);
-            off.SetException(e);
+            await Console.ForgetAsync(staysOff: true).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            if (powerIsCut)
+                off.TrySetResult();
+            else
+                off.TrySetException(e);
         }
     }
 

@@ -158,14 +158,20 @@ internal sealed partial class SerialConsole : IDisposable
     /// <summary>The guest went off, or starts anew: all that it printed was read, and who was logged in is not.</summary>
     internal async Task ForgetAsync(bool staysOff)
     {
-        await reading;
-        lock (guard)
+        try
         {
-            loggedIn = false;
-            bootedAt = text.End;
-            isOn = !staysOff;
+            await reading;
         }
-        Pulse();
+        finally
+        {
+            lock (guard)
+            {
+                loggedIn = false;
+                bootedAt = text.End;
+                isOn = !staysOff;
+            }
+            Pulse();
+        }
     }
 
     public void Dispose() => socket?.Dispose();
