@@ -30,11 +30,13 @@ internal sealed class ApplicationStop(
 
     // Until when systemd is asked for more time: this must end although the work, for whatever reason, does not.
     private long askUntil;
+    private long askNeverAfter;
 
     /// <summary>Returns when all have stopped, or when they had all the time that they may take.</summary>
     public async Task RunAsync(DesiredState desired)
     {
         var began = clock.GetTimestamp();
+        askNeverAfter = After(StopGroup.Longest);
         MayTake(LookWithin);
         using var asking = clock.CreateTimer(_ => AskForTime(), null, TimeSpan.Zero, MoreTimeEvery);
         using var longest = new CancellationTokenSource(StopGroup.Longest, clock);
@@ -111,11 +113,11 @@ internal sealed class ApplicationStop(
     /// <summary>What begins now, for the watchdog and for systemd.</summary>
     private void MayTake(TimeSpan time)
     {
-        if (time > StopGroup.Longest)
-            time = StopGroup.Longest;
-        liveness.Beat(time + LookWithin);
-        Volatile.Write(ref askUntil, clock.GetTimestamp() + (long)(time.TotalSeconds * clock.TimestampFrequency));
+        liveness.Beat((time < StopGroup.Longest ? time : StopGroup.Longest) + Liveness.Usual);
+        Volatile.Write(ref askUntil, Math.Min(After(time), askNeverAfter));
     }
+
+    private long After(TimeSpan time) => clock.GetTimestamp() + (long)(time.TotalSeconds * clock.TimestampFrequency);
 
     private void AskForTime()
     {

@@ -14,8 +14,7 @@ internal sealed record StopGroup(IReadOnlyList<ObservedContainer> Containers, IR
 
     /// <summary>How long it may take until they have stopped, counted from the first of all.</summary>
     public TimeSpan EndsWithin { get; } =
-        After.Select(g => g.EndsWithin).DefaultIfEmpty().Max()
-        + Containers.Select(MayTake).DefaultIfEmpty().Max();
+        After.Select(g => g.EndsWithin).DefaultIfEmpty().Max() + Containers.Select(MayTake).DefaultIfEmpty().Max();
 
     /// <summary>Its grace period, of which a release may make years.</summary>
     public static TimeSpan GraceOf(ObservedContainer container) =>

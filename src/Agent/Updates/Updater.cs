@@ -165,10 +165,7 @@ internal sealed class Updater(
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
         // At the signal, not when open calls have ended: nothing is planned from then on, and a gate would judge that.
-        using var ending = CancellationTokenSource.CreateLinkedTokenSource(
-            stoppingToken,
-            lifetime.ApplicationStopping
-        );
+        using var ending = CancellationTokenSource.CreateLinkedTokenSource(stoppingToken, lifetime.ApplicationStopping);
         await WorkAsync(ending.Token);
     }
 

@@ -337,11 +337,13 @@ public sealed class ShutdownTests(SharedEngine shared)
     private static async Task ToldAsync(RealAgent agent, string service)
     {
         var query = new LogQuery { Follow = true };
-        await using var said = agent.Engine.Containers.LogsAsync(Name(agent, service), query, Ct).GetAsyncEnumerator(Ct);
+        await using var said = agent
+            .Engine.Containers.LogsAsync(Name(agent, service), query, Ct)
+            .GetAsyncEnumerator(Ct);
         Assert.True(await said.MoveNextAsync(), $"{service} ended before it was told to");
     }
 
-    private static Task TouchAsync(RealAgent agent, string service) =>
+    private static Task<ExecResult> TouchAsync(RealAgent agent, string service) =>
         agent.Engine.Containers.ExecAsync(
             Name(agent, service),
             new ExecSpec { Command = ["touch", "/tmp/done"] },
