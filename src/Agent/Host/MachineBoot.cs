@@ -6,22 +6,33 @@ namespace Appliance.Agent.Host;
 internal sealed class MachineBoot
 {
     private readonly TimeProvider clock;
-    private readonly TimeSpan uptime;
-    private readonly long read;
+    private readonly Lock gate = new();
+    private DateTimeOffset earliest;
 
     public MachineBoot(TimeProvider clock)
     {
         this.clock = clock;
-        // Seconds since boot, with those asleep.
-        uptime = TimeSpan.FromSeconds(
-            double.Parse(File.ReadAllText("/proc/uptime").Split(' ')[0], CultureInfo.InvariantCulture)
-        );
-        read = clock.GetTimestamp();
+        earliest = Now();
     }
 
     /// <summary>
-    /// By the clock as it is set now: when the clock is put back, it moves along, so that nothing that begins now can
-    /// look as if it had begun before.
+    /// By the clock as it is set now, and never later than it was said to be before: however the clock is put right,
+    /// nothing that begins now can look later as if it had begun before the boot. That way it may miss what a power cut
+    /// ended, which then counts once; the other way it would run again what is done.
     /// </summary>
-    public DateTimeOffset At => clock.GetUtcNow() - uptime - clock.GetElapsedTime(read);
+    public DateTimeOffset At
+    {
+        get
+        {
+            lock (gate)
+                return earliest = Now() is var now && now < earliest ? now : earliest;
+        }
+    }
+
+    // Uptime is read each time: other clocks stand still while the machine sleeps.
+    private DateTimeOffset Now() =>
+        clock.GetUtcNow()
+        - TimeSpan.FromSeconds(
+            double.Parse(File.ReadAllText("/proc/uptime").Split(' ')[0], CultureInfo.InvariantCulture)
+        );
 }

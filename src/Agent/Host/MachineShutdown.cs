@@ -65,10 +65,30 @@ internal sealed class MachineShutdown
         }
         catch (OperationCanceledException)
         {
-            systemctl!.Kill(entireProcessTree: true);
             log.SystemStateUnknown($"no answer within {Patience.TotalSeconds} s");
             return false;
         }
+        // Whatever it is: whoever waits for the answer has to end in order all the same.
+        catch (Exception e)
+        {
+            log.SystemStateUnknown($"{e.GetType().Name}: {e.Message}");
+            return false;
+        }
+        finally
+        {
+            End(systemctl);
+        }
+    }
+
+    private static void End(Process? systemctl)
+    {
+        try
+        {
+            if (systemctl is { HasExited: false })
+                systemctl.Kill(entireProcessTree: true);
+        }
+        // It may end in the same moment, or parts of it may not be killed: it is the machine's to end.
+        catch (Exception e) when (e is InvalidOperationException or Win32Exception or AggregateException) { }
         finally
         {
             systemctl?.Dispose();

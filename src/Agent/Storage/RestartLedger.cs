@@ -54,7 +54,8 @@ internal sealed class RestartLedger(Database database, ILogger<RestartLedger> lo
 
     public RestartRecord? Of(string slot) => records.Of(slot);
 
-    public void Put(RestartRecord r) => records.Put(r.Slot, r);
+    /// <returns>Whether it outlives the agent already; if not, it counts from memory.</returns>
+    public bool Put(RestartRecord r) => records.Put(r.Slot, r);
 
     public void Forget(string slot) => records.Forget(slot);
 }

@@ -26,12 +26,13 @@ internal sealed class SlotTable<T>(
             return records.GetValueOrDefault(slot);
     }
 
-    public void Put(string slot, T record)
+    /// <returns>Whether it outlives the agent already.</returns>
+    public bool Put(string slot, T record)
     {
         lock (gate)
         {
             records[slot] = record;
-            Save(slot);
+            return Save(slot);
         }
     }
 
@@ -44,7 +45,7 @@ internal sealed class SlotTable<T>(
         }
     }
 
-    private void Save(string changed)
+    private bool Save(string changed)
     {
         unsaved.Add(changed);
         try
@@ -61,10 +62,12 @@ internal sealed class SlotTable<T>(
                 return unsaved.Count;
             });
             unsaved.Clear();
+            return database.NotDurableBecause is null;
         }
         catch (StorageException e)
         {
             log.RecordKeptInMemory(table, changed, e.Message);
+            return false;
         }
     }
 }

@@ -8,7 +8,10 @@ internal sealed class SlotPlanner(DesiredService service, Slot slot, string? obs
 {
     public const string IsBeingRestarted = " It is being restarted.";
 
-    /// <summary>The reason on record of a run that the agent ended because the machine went down.</summary>
+    /// <summary>
+    /// The reason on record of a run that the agent ended because the machine went down. Such a record has the start of
+    /// that run as its last time, and as its next one when the agent was about to stop it.
+    /// </summary>
     public const string MachineWentDown = "the machine went down";
 
     private readonly string name = slot.ContainerName(inputs.Desired.Project);
@@ -354,13 +357,23 @@ internal sealed class SlotPlanner(DesiredService service, Slot slot, string? obs
     {
         if (current is not { State: RunState.Exited, StartedAt: { } started })
             return false;
-        if (record is { LastReason: MachineWentDown } && started <= record.LastAt)
-            return true;
+        var isService = service.Restart is RestartRule.Always;
+        // A clock that is put right makes an old run look as if it had been before the boot: what is done stays done.
+        if (!isService && inputs.CompletionOf(slot.ToString(), service.ConfigHash) is not null)
+            return false;
         // After a power cut the engine knows no end of a run: it says when it looked, or nothing, and makes up a code. A
-        // one-shot that has an end before the boot came to it by itself.
-        var ended = current.FinishedAt is { } end && end > started && end < inputs.BootedAt;
-        return started < inputs.BootedAt && (service.Restart is RestartRule.Always || !ended);
+        // one-shot that has an end before it was to be stopped, or before the boot, came to it by itself.
+        var end = current.FinishedAt is { } at && at > started ? at : DateTimeOffset.MaxValue;
+        if (IsExcused(started) && (isService || end >= record!.NextAt))
+            return true;
+        return started < inputs.BootedAt && (isService || end >= inputs.BootedAt);
     }
+
+    /// <summary>By the run itself, not by the time: the clock may be put back, and the next run is another one.</summary>
+    // The ledger keeps milliseconds.
+    private bool IsExcused(DateTimeOffset started) =>
+        record is { LastReason: MachineWentDown }
+        && record.LastAt.ToUnixTimeMilliseconds() == started.ToUnixTimeMilliseconds();
 
     /// <param name="streak">For a start that repairs, the tries in a row before it; null for one that is wanted.</param>
     private SlotPlan Start(ObservedContainer current, string found, int? streak = null, bool forgives = false)

@@ -3,13 +3,25 @@ namespace Appliance.Agent.Supervision;
 /// <summary>Containers of one service, and what has to have stopped before they may.</summary>
 internal sealed record StopGroup(IReadOnlyList<ObservedContainer> Containers, IReadOnlyList<StopGroup> After)
 {
-    // Between the end of its grace period and the engine's answer that it is killed.
-    private static readonly TimeSpan EngineTakes = TimeSpan.FromSeconds(5);
+    /// <summary>
+    /// All that stopping may take: systemd ends a machine by force half an hour after it was asked for (the
+    /// JobTimeoutSec= of reboot.target and poweroff.target), and others have to end after the agent.
+    /// </summary>
+    public static readonly TimeSpan Longest = TimeSpan.FromMinutes(29);
+
+    // Between the end of its grace period and the engine's answer that it is killed, on a machine where all end at once.
+    private static readonly TimeSpan EngineTakes = TimeSpan.FromSeconds(15);
 
     /// <summary>How long it may take until they have stopped, counted from the first of all.</summary>
     public TimeSpan EndsWithin { get; } =
-        After.Select(g => g.EndsWithin).DefaultIfEmpty().Max()
-        + Containers.Select(c => c.StopGrace + EngineTakes).DefaultIfEmpty().Max();
+        After.Select(g => g.EndsWithin).DefaultIfEmpty().Max() + Containers.Select(MayTake).DefaultIfEmpty().Max();
+
+    /// <summary>Its grace period, of which a release may make years.</summary>
+    public static TimeSpan GraceOf(ObservedContainer container) =>
+        container.StopGrace < Longest ? container.StopGrace : Longest;
+
+    /// <summary>How long one may take, whatever the others do.</summary>
+    public static TimeSpan MayTake(ObservedContainer container) => GraceOf(container) + EngineTakes;
 }
 
 /// <summary>The order of starting, backwards: what depends on others stops before them.</summary>

@@ -23,6 +23,7 @@ internal sealed class Updater(
     ISupervisor supervisor,
     EventLog events,
     IOptions<SourcesOptions> sources,
+    IHostApplicationLifetime lifetime,
     TimeProvider clock,
     ILogger<Updater> log
 ) : BackgroundService
@@ -163,21 +164,28 @@ internal sealed class Updater(
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
+        // At the signal, not when open calls have ended: nothing is planned from then on, and a gate would judge that.
+        using var ending = CancellationTokenSource.CreateLinkedTokenSource(stoppingToken, lifetime.ApplicationStopping);
+        await WorkAsync(ending.Token);
+    }
+
+    private async Task WorkAsync(CancellationToken ct)
+    {
         if (journal.Running is { } unfinished)
         {
             CountStart(unfinished);
         }
         else
         {
-            await occupancy.KeepHouseAsync(() => PruneAsync(stoppingToken), stoppingToken);
-            await InstallFirstAsync(stoppingToken);
+            await occupancy.KeepHouseAsync(() => PruneAsync(ct), ct);
+            await InstallFirstAsync(ct);
         }
-        await foreach (var operation in begun.Reader.ReadAllAsync(stoppingToken))
+        await foreach (var operation in begun.Reader.ReadAllAsync(ct))
         {
             if (operation is null)
-                await occupancy.KeepHouseAsync(() => PruneAsync(stoppingToken), stoppingToken);
+                await occupancy.KeepHouseAsync(() => PruneAsync(ct), ct);
             else
-                await FinishAsync(operation.Id, stoppingToken);
+                await FinishAsync(operation.Id, ct);
         }
     }
 

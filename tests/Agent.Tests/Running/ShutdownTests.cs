@@ -3,6 +3,7 @@ using System.Globalization;
 using Appliance.Docker;
 using Appliance.Testing;
 using Appliance.V1;
+using Grpc.Core;
 
 namespace Appliance.Agent.Tests.Running;
 
@@ -167,7 +168,7 @@ public sealed class ShutdownTests(SharedEngine shared)
               db:
                 image: appliance-test/busybox:1
                 stop_grace_period: 5m
-                command: ["sh", "-c", "trap '' TERM; while :; do sleep 0.05; done"]
+                command: ["sh", "-c", "trap 'echo told' TERM; while :; do sleep 0.05; done"]
               web:
                 image: appliance-test/busybox:1
                 stop_signal: SIGKILL
@@ -178,6 +179,7 @@ public sealed class ShutdownTests(SharedEngine shared)
 
         var ending = agent.StopAsync();
         await EndOfAsync(agent, "web");
+        await ToldAsync(agent, "db");
         await agent.KillAsync();
         await ending;
         await agent.StartAsync();
@@ -203,12 +205,90 @@ public sealed class ShutdownTests(SharedEngine shared)
         systemd.Start(agent);
         await agent.StartAsync();
         await agent.BecomesAsync("web", ServiceState.Running);
+        var last = await agent.LastEventAsync();
         await engine.KillAsync(Ct);
 
         var began = Stopwatch.GetTimestamp();
         Assert.Equal(0, await agent.StopAsync());
 
-        Assert.True(Stopwatch.GetElapsedTime(began) < TimeSpan.FromSeconds(15));
+        Assert.InRange(Stopwatch.GetElapsedTime(began), TimeSpan.FromSeconds(9), TimeSpan.FromSeconds(20));
+        await agent.StartAsync();
+        var stopped = await agent.EventAsync("application.stopped", last);
+        Assert.Equal(Severity.Warning, stopped.Severity);
+        Assert.StartsWith("does not know what to stop: the engine does not say", stopped.Done);
+    }
+
+    [Fact]
+    public async Task A_one_shot_that_ends_by_itself_before_its_turn_is_not_run_again()
+    {
+        using var systemd = new Systemd(GoingDown);
+        await using var agent = await StartAsync(
+            systemd,
+            """
+            services:
+              job:
+                image: appliance-test/busybox:1
+                restart: on-failure
+                command: ["sh", "-c", "while [ ! -e /tmp/done ]; do sleep 0.05; done"]
+              web:
+                image: appliance-test/busybox:1
+                command: ["sh", "-c", "trap 'echo told; while [ ! -e /tmp/done ]; do sleep 0.05; done; exit 0' TERM; while :; do sleep 0.05; done"]
+                stop_grace_period: 1m
+                depends_on: [job]
+            """
+        );
+        await agent.BecomesAsync("web", ServiceState.Running);
+
+        var ending = agent.StopAsync();
+        await ToldAsync(agent, "web");
+        foreach (var service in (string[])["job", "web"])
+        {
+            await TouchAsync(agent, service);
+            await EndOfAsync(agent, service);
+        }
+        Assert.Equal(0, await ending);
+        var ended = await EndOfAsync(agent, "job");
+
+        await agent.StartAsync();
+        await agent.BecomesAsync("web", ServiceState.Running);
+        await agent.BecomesAsync("job", ServiceState.Completed);
+        Assert.Equal(ended, await EndOfAsync(agent, "job"));
+    }
+
+    [Fact]
+    public async Task What_could_not_be_excused_for_want_of_space_is_left_to_the_machine_unless_it_starts_anyway()
+    {
+        using var systemd = new Systemd(GoingDown);
+        await using var agent = RealAgent.On(shared.Engine);
+        agent.ExpectsErrors = true;
+        using var disk = new SmallDisk(agent.Data, 16 * 1024);
+        agent.WriteCompose(
+            """
+            services:
+              job:
+                image: appliance-test/busybox:1
+                restart: on-failure
+                command: ["sh", "-c", "trap 'exit 0' TERM; while :; do sleep 0.05; done"]
+              web: {image: "appliance-test/busybox:1", stop_signal: SIGKILL}
+              idle: {image: "appliance-test/busybox:1", stop_signal: SIGKILL}
+            """
+        );
+        systemd.Start(agent);
+        await agent.StartAsync();
+        await agent.BecomesAsync("web", ServiceState.Running);
+        await agent.BecomesAsync("job", ServiceState.Running);
+        disk.Fill();
+        // SQLite may still have room in its preallocated pages.
+        await Assert.ThrowsAsync<RpcException>(async () =>
+        {
+            while (true)
+                await agent.Services.StopServiceAsync(new StopServiceRequest { Name = "idle" }, cancellationToken: Ct);
+        });
+
+        await agent.StopAsync();
+
+        Assert.Equal(ContainerStatus.Running, (await agent.ContainerAsync("job")).State.Status);
+        Assert.Equal(ContainerStatus.Exited, (await agent.ContainerAsync("web")).State.Status);
     }
 
     [Fact]
@@ -252,6 +332,24 @@ public sealed class ShutdownTests(SharedEngine shared)
         double.Parse(File.ReadAllText("/proc/uptime").Split(' ')[0], CultureInfo.InvariantCulture);
 
     private static string Name(RealAgent agent, string service) => $"{agent.Project}-{service}-1";
+
+    /// <summary>Waits until a service that says so has its signal.</summary>
+    private static async Task ToldAsync(RealAgent agent, string service)
+    {
+        var query = new LogQuery { Follow = true };
+        await using var said = agent
+            .Engine.Containers.LogsAsync(Name(agent, service), query, Ct)
+            .GetAsyncEnumerator(Ct);
+        Assert.True(await said.MoveNextAsync(), $"{service} ended before it was told to");
+    }
+
+    private static Task<ExecResult> TouchAsync(RealAgent agent, string service) =>
+        agent.Engine.Containers.ExecAsync(
+            Name(agent, service),
+            new ExecSpec { Command = ["touch", "/tmp/done"] },
+            maxOutputBytes: 1024,
+            Ct
+        );
 
     private static async Task<(DateTimeOffset At, int Code)> EndOfAsync(RealAgent agent, string service)
     {

@@ -34,7 +34,7 @@ public sealed class FullDiskTests : IDisposable
         Assert.Null(state.Wishes.Of("db"));
         Assert.NotNull(state.Wishes.Of("web"));
         Assert.Throws<StorageFullException>(() => state.Audit.Append(Samples.Audit(new string('x', 9000))));
-        state.Restarts.Put(new RestartRecord("web/1", 7, 7, now, now, new string('x', 9000)));
+        Assert.False(state.Restarts.Put(new RestartRecord("web/1", 7, 7, now, now, new string('x', 9000))));
         Assert.Equal(7, state.Restarts.Of("web/1")?.Count);
         Assert.Equal(last, state.Events.LastId);
 
@@ -46,7 +46,7 @@ public sealed class FullDiskTests : IDisposable
         );
         Assert.Equal(first, state.Events.LastId);
         state.Wishes.Stop("db", "uid:0 (root)", "after");
-        state.Restarts.Put(new RestartRecord("db/1", 1, 1, now, now, ""));
+        Assert.True(state.Restarts.Put(new RestartRecord("db/1", 1, 1, now, now, "")));
         state.Audit.Append(Samples.Audit());
         state.Dispose();
 
@@ -74,8 +74,11 @@ public sealed class FullDiskTests : IDisposable
     public void An_agent_whose_first_start_meets_a_full_disk_starts()
     {
         disk.Fill();
-        using var state = new ScratchState(Path.Combine(disk.Path, "state")).Open();
+        var scratch = new ScratchState(Path.Combine(disk.Path, "state"));
+        using var state = scratch.Open();
         Assert.NotNull(state.Database.NotDurableBecause);
         Assert.Equal(1, state.Events.Append(Samples.Event("kept in memory")));
+        var now = scratch.Clock.GetUtcNow();
+        Assert.False(state.Restarts.Put(new RestartRecord("web/1", 1, 1, now, now, "")));
     }
 }

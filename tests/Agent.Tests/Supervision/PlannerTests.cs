@@ -139,12 +139,57 @@ public sealed class PlannerTests
         var scenario = new Scenario()
             .Service("job", RestartRule.OnFailure)
             .Container("job", c => Exited(c, 0, Hour, Second));
-        scenario.Restarts["job/1"] = new("job/1", 0, 0, Now - Second * 2, Now, SlotPlanner.MachineWentDown);
+        var started = Now - Hour - Second;
+        scenario.Restarts["job/1"] = Excused("job/1", started, Now - Second * 2);
         Assert.IsType<Step.Start>(Assert.Single(scenario.Plan().Steps));
 
-        scenario.Restarts["job/1"] = new("job/1", 0, 0, Now - Hour * 2, Now, SlotPlanner.MachineWentDown);
+        scenario.Restarts["job/1"] = Excused("job/1", started - Hour, Now - Hour * 2);
         Assert.Equal(ServiceState.Completed, scenario.Plan().Services[0].State);
     }
+
+    [Fact]
+    public void An_excuse_is_for_one_run_also_when_the_clock_is_put_back_after_it()
+    {
+        var scenario = new Scenario()
+            .Service("web")
+            .Service("job", RestartRule.OnFailure)
+            .Container("web", c => Exited(c, 1, Second, Second))
+            .Container("job", c => Exited(c, 0, Second, Second));
+        scenario.Restarts["web/1"] = Excused("web/1", Now + Hour, Now + Hour * 2);
+        scenario.Restarts["job/1"] = Excused("job/1", Now + Hour, Now + Hour * 2);
+        var plan = scenario.Plan();
+
+        Assert.Equal(0, Assert.IsType<Step.Start>(Assert.Single(plan.Steps)).Streak);
+        Assert.Equal("job/1", Assert.Single(plan.Completed).Slot);
+    }
+
+    [Theory]
+    [InlineData("on-failure", "Completed")]
+    [InlineData("always", "Starting")]
+    public void What_ended_before_its_turn_to_be_stopped_came_to_its_end_by_itself(string restart, string state)
+    {
+        var scenario = new Scenario()
+            .Service("job", restart is "always" ? RestartRule.Always : RestartRule.OnFailure)
+            .Container("job", c => Exited(c, 0, Hour, Second * 2));
+        scenario.Restarts["job/1"] = Excused("job/1", Now - Hour - Second * 2, Now - Second);
+
+        Assert.Equal(state, scenario.Plan().Services[0].State.ToString());
+    }
+
+    [Fact]
+    public void A_one_shot_that_is_done_does_not_run_again_although_a_clock_put_right_moves_it_before_the_boot()
+    {
+        var scenario = new Scenario { BootedAt = Now - Second }
+            .Service("migrate", RestartRule.OnFailure)
+            .Container("migrate", c => Exited(c, 0, Hour, Second * 2) with { FinishedAt = Now });
+        scenario.Completions["migrate/1"] = new Completion("migrate/1", "hash", Now, 0);
+
+        Assert.Empty(scenario.Plan().Steps);
+        Assert.Equal(ServiceState.Completed, scenario.Plan().Services[0].State);
+    }
+
+    private static RestartRecord Excused(string slot, DateTimeOffset started, DateTimeOffset at) =>
+        new(slot, 0, 0, started, at, SlotPlanner.MachineWentDown);
 
     [Fact]
     public void A_one_shot_that_ended_well_is_completed_and_remembered()

@@ -43,7 +43,17 @@ public sealed class StopOrderTests
                 .Container("beside", c => c with { StopGrace = TimeSpan.FromSeconds(30) })
         );
 
-        Assert.Equal(TimeSpan.FromSeconds(60 + 5 + 20 + 5), order.Max(g => g.EndsWithin));
+        Assert.Equal(TimeSpan.FromSeconds(60 + 15 + 20 + 15), order.Max(g => g.EndsWithin));
+    }
+
+    [Fact]
+    public void A_grace_period_beyond_what_systemd_gives_the_machine_is_cut_short()
+    {
+        var order = Of(new Scenario().Service("db").Container("db", c => c with { StopGrace = TimeSpan.MaxValue }));
+
+        var container = Assert.Single(GroupOf("db", order).Containers);
+        Assert.Equal(StopGroup.Longest, StopGroup.GraceOf(container));
+        Assert.InRange(order.Max(g => g.EndsWithin), StopGroup.Longest, TimeSpan.FromMinutes(30));
     }
 
     [Fact]
