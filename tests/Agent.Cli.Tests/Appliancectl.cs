@@ -102,12 +102,13 @@ internal sealed class Appliancectl : IAsyncDisposable
         return await run.EndAsync();
     }
 
-    /// <summary>As a user who is in no group of the appliance.</summary>
-    public static Task<Outcome> RunAsNobodyAsync(string socket, params string[] arguments)
+    /// <summary>As one whom modes keep out.</summary>
+    public static Task<Outcome> RunWithoutPrivilegesAsync(string socket, params string[] arguments)
     {
-        // Only root may become somebody else; anybody else is locked out by the socket's mode as he is.
+        // A root without capabilities is held to modes as anybody else is, and yet reads the program wherever it lies;
+        // anybody else is locked out by the socket's mode as he is.
         var (program, first) = Environment.IsPrivilegedProcess
-            ? ("setpriv", ["--reuid=65534", "--regid=65534", "--clear-groups", Binary])
+            ? ("setpriv", ["--bounding-set=-all", "--inh-caps=-all", "--no-new-privs", Binary])
             : (Binary, Array.Empty<string>());
         return new Appliancectl(
             Command(program, [.. first, .. arguments], ("APPLIANCE_SOCKET", socket), ("HOME", "/nonexistent"))

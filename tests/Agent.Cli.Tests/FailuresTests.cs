@@ -51,7 +51,7 @@ public sealed class FailuresTests
         await using var agent = await FakeAgent.StartAsync();
         File.SetUnixFileMode(agent.Socket, UnixFileMode.None);
 
-        var run = await Appliancectl.RunAsNobodyAsync(agent.Socket, "status");
+        var run = await Appliancectl.RunWithoutPrivilegesAsync(agent.Socket, "status");
 
         Assert.Equal(4, run.ExitCode);
         Assert.Contains($"you may not open the agent's socket {agent.Socket}", run.Stderr, StringComparison.Ordinal);
