@@ -12,14 +12,17 @@ public sealed class SystemdUnitTests
         Assert.Empty(Remarks(verified));
     }
 
-    /// <summary>0 is a process that can do nothing, 10 one that can do everything.</summary>
+    /// <summary>
+    /// 0 is a process that can do nothing, 10 one that can do everything. A tenth of it is <c>sched_setaffinity</c>, without
+    /// which the .NET runtime does not start.
+    /// </summary>
     [Fact]
     public async Task The_unit_exposes_the_machine_no_more_than_the_agent_needs()
     {
         var judged = await AnalyzeAsync(
             "security",
             "--offline=true",
-            "--threshold=23",
+            "--threshold=24",
             Path.Combine(DevelopmentRun.Root, Unit)
         );
         Assert.True(judged.ExitCode == 0, judged.Output);
