@@ -44,7 +44,7 @@ mkdir -p "$tree/var/cache/ldconfig" "$tree/var/log/journal"
 touch --date="@$SOURCE_DATE_EPOCH" "$tree/usr/lib/clock-epoch"
 # Nothing in /etc and /var waits to be brought up to date at first boot.
 for folder in etc var; do
-    printf '# This file was created by systemd-update-done. The timestamp below is the modification time of /usr/.\nTIMESTAMP_NSEC=%s000000000\n' \
+    printf '# As of the making of the image.\nTIMESTAMP_NSEC=%s000000000\n' \
         "$SOURCE_DATE_EPOCH" >"$tree/$folder/.updated"
     touch --date="@$SOURCE_DATE_EPOCH" "$tree/$folder/.updated"
 done
