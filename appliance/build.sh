@@ -285,13 +285,16 @@ layer_of_appliance() {
     put 755 "$root/artifacts/bin/appliance-agent" usr/bin/appliance-agent
     put 755 "$root/artifacts/bin/appliancectl" usr/bin/appliancectl
     put 644 "$here/systemd/appliance-agent.service" usr/lib/systemd/system/appliance-agent.service
+    put 644 "$here/systemd/appliance-shutdown.service" usr/lib/systemd/system/appliance-shutdown.service
     put 644 "$config" etc/appliance-agent/agent.yaml
     [[ -z $pinned ]] || put 644 "$pinned" etc/appliance-agent/root.json
     [[ -z $bundle ]] || put 644 "$bundle" usr/share/appliance-agent/first.bundle
     cat >"$layer/etc/fstab" <<FSTAB
-# What must outlive the system is on the data partition: it grows with the disk.
+# What must outlive the system is on the data partition: it grows with the disk. The engine unpacks images without
+# waiting for the disk, and after a power cut takes what it finds of them for whole: with nodelalloc no file is known by
+# its name before it has its bytes.
 PARTUUID=$system_part / ext4 rw,noatime 0 1
-PARTUUID=$data_part /data ext4 noatime,x-systemd.growfs 0 2
+PARTUUID=$data_part /data ext4 noatime,nosuid,nodev,nodelalloc,x-systemd.growfs 0 2
 /data/appliance-agent /var/lib/appliance-agent none bind 0 0
 /data/journal /var/log/journal none bind 0 0
 FSTAB

@@ -59,7 +59,39 @@ internal static partial class Appliance
         }
         catch (TimeoutException e)
         {
-            throw new MachineException($"{e.Message}\nThe console's end:\n{machine.Console.Tail()}", e);
+            throw new MachineException(
+                $"{e.Message}\nThe console's end:\n{machine.Console.Tail()}\n{await machine.WhySilentAsync(ct)}",
+                e
+            );
+        }
+    }
+
+    // Where on the way from outside to the application a request gets lost cannot be seen on the disk afterwards.
+    private static async Task<string> WhySilentAsync(this Machine machine, CancellationToken ct)
+    {
+        try
+        {
+            await machine.Console.LoginAsync(ct, TimeSpan.FromSeconds(30));
+            var ran = await machine.Console.RunAsync(
+                """
+                set -x
+                appliancectl status
+                docker container ls --all --no-trunc
+                docker network inspect $(docker network ls --quiet)
+                ip -brief address
+                ip neighbour
+                iptables-save -c
+                docker exec demo-web-1 wget -S -O - http://127.0.0.1:8080/
+                docker exec demo-web-1 wget -S -O - --post-data '' http://counter:8080/cgi-bin/visits
+                find /var/lib/docker/overlay2 -type f -empty
+                """,
+                ct
+            );
+            return $"{ran.Text}\n{ran.Errors}";
+        }
+        catch (MachineException e)
+        {
+            return $"What the machine itself sees of it cannot be asked: {e.Message}";
         }
     }
 

@@ -113,6 +113,37 @@ public sealed class PowerCutTests(ApplianceImage image, ITestOutputHelper output
             Assert.Equal(2, versions.Count);
     }
 
+    [Theory(Timeout = 15 * Minutes)]
+    // The engine says that it has an image while the image's files may be in memory only.
+    [InlineData("docker events --since $since --filter type=image --filter event=load | { read -r _; ")]
+    [InlineData("{ wait; ")]
+    public async Task What_an_upgrade_has_come_to_is_there_in_full_after_a_power_cut_at_that_instant(string instant)
+    {
+        var ct = TestContext.Current.CancellationToken;
+        using var folder = new ScratchFolder();
+        var seed = await Appliance.BundlesAsync(folder, ct);
+        var disk = await image.Disk.OverlayAsync(folder["disk.qcow2"], ct);
+        await using var machine = await Machine.StartAsync(disk, new() { Forward = [80], Seed = seed }, ct);
+        await machine.WaitForPageAsync(ct);
+        await machine.Console.LoginAsync(ct);
+        await machine.WaitUntilWellAsync(ct);
+        await machine.DoAsync($"mkdir -p /run/seed && mount -o ro {SeedDisk.Device} /run/seed", ct);
+
+        // From within, because that is quick enough. That a file is synchronized has the names of all others written, as
+        // happens every few seconds anyway; what is in them is written when the kernel comes to it.
+        var before = machine.Resets;
+        machine.Console.Type(
+            "since=$(date +%s); appliancectl upgrade --bundle /run/seed/demo-2.0.0.bundle --yes & "
+                + $"{instant}echo >/data/cut; sync /data/cut; echo b >/proc/sysrq-trigger; }}"
+        );
+        await machine.WaitForResetAsync(before, ct, Appliance.Patience);
+
+        await machine.WaitForPageAsync(ct);
+        await machine.Console.LoginAsync(ct);
+        Assert.Equal("2.0.0", Appliance.ReleaseOf(await machine.WaitUntilWellAsync(ct)));
+        Assert.Equal("2.0.0", (await machine.WaitForPageAsync(ct)).Version);
+    }
+
     /// <summary>An upgrade as it was written to the disk.</summary>
     /// <param name="Log">What was written.</param>
     /// <param name="From">How many flushes the disk had seen when nothing of the upgrade had begun.</param>

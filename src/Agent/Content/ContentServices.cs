@@ -7,6 +7,10 @@ internal static class ContentServices
         services
             .AddOptionsWithValidateOnStart<ApplicationOptions, ApplicationOptionsValidator>()
             .BindConfiguration(ApplicationOptions.Section);
-        return services.AddSingleton<ContentStore>().AddSingleton<ReleaseLibrary>().AddSingleton<ImageLoader>();
+        return services
+            .AddSingleton<ContentStore>()
+            .AddSingleton<ReleaseLibrary>()
+            .AddSingleton<EngineDisk>()
+            .AddSingleton<ImageLoader>();
     }
 }

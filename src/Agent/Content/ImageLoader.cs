@@ -7,9 +7,12 @@ namespace Appliance.Agent.Content;
 /// Hands images to the engine: archives that are made up while they are sent, from stored blobs, without the layers that
 /// the engine holds already. One image at a time, because an engine unpacks an archive to a temporary place first.
 /// </summary>
-internal sealed class ImageLoader(ContentStore store, DockerEngine engine, ILogger<ImageLoader> log)
+internal sealed class ImageLoader(ContentStore store, DockerEngine engine, EngineDisk disk, ILogger<ImageLoader> log)
 {
-    /// <summary>Loads the images that the engine does not hold; those that it holds are left as they are.</summary>
+    /// <summary>
+    /// Loads the images that the engine does not hold; those that it holds are left as they are. All of them are on its
+    /// disk when this returns.
+    /// </summary>
     /// <param name="bytes">Told how many bytes the engine was sent so far; may be null.</param>
     /// <exception cref="IOException">A blob is not stored, or the engine did not make of an image what it is.</exception>
     /// <exception cref="DockerEngineException">The engine refused, with its reason.</exception>
@@ -21,6 +24,30 @@ internal sealed class ImageLoader(ContentStore store, DockerEngine engine, ILogg
         {
             await LoadAsync(image, held, sent, ct);
             held.Add(image);
+        }
+        // Also what an earlier call loaded, that did not come to here.
+        await disk.FlushAsync(ct);
+    }
+
+    /// <summary>Takes an image from the engine, with its names.</summary>
+    /// <returns>False: something uses it.</returns>
+    public async Task<bool> RemoveAsync(string id, CancellationToken ct)
+    {
+        try
+        {
+            // By its names first: one that has several is not removed by its id.
+            foreach (var tag in (await engine.Images.InspectAsync(id, ct)).RepoTags)
+                await engine.Images.RemoveAsync(tag, force: false, ct);
+            await engine.Images.RemoveAsync(id, force: false, ct);
+            return true;
+        }
+        catch (EngineNotFoundException)
+        {
+            return true;
+        }
+        catch (EngineConflictException)
+        {
+            return false;
         }
     }
 

@@ -23,7 +23,7 @@ internal sealed class Database : IDisposable
     private const int ReadOnly = 8;
     private const int IoError = 10;
     private const int Corrupt = 11;
-    private const int Full = 13;
+    internal const int Full = 13;
     private const int CannotOpen = 14;
     private const int NotADatabase = 26;
 
@@ -117,7 +117,8 @@ internal sealed class Database : IDisposable
     {
         try
         {
-            return Open();
+            Replacing.Finish(path);
+            return Open(path);
         }
         catch (DamagedException e)
         {
@@ -129,7 +130,7 @@ internal sealed class Database : IDisposable
         }
     }
 
-    private SqliteConnection Open()
+    private static SqliteConnection Open(string path)
     {
         // SQLite gives its -wal file the mode of the main one.
         const UnixFileMode ownerOnly = UnixFileMode.UserRead | UnixFileMode.UserWrite;
@@ -199,56 +200,39 @@ internal sealed class Database : IDisposable
 
     private SqliteConnection Replace(string reason)
     {
-        var aside = $"{path}.damaged-{clock.GetUtcNow():yyyyMMddTHHmmssfff}Z";
-        File.Move(path, aside);
-        // The log belongs to the file: under its new name SQLite still finds it.
-        if (File.Exists(path + "-wal"))
-            File.Move(path + "-wal", aside + "-wal");
-
-        var fresh = Open();
-        var (saved, lost) = Salvage(fresh, aside);
-        Replaced = new Replacement(reason, aside, saved, lost);
-        log.StateFileReplaced(path, aside, reason, string.Join(", ", saved), string.Join(", ", lost));
-        return fresh;
+        var replacing = new Replacing(path, clock.GetUtcNow());
+        // Made in full before the old one moves: where there is no room for it, the next start finds what this one found.
+        var (saved, lost) = replacing.Prepare(Open);
+        replacing.Exchange();
+        Replaced = new Replacement(reason, replacing.Aside, saved, lost);
+        log.StateFileReplaced(path, replacing.Aside, reason, string.Join(", ", saved), string.Join(", ", lost));
+        return Open(path);
     }
 
-    // A stop that a person asked for must not be forgotten because some other page of the file is bad.
-    private (List<string> Saved, List<string> Lost) Salvage(SqliteConnection fresh, string damaged)
+    /// <summary>Whether the next start would have the file, or a fresh one in its place.</summary>
+    public bool CanBeOpened()
     {
-        List<string> saved = [];
-        List<string> lost = [];
         try
         {
-            fresh.Execute("ATTACH DATABASE ?1 AS damaged", damaged);
-        }
-        catch (SqliteException)
-        {
-            lost.AddRange(Schema.Tables);
-        }
-        foreach (var table in Schema.Tables.Except(lost).ToList())
-        {
+            PrepareFolder(Path.GetDirectoryName(path)!);
             try
             {
-                fresh.Execute($"INSERT INTO main.{table} SELECT * FROM damaged.{table}");
-                saved.Add(table);
+                Open(path).Dispose();
             }
-            catch (SqliteException)
+            catch (Exception e)
+                when (e is DamagedException or SqliteException { SqliteErrorCode: Corrupt or NotADatabase })
             {
-                lost.Add(table);
+                // That start tells of it, and does it; here it is seen whether there is room.
+                var replacing = new Replacing(path, clock.GetUtcNow());
+                replacing.Prepare(Open);
+                replacing.Forget();
             }
+            return true;
         }
-        if (saved.Count > 0)
-            fresh.Execute("DETACH DATABASE damaged");
-
-        // Event ids only ever grow: a follower resumes by id. Seconds since 1970 are above any count of events.
-        if (lost.Contains("events"))
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException || IsUnwritable(e))
         {
-            fresh.Execute(
-                "INSERT INTO sqlite_sequence (name, seq) VALUES ('events', ?1)",
-                clock.GetUtcNow().ToUnixTimeSeconds()
-            );
+            return false;
         }
-        return (saved, lost);
     }
 
     private static bool IsUnwritable(Exception e) =>

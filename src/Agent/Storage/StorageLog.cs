@@ -5,7 +5,7 @@ internal static partial class StorageLog
     [LoggerMessage(
         1001,
         LogLevel.Critical,
-        "{Path} cannot be opened: state is kept in memory until the next start, and changes that need it are refused"
+        "{Path} cannot be opened: state is kept in memory until it can, and changes that need it are refused"
     )]
     public static partial void StateKeptInMemory(this ILogger log, string path, Exception e);
 
@@ -41,4 +41,7 @@ internal static partial class StorageLog
 
     [LoggerMessage(1004, LogLevel.Warning, "{Table} record of {Slot} is kept in memory only for now: {Reason}")]
     public static partial void RecordKeptInMemory(this ILogger log, string table, string slot, string reason);
+
+    [LoggerMessage(1005, LogLevel.Warning, "The state's file can be opened again: the agent starts anew with it")]
+    public static partial void StateIsBack(this ILogger log);
 }

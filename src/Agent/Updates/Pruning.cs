@@ -16,7 +16,7 @@ internal sealed class Pruning(
     ReleaseLibrary library,
     KnownReleases releases,
     MountedFiles files,
-    DockerEngine engine,
+    ImageLoader images,
     TimeProvider clock,
     ILogger<Pruning> log
 )
@@ -105,32 +105,12 @@ internal sealed class Pruning(
             await Task.Delay(pause, clock, ct);
             foreach (var id in left.ToList())
             {
-                if (!await IsGoneAsync(id, ct))
+                if (!await images.RemoveAsync(id, ct))
                     continue;
                 journal.Unloaded(id);
                 left.Remove(id);
             }
         }
         log.ImagesStay(left.Count);
-    }
-
-    private async Task<bool> IsGoneAsync(string id, CancellationToken ct)
-    {
-        try
-        {
-            // By its names first: one that has several is not removed by its id.
-            foreach (var tag in (await engine.Images.InspectAsync(id, ct)).RepoTags)
-                await engine.Images.RemoveAsync(tag, force: false, ct);
-            await engine.Images.RemoveAsync(id, force: false, ct);
-            return true;
-        }
-        catch (EngineNotFoundException)
-        {
-            return true;
-        }
-        catch (EngineConflictException)
-        {
-            return false;
-        }
     }
 }

@@ -1,4 +1,5 @@
 using Appliance.Agent.Content;
+using Appliance.Agent.Host;
 using Appliance.Agent.Storage;
 using Appliance.Agent.Supervision;
 using Appliance.Bundles.Releases;
@@ -20,6 +21,7 @@ internal sealed class UpdateRun(
     ImageLoader images,
     Gate gate,
     Evidence evidence,
+    MachineBoot boot,
     OperationProgress progress,
     ILogger<UpdateRun> log
 )
@@ -152,6 +154,8 @@ internal sealed class UpdateRun(
     {
         if (operation.Phase >= Phase.Loaded)
             return;
+        if (journal.Steps(operation.Id).Any(s => s.Phase is Phase.Loading && s.Time < boot.At))
+            await DoubtAsync(ct);
         Record(Phase.Loading, StepOutcome.Begun, $"loading {Count(to.Content.Images.Count, "image")}");
         var plan = await images.PlanAsync(to.Content.Images, ct);
         // What the engine has already is not ours to take away again.
@@ -160,6 +164,18 @@ internal sealed class UpdateRun(
         await images.LoadAsync(to.Content.Images, report, ct);
         progress.Set(Progress.None);
         Record(Phase.Loaded, StepOutcome.Done, $"the engine has {Count(to.Content.Images.Count, "image")} of {Target}");
+    }
+
+    /// <summary>
+    /// The machine went down while the engine loaded: what it knows of the release's own images may be no more than their
+    /// names. No container was made of them yet, and their blobs are here.
+    /// </summary>
+    private async Task DoubtAsync(CancellationToken ct)
+    {
+        var given = journal.LoadedImages.ToHashSet();
+        given.ExceptWith(from.Images.Values.Select(i => i.Config.Digest));
+        foreach (var image in to.Content.Images.Select(i => i.Config.Digest).Distinct().Where(given.Contains))
+            await images.RemoveAsync(image, ct);
     }
 
     /// <summary>Service by service, each proven before the next is touched; then all of them for a while.</summary>

@@ -1,4 +1,5 @@
 using Appliance.Agent.Content;
+using Appliance.Agent.Host;
 using Appliance.Agent.Storage;
 using Appliance.Agent.Supervision;
 using Appliance.Bundles.Compose;
@@ -15,6 +16,7 @@ internal sealed class UpdateRuns(
     ImageLoader images,
     Gate gate,
     Evidence evidence,
+    MachineBoot boot,
     OperationProgress progress,
     ILogger<UpdateRun> log
 )
@@ -35,6 +37,7 @@ internal sealed class UpdateRuns(
             images,
             gate,
             evidence,
+            boot,
             progress,
             log
         );

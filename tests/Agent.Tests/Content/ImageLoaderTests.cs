@@ -15,7 +15,7 @@ public sealed class ImageLoaderTests(ImageLoaderTests.OwnEngine own)
 
     private DockerEngine Engine => own.Engine.Client;
 
-    private ImageLoader Loader => new(content.Store, Engine, NullLogger<ImageLoader>.Instance);
+    private ImageLoader Loader => new(content.Store, Engine, new EngineDisk(Engine), NullLogger<ImageLoader>.Instance);
 
     private static CancellationToken Ct => TestContext.Current.CancellationToken;
 

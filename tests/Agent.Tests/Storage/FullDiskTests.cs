@@ -1,5 +1,7 @@
 using Appliance.Agent.Storage;
 using Appliance.Testing;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging.Abstractions;
 
 namespace Appliance.Agent.Tests.Storage;
 
@@ -80,5 +82,83 @@ public sealed class FullDiskTests : IDisposable
         Assert.Equal(1, state.Events.Append(Samples.Event("kept in memory")));
         var now = scratch.Clock.GetUtcNow();
         Assert.False(state.Restarts.Put(new RestartRecord("web/1", 1, 1, now, now, "")));
+    }
+
+    [Fact]
+    public async Task An_agent_that_could_not_open_its_state_ends_once_it_can_and_the_next_one_has_it()
+    {
+        var ct = TestContext.Current.CancellationToken;
+        disk.Fill();
+        var scratch = new ScratchState(Path.Combine(disk.Path, "state"));
+        using var lifetime = new AgentLifetime();
+        using (var state = scratch.Open())
+        {
+            using var back = new StorageReturn(
+                state.Database,
+                lifetime,
+                scratch.Clock,
+                NullLogger<StorageReturn>.Instance
+            );
+            await back.StartAsync(ct);
+            Assert.False(state.Database.CanBeOpened());
+            Assert.False(lifetime.ApplicationStopping.IsCancellationRequested);
+
+            disk.Free();
+            await Eventually.TrueAsync(
+                "the agent ends",
+                _ =>
+                {
+                    scratch.Clock.Advance(StorageReturn.Interval);
+                    return Task.FromResult(lifetime.ApplicationStopping.IsCancellationRequested);
+                },
+                ct
+            );
+        }
+
+        using var again = scratch.Open();
+        Assert.Null(again.Database.NotDurableBecause);
+    }
+
+    [Fact]
+    public void A_damaged_file_is_set_aside_only_once_there_is_room_for_what_can_be_read_of_it()
+    {
+        var scratch = new ScratchState(Path.Combine(disk.Path, "state"));
+        using (var before = scratch.Open())
+        {
+            before.Wishes.Stop("web", "uid:0 (root)", "maintenance");
+            for (var i = 0; i < 30; i++)
+                before.Events.Append(Samples.Event(new string('x', 500)));
+        }
+        Damage.LastPageOf(scratch.File);
+        disk.Fill();
+
+        // As often as it is started.
+        for (var start = 0; start < 2; start++)
+        {
+            using var full = scratch.Open();
+            Assert.NotNull(full.Database.NotDurableBecause);
+            Assert.False(full.Database.CanBeOpened());
+            Assert.Null(full.Database.Replaced);
+        }
+
+        disk.Free();
+        using var state = scratch.Open();
+        Assert.NotNull(state.Database.Replaced);
+        Assert.Equal("maintenance", state.Wishes.Of("web")?.Reason);
+    }
+
+    private sealed class AgentLifetime : IHostApplicationLifetime, IDisposable
+    {
+        private readonly CancellationTokenSource stopping = new();
+
+        public CancellationToken ApplicationStarted => CancellationToken.None;
+
+        public CancellationToken ApplicationStopping => stopping.Token;
+
+        public CancellationToken ApplicationStopped => CancellationToken.None;
+
+        public void StopApplication() => stopping.Cancel();
+
+        public void Dispose() => stopping.Dispose();
     }
 }

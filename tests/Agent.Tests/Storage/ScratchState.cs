@@ -60,3 +60,14 @@ internal static class Samples
     public static NewAudit Audit(string detail = "") =>
         new("uid:1000 (alice)", "operator", "/appliance.v1.ServicesService/StopService", "{}", "requested", detail);
 }
+
+internal static class Damage
+{
+    /// <summary>The last page of the file is the last one of the events.</summary>
+    public static void LastPageOf(string file)
+    {
+        using var stream = System.IO.File.OpenWrite(file);
+        stream.Seek(-4096, SeekOrigin.End);
+        stream.Write(Enumerable.Repeat((byte)0xA5, 4096).ToArray());
+    }
+}

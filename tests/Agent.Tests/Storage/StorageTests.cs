@@ -130,12 +130,7 @@ public sealed class StorageTests
             for (var i = 0; i < 500; i++)
                 last = state.Events.Append(Samples.Event($"event {i} {new string('x', 200)}"));
         }
-        // The last page of the file is the last one of the events.
-        using (var file = File.OpenWrite(scratch.File))
-        {
-            file.Seek(-4096, SeekOrigin.End);
-            file.Write(Enumerable.Repeat((byte)0xA5, 4096).ToArray());
-        }
+        Damage.LastPageOf(scratch.File);
 
         using var again = scratch.Open();
         Assert.NotNull(again.Database.Replaced);
@@ -143,6 +138,29 @@ public sealed class StorageTests
         Assert.Equal(new AuditVerdict(1, 0), again.Audit.Verify());
         Assert.True(again.Events.LastId > last, "an event id was given twice");
         Assert.Equal("storage.replaced", again.Events.Tail(1, null)[0].Kind);
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void An_exchange_of_a_damaged_file_that_was_cut_short_is_finished_or_begun_again(bool damagedIsAside)
+    {
+        using var scratch = new ScratchState();
+        using (var state = scratch.Open())
+            state.Wishes.Stop("web", "uid:0 (root)", "maintenance");
+        // What a kill leaves: the fresh file, and the damaged one aside already, its log not yet; or still in its place.
+        File.Copy(scratch.File, scratch.File + ".fresh");
+        File.WriteAllText(scratch.File + "-wal", "the damaged one's");
+        if (damagedIsAside)
+            File.Move(scratch.File, scratch.File + ".damaged-20260115T120000000Z");
+        else
+            File.WriteAllText(scratch.File + ".fresh", "not whole");
+
+        using var again = scratch.Open();
+        Assert.Null(again.Database.NotDurableBecause);
+        Assert.Equal("maintenance", again.Wishes.Of("web")?.Reason);
+        Assert.False(File.Exists(scratch.File + ".fresh"));
+        Assert.Equal(damagedIsAside, File.Exists(scratch.File + ".damaged-20260115T120000000Z-wal"));
     }
 
     [Fact]

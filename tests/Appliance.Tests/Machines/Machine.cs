@@ -13,7 +13,6 @@ namespace Appliance.Tests.Machines;
 /// </summary>
 internal sealed partial class Machine : IAsyncDisposable
 {
-    private const string Firmware = "/usr/share/OVMF/OVMF_CODE_4M.fd";
     private const string FirmwareVariables = "/usr/share/OVMF/OVMF_VARS_4M.fd";
 
     private static readonly SemaphoreSlim Slots = new(2);
@@ -237,8 +236,10 @@ internal sealed partial class Machine : IAsyncDisposable
         await Slots.WaitAsync(ct);
         try
         {
-            if (!File.Exists(Firmware))
-                throw new InvalidOperationException($"{Firmware} is missing: run 'sudo apt-get install ovmf'");
+            if (!File.Exists(QemuArguments.Firmware))
+                throw new InvalidOperationException(
+                    $"{QemuArguments.Firmware} is missing: run 'sudo apt-get install ovmf'"
+                );
             File.Copy(FirmwareVariables, folder["firmware.fd"]);
             Disk = await disk();
             await PowerOnAsync(ct);
@@ -249,194 +250,6 @@ internal sealed partial class Machine : IAsyncDisposable
             await DisposeAsync();
             throw;
         }
-    }
-
-    private List<string> Arguments()
-    {
-        List<string> arguments =
-        [
-            "-nodefaults",
-            "-no-user-config",
-            "-display",
-            "none",
-            "-action",
-            "reboot=shutdown",
-            "-machine",
-            "q35",
-            "-accel",
-            "tcg,thread=multi",
-            "-m",
-            $"{options.Memory}",
-            "-smp",
-            $"{options.Cpus}",
-            "-rtc",
-            "base=" + Clock(),
-            .. Blockdev(Json("file", "firmware", Firmware, ("read-only", true))),
-            .. Blockdev(Json("file", "variables", folder["firmware.fd"])),
-            "-machine",
-            "pflash0=firmware,pflash1=variables",
-            "-device",
-            "virtio-rng-pci",
-            "-chardev",
-            $"socket,id=console,path={folder["console.sock"]},server=on,wait=on,logfile={folder["console.log"]},logappend=on",
-            "-serial",
-            "chardev:console",
-            "-qmp",
-            $"unix:{folder["qmp.sock"]},server=on,wait=off",
-            .. Disks(),
-        ];
-        if (options.Network)
-        {
-            // 0: the kernel picks a free one, so that no other process can take it in between.
-            var forwards = string.Concat(
-                options.Forward.Select(port => $",hostfwd=tcp:127.0.0.1:{hostPorts.GetValueOrDefault(port)}-:{port}")
-            );
-            arguments.AddRange([
-                "-netdev",
-                "user,id=net,restrict=on" + forwards,
-                "-device",
-                "virtio-net-pci,netdev=net",
-            ]);
-        }
-        if (options.Watchdog)
-            arguments.AddRange(["-device", "i6300esb", "-action", "watchdog=reset"]);
-        foreach (var (name, value) in Credentials())
-            arguments.AddRange([
-                "-smbios",
-                $"type=11,value=io.systemd.credential:{name}={value.Replace(",", ",,", StringComparison.Ordinal)}",
-            ]);
-        arguments.AddRange(options.Arguments);
-        return arguments;
-    }
-
-    private IEnumerable<KeyValuePair<string, string>> Credentials() =>
-        options.ConsoleLogin
-            ? options.Credentials.Append(new("agetty.autologin", "root")).Append(new("login.noauth", "yes"))
-            : options.Credentials;
-
-    private string Clock() =>
-        options.Clock is { } clock
-            ? (clock + TimeProvider.System.GetElapsedTime(since)).UtcDateTime.ToString(
-                "yyyy-MM-ddTHH:mm:ss",
-                CultureInfo.InvariantCulture
-            )
-            : "utc";
-
-    private IEnumerable<string> Disks()
-    {
-        foreach (var argument in Blockdev(Json("file", "disk-file", Disk.Path)))
-            yield return argument;
-        foreach (
-            var argument in Blockdev(
-                new()
-                {
-                    ["driver"] = Disk.Format,
-                    ["node-name"] = "disk",
-                    ["file"] = "disk-file",
-                    ["discard"] = "unmap",
-                }
-            )
-        )
-            yield return argument;
-        var top = "disk";
-        if (options.LogWrites)
-        {
-            // Continued after a reset.
-            if (!startedBefore)
-                File.WriteAllBytes(WriteLogPath, []);
-            foreach (var argument in Blockdev(Json("file", "log-file", WriteLogPath)))
-                yield return argument;
-            // Below it nothing is flushed to the host's disk; here flushes are seen, and logged.
-            foreach (
-                var argument in Blockdev(
-                    new()
-                    {
-                        ["driver"] = "raw",
-                        ["node-name"] = "log",
-                        ["file"] = "log-file",
-                    }
-                )
-            )
-                yield return argument;
-            top = "logged";
-            foreach (
-                var argument in Blockdev(
-                    new()
-                    {
-                        ["driver"] = "blklogwrites",
-                        ["node-name"] = top,
-                        ["file"] = "disk",
-                        ["log"] = "log",
-                        ["discard"] = "unmap",
-                        ["log-append"] = startedBefore,
-                    }
-                )
-            )
-                yield return argument;
-        }
-        // QEMU before 8.2 garbles the log where "write zeroes" meets another write; without the offer the guest writes
-        // zeroes as data.
-        foreach (var argument in Device($"virtio-blk-pci,drive={top},write-zeroes=off,serial=system"))
-            yield return argument;
-
-        var number = 0;
-        foreach (var disk in options.Disks)
-        {
-            number++;
-            foreach (var argument in Blockdev(Json("file", $"extra-file{number}", disk.Path)))
-                yield return argument;
-            foreach (
-                var argument in Blockdev(
-                    new()
-                    {
-                        ["driver"] = disk.Format,
-                        ["node-name"] = $"extra{number}",
-                        ["file"] = $"extra-file{number}",
-                    }
-                )
-            )
-                yield return argument;
-            foreach (var argument in Device($"virtio-blk-pci,drive=extra{number},serial=extra{number}"))
-                yield return argument;
-        }
-        if (options.Seed is not { } seed)
-            yield break;
-        foreach (var argument in Blockdev(Json("file", "seed-file", seed.Path)))
-            yield return argument;
-        foreach (
-            var argument in Blockdev(
-                new()
-                {
-                    ["driver"] = "raw",
-                    ["node-name"] = "seed",
-                    ["file"] = "seed-file",
-                }
-            )
-        )
-            yield return argument;
-        foreach (var argument in Device("virtio-blk-pci,drive=seed,serial=seed"))
-            yield return argument;
-    }
-
-    private static string[] Blockdev(JsonObject node) => ["-blockdev", node.ToJsonString()];
-
-    private static string[] Device(string device) => ["-device", device];
-
-    // A file of the host. The host's own cache survives a killed QEMU, so that nothing need reach the host's disk.
-    private static JsonObject Json(string driver, string name, string path, params (string, JsonNode)[] more)
-    {
-        var node = new JsonObject
-        {
-            ["driver"] = driver,
-            ["node-name"] = name,
-            ["filename"] = Path.GetFullPath(path),
-            ["cache"] = new JsonObject { ["no-flush"] = true },
-        };
-        if (more.All(m => m.Item1 != "read-only"))
-            node["discard"] = "unmap";
-        foreach (var (key, value) in more)
-            node[key] = value;
-        return node;
     }
 
     // A reset within QEMU leaves the emulator so slow that firmware and kernel take five to ten times as long. So a reset
@@ -480,7 +293,12 @@ internal sealed partial class Machine : IAsyncDisposable
         endedBy = null;
         qmp?.Dispose();
         qmp = null;
-        emulator = await Emulator.StartAsync(Arguments(), folder["qemu.log"]);
+        // A log of writes is continued after a reset.
+        if (options.LogWrites && !startedBefore)
+            File.WriteAllBytes(WriteLogPath, []);
+        var clock = options.Clock + TimeProvider.System.GetElapsedTime(since);
+        var arguments = new QemuArguments(options, Disk, folder, hostPorts, clock, WriteLogPath, startedBefore);
+        emulator = await Emulator.StartAsync(arguments.All(), folder["qemu.log"]);
         try
         {
             // QEMU waits for a reader of the console, so that its first word is not lost.
