@@ -120,31 +120,27 @@ public sealed class FullDiskTests : IDisposable
     }
 
     [Fact]
-    public void A_damaged_file_is_set_aside_only_once_there_is_room_for_what_can_be_read_of_it()
+    public void A_damaged_file_is_set_aside_only_once_there_is_room_for_another()
     {
         var scratch = new ScratchState(Path.Combine(disk.Path, "state"));
-        using (var before = scratch.Open())
-        {
-            before.Wishes.Stop("web", "uid:0 (root)", "maintenance");
-            for (var i = 0; i < 30; i++)
-                before.Events.Append(Samples.Event(new string('x', 500)));
-        }
-        Damage.LastPageOf(scratch.File);
+        Directory.CreateDirectory(scratch.Folder);
+        var damaged = string.Concat(Enumerable.Repeat("this is no database ", 20));
+        File.WriteAllText(scratch.File, damaged);
         disk.Fill();
 
         // As often as it is started.
         for (var start = 0; start < 2; start++)
         {
             using var full = scratch.Open();
+            Assert.Null(full.Database.Replaced);
             Assert.NotNull(full.Database.NotDurableBecause);
             Assert.False(full.Database.CanBeOpened());
-            Assert.Null(full.Database.Replaced);
+            Assert.Equal(damaged, File.ReadAllText(scratch.File));
         }
 
         disk.Free();
         using var state = scratch.Open();
-        Assert.NotNull(state.Database.Replaced);
-        Assert.Equal("maintenance", state.Wishes.Of("web")?.Reason);
+        Assert.Equal(damaged, File.ReadAllText(state.Database.Replaced!.MovedTo));
     }
 
     private sealed class AgentLifetime : IHostApplicationLifetime, IDisposable
