@@ -291,8 +291,8 @@ layer_of_appliance() {
     [[ -z $bundle ]] || put 644 "$bundle" usr/share/appliance-agent/first.bundle
     cat >"$layer/etc/fstab" <<FSTAB
 # What must outlive the system is on the data partition: it grows with the disk. The engine unpacks images without
-# waiting for the disk, and after a power cut takes what it finds of them for whole: with nodelalloc no file is known by
-# its name before it has its bytes.
+# waiting for the disk, and after a power cut takes what it finds of them for whole: with nodelalloc files get to the disk
+# in the order in which they were written (docs/decisions/0012-power-cuts.md).
 PARTUUID=$system_part / ext4 rw,noatime 0 1
 PARTUUID=$data_part /data ext4 noatime,nosuid,nodev,nodelalloc,x-systemd.growfs 0 2
 /data/appliance-agent /var/lib/appliance-agent none bind 0 0

@@ -81,8 +81,8 @@ internal static partial class Appliance
                 ip -brief address
                 ip neighbour
                 iptables-save -c
-                docker exec demo-web-1 wget -S -O - http://127.0.0.1:8080/
-                docker exec demo-web-1 wget -S -O - --post-data '' http://counter:8080/cgi-bin/visits
+                timeout 10 docker exec demo-web-1 wget -S -O - http://127.0.0.1:8080/
+                timeout 10 docker exec demo-web-1 wget -S -O - --post-data '' http://counter:8080/cgi-bin/visits
                 find /var/lib/docker/overlay2 -type f -empty
                 """,
                 ct

@@ -19,8 +19,8 @@ internal sealed partial class EngineDisk(DockerEngine engine)
     public async Task FlushAsync(CancellationToken ct)
     {
         var folder = (await engine.System.InfoAsync(ct)).DockerRootDir;
-        // Minutes, when much was written to a slow disk.
-        await Task.Run(() => Flush(folder), ct);
+        // Minutes, when much was written to a slow disk; who gives up waiting flushes again the next time.
+        await Task.Run(() => Flush(folder), CancellationToken.None).WaitAsync(ct);
     }
 
     private static void Flush(string folder)

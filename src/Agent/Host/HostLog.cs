@@ -35,4 +35,11 @@ internal static partial class HostLog
         "Told to end, and systemd does not say whether the machine goes down: {Reason}. Containers run on"
     )]
     public static partial void SystemStateUnknown(this ILogger log, string reason);
+
+    [LoggerMessage(
+        2011,
+        LogLevel.Warning,
+        "The state's file can be opened again: the agent ends, to start anew with it"
+    )]
+    public static partial void StateIsBack(this ILogger log);
 }

@@ -49,7 +49,8 @@ internal static class HostServices
             .AddSingleton<Liveness>()
             .AddSingleton<MachineShutdown>()
             .AddSingleton<MachineBoot>()
-            .AddHostedService<SystemdService>();
+            .AddHostedService<SystemdService>()
+            .AddHostedService<StateReturn>();
     }
 
     /// <summary>The client of the one engine that is supervised.</summary>

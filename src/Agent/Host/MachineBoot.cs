@@ -5,6 +5,9 @@ namespace Appliance.Agent.Host;
 /// <summary>When the machine was booted.</summary>
 internal sealed class MachineBoot
 {
+    /// <summary>Which boot this is: another id after each, whatever the clock says.</summary>
+    public string Id { get; } = File.ReadAllText("/proc/sys/kernel/random/boot_id").Trim();
+
     private readonly TimeProvider clock;
     private readonly Lock gate = new();
     private DateTimeOffset earliest;

@@ -20,11 +20,11 @@ internal sealed class Database : IDisposable
 {
     // SQLite's primary result codes.
     private const int Busy = 5;
-    private const int ReadOnly = 8;
+    internal const int ReadOnly = 8;
     private const int IoError = 10;
     private const int Corrupt = 11;
     internal const int Full = 13;
-    private const int CannotOpen = 14;
+    internal const int CannotOpen = 14;
     private const int NotADatabase = 26;
 
     private const int HeaderLength = 100;
@@ -202,34 +202,33 @@ internal sealed class Database : IDisposable
     {
         var replacing = new Replacing(path, clock.GetUtcNow());
         // Made in full before the old one moves: where there is no room for it, the next start finds what this one found.
-        var (saved, lost) = replacing.Prepare(Open);
+        var replaced = replacing.Prepare(reason, Open);
         replacing.Exchange();
-        Replaced = new Replacement(reason, replacing.Aside, saved, lost);
-        log.StateFileReplaced(path, replacing.Aside, reason, string.Join(", ", saved), string.Join(", ", lost));
+        Replaced = replaced;
+        log.StateFileReplaced(
+            path,
+            replaced.MovedTo,
+            reason,
+            string.Join(", ", replaced.Saved),
+            string.Join(", ", replaced.Lost)
+        );
         return Open(path);
     }
 
-    /// <summary>Whether the next start would have the file, or a fresh one in its place.</summary>
+    /// <summary>
+    /// Whether the next start would have the file: tried, and not guessed, so that an agent that ends for it does not end
+    /// in vain.
+    /// </summary>
     public bool CanBeOpened()
     {
         try
         {
             PrepareFolder(Path.GetDirectoryName(path)!);
-            try
-            {
-                Open(path).Dispose();
-            }
-            catch (Exception e)
-                when (e is DamagedException or SqliteException { SqliteErrorCode: Corrupt or NotADatabase })
-            {
-                // That start tells of it, and does it; here it is seen whether there is room.
-                var replacing = new Replacing(path, clock.GetUtcNow());
-                replacing.Prepare(Open);
-                replacing.Forget();
-            }
+            OpenOrReplace().Dispose();
             return true;
         }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException || IsUnwritable(e))
+        // Also while somebody else has it open.
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or SqliteException)
         {
             return false;
         }

@@ -55,8 +55,6 @@ internal sealed class EventLog
         kept = options.Value.EventsKept;
         this.clock = clock;
         this.log = log;
-        if (database.Replaced is { } replaced)
-            Append(Alarm(replaced));
     }
 
     /// <summary>The id of the newest event, 0 when there never was one.</summary>
@@ -142,7 +140,7 @@ internal sealed class EventLog
             {
                 var id = 0L;
                 foreach (var e in batch)
-                    id = Insert(c, e);
+                    id = Insert(c, e, clock.GetUtcNow());
                 if (id % PruneEvery < batch.Length)
                     c.Execute("DELETE FROM events WHERE id <= ?1", id - kept);
                 return id;
@@ -155,13 +153,14 @@ internal sealed class EventLog
         }
     }
 
-    private long Insert(SqliteConnection c, NewEvent e) =>
+    /// <summary>Writes an event into a file that is not the agent's yet, too.</summary>
+    internal static long Insert(SqliteConnection c, NewEvent e, DateTimeOffset at) =>
         c.Number(
             """
             INSERT INTO events (time, severity, kind, service, container, found, done)
             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) RETURNING id
             """,
-            clock.GetUtcNow().ToUnixTimeMilliseconds(),
+            at.ToUnixTimeMilliseconds(),
             e.Severity.ToString(),
             e.Kind,
             e.Service,
@@ -180,7 +179,7 @@ internal sealed class EventLog
             "They are in the system journal; events are stored again."
         );
 
-    private static NewEvent Alarm(Replacement replaced) =>
+    internal static NewEvent Alarm(Replacement replaced) =>
         new(
             EventSeverity.Error,
             "storage.replaced",

@@ -5,7 +5,7 @@ namespace Appliance.Agent.Storage;
 
 /// <summary>
 /// The exchange of a damaged state file for a fresh one with what could be read of it. Whatever it is cut short by, the
-/// next start finds the damaged file where it was, or finishes the exchange.
+/// next start finds the damaged file where it was, or finishes the exchange. The fresh file itself says what was lost.
 /// </summary>
 /// <param name="path">The damaged file.</param>
 /// <param name="now">Names the place where it is kept.</param>
@@ -13,50 +13,59 @@ internal sealed class Replacing(string path, DateTimeOffset now)
 {
     private const string Log = "-wal";
 
-    private readonly string fresh = FreshOf(path);
+    private readonly string making = path + ".fresh";
 
     /// <summary>Where the damaged file goes.</summary>
     public string Aside { get; } =
         path + now.UtcDateTime.ToString("'.damaged-'yyyyMMdd'T'HHmmssfff'Z'", CultureInfo.InvariantCulture);
 
-    /// <summary>Goes on with an exchange that was cut short after the fresh file was whole, and forgets any other.</summary>
+    /// <summary>Goes on with an exchange that was cut short after the damaged file was moved, and forgets any other.</summary>
     /// <exception cref="IOException">A file cannot be moved.</exception>
     public static void Finish(string path)
     {
-        if (!File.Exists(FreshOf(path)))
+        new Replacing(path, default).ForgetHalves();
+        if (!File.Exists(ReadyOf(path)))
             return;
+        // It is looked at again: damaged it is still, or somebody has put another in its place.
         if (File.Exists(path))
         {
-            new Replacing(path, default).Forget();
+            File.Delete(ReadyOf(path));
             return;
         }
-        // Only the exchange takes the file away, and it does so last of all but this.
-        var folder = Path.GetDirectoryName(path)!;
         var aside = Directory
-            .GetFiles(folder, $"{Path.GetFileName(path)}.damaged-*Z")
+            .GetFiles(Path.GetDirectoryName(path)!, $"{Path.GetFileName(path)}.damaged-*Z")
             .Order(StringComparer.Ordinal)
             .LastOrDefault();
-        Install(path, aside);
+        Install(path, aside ?? path + ".damaged");
     }
 
     /// <summary>Makes the fresh file, whole and on the disk.</summary>
+    /// <param name="reason">What is wrong with the damaged one.</param>
     /// <param name="open">Opens a file as the agent's state, making it if it is not there.</param>
     /// <exception cref="SqliteException">It cannot be written.</exception>
     /// <exception cref="IOException">It cannot be made.</exception>
-    public (IReadOnlyList<string> Saved, IReadOnlyList<string> Lost) Prepare(Func<string, SqliteConnection> open)
+    public Replacement Prepare(string reason, Func<string, SqliteConnection> open)
     {
-        Forget();
+        ForgetHalves();
         try
         {
-            using var connection = open(fresh);
-            var outcome = Salvage(connection);
-            // Its log would not be found under its later name.
-            connection.Execute("PRAGMA journal_mode = DELETE");
-            return outcome;
+            Replacement replacement;
+            using (var connection = open(making))
+            {
+                var (saved, lost) = Salvage(connection);
+                replacement = new Replacement(reason, Aside, saved, lost);
+                UpdateJournal.NoteLoss(connection, replacement);
+                EventLog.Insert(connection, EventLog.Alarm(replacement), now);
+                // Its log would not be found under its later name. (Of this file only: without "main." of all attached.)
+                connection.Execute("PRAGMA main.journal_mode = DELETE");
+            }
+            File.Move(making, ReadyOf(path), overwrite: true);
+            DurableFolder.Flush(Path.GetDirectoryName(path)!);
+            return replacement;
         }
         catch
         {
-            Forget();
+            ForgetHalves();
             throw;
         }
     }
@@ -65,27 +74,17 @@ internal sealed class Replacing(string path, DateTimeOffset now)
     /// <exception cref="IOException">A file cannot be moved.</exception>
     public void Exchange()
     {
-        DurableFolder.Flush(Path.GetDirectoryName(path)!);
         File.Move(path, Aside);
         Install(path, Aside);
     }
 
-    /// <summary>Gives up the fresh file.</summary>
-    /// <exception cref="IOException">It cannot be deleted.</exception>
-    public void Forget()
-    {
-        File.Delete(fresh);
-        File.Delete(fresh + Log);
-        File.Delete(fresh + "-journal");
-    }
-
     // The log belongs to the damaged file, and SQLite would write it into the fresh one: it goes first.
-    private static void Install(string path, string? aside)
+    private static void Install(string path, string aside)
     {
         if (File.Exists(path + Log))
-            File.Move(path + Log, (aside ?? path + ".damaged") + Log, overwrite: true);
+            File.Move(path + Log, aside + Log, overwrite: true);
         DurableFolder.Flush(Path.GetDirectoryName(path)!);
-        File.Move(FreshOf(path), path);
+        File.Move(ReadyOf(path), path);
         DurableFolder.Flush(Path.GetDirectoryName(path)!);
     }
 
@@ -94,11 +93,13 @@ internal sealed class Replacing(string path, DateTimeOffset now)
     {
         List<string> saved = [];
         List<string> lost = [];
+        var isAttached = false;
         try
         {
             connection.Execute("ATTACH DATABASE ?1 AS damaged", path);
+            isAttached = true;
         }
-        catch (SqliteException e) when (e.SqliteErrorCode != Database.Full)
+        catch (SqliteException e) when (IsDamage(e))
         {
             lost.AddRange(Schema.Tables);
         }
@@ -109,12 +110,12 @@ internal sealed class Replacing(string path, DateTimeOffset now)
                 connection.Execute($"INSERT INTO main.{table} SELECT * FROM damaged.{table}");
                 saved.Add(table);
             }
-            catch (SqliteException e) when (e.SqliteErrorCode != Database.Full)
+            catch (SqliteException e) when (IsDamage(e))
             {
                 lost.Add(table);
             }
         }
-        if (saved.Count > 0)
+        if (isAttached)
             connection.Execute("DETACH DATABASE damaged");
 
         // Event ids only ever grow: a follower resumes by id. Seconds since 1970 are above any count of events.
@@ -126,5 +127,15 @@ internal sealed class Replacing(string path, DateTimeOffset now)
         return (saved, lost);
     }
 
-    private static string FreshOf(string path) => path + ".fresh";
+    // Not what keeps the fresh file from being written: that would be taken for a loss.
+    private static bool IsDamage(SqliteException e) =>
+        e.SqliteErrorCode is not (Database.Full or Database.ReadOnly or Database.CannotOpen);
+
+    private void ForgetHalves()
+    {
+        foreach (var suffix in new[] { "", Log, "-journal" })
+            File.Delete(making + suffix);
+    }
+
+    private static string ReadyOf(string path) => path + ".ready";
 }

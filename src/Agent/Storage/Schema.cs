@@ -121,6 +121,13 @@ internal static class Schema
             INSERT INTO completions SELECT slot, config_hash, at, exit_code FROM latest_completions;
             DROP TABLE latest_completions;
             """,
+        // Images of which it is not known that the engine's disk has all of them, and in which boot they were given to it.
+        """
+            CREATE TABLE unsettled_images (
+                id TEXT PRIMARY KEY,
+                boot TEXT NOT NULL
+            ) STRICT, WITHOUT ROWID;
+            """,
     ];
 
     /// <summary>What is worth carrying over from a damaged file, what people rely on first.</summary>
@@ -134,6 +141,7 @@ internal static class Schema
         "operation_steps",
         "trust_pending",
         "loaded_images",
+        "unsettled_images",
         "wishes",
         "completions",
         "restarts",

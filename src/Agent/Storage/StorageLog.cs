@@ -41,7 +41,4 @@ internal static partial class StorageLog
 
     [LoggerMessage(1004, LogLevel.Warning, "{Table} record of {Slot} is kept in memory only for now: {Reason}")]
     public static partial void RecordKeptInMemory(this ILogger log, string table, string slot, string reason);
-
-    [LoggerMessage(1005, LogLevel.Warning, "The state's file can be opened again: the agent starts anew with it")]
-    public static partial void StateIsBack(this ILogger log);
 }

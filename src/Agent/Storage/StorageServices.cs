@@ -15,7 +15,6 @@ internal static class StorageServices
             .AddSingleton<Completions>()
             .AddSingleton<AuditTrail>()
             .AddSingleton<TrustTable>()
-            .AddSingleton<UpdateJournal>()
-            .AddHostedService<StorageReturn>();
+            .AddSingleton<UpdateJournal>();
     }
 }

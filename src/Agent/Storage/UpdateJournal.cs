@@ -19,16 +19,16 @@ internal sealed class UpdateJournal
     private readonly TimeProvider clock;
     private TaskCompletionSource changed = NewSignal();
 
-    public UpdateJournal(Database database, TimeProvider clock)
+    public UpdateJournal(Database database, TimeProvider clock) => (this.database, this.clock) = (database, clock);
+
+    /// <summary>Writes into a fresh state file what cannot be told any more.</summary>
+    internal static void NoteLoss(SqliteConnection fresh, Replacement replaced)
     {
-        (this.database, this.clock) = (database, clock);
-        if (database.Replaced is { } replaced && replaced.Lost.Intersect(Telling).Any())
-            database.Write(c =>
-                c.Execute(
-                    "INSERT OR REPLACE INTO trust_facts (name, value) VALUES (?1, ?2)",
-                    RecordsLost,
-                    replaced.Reason
-                )
+        if (replaced.Lost.Intersect(Telling).Any())
+            fresh.Execute(
+                "INSERT OR REPLACE INTO trust_facts (name, value) VALUES (?1, ?2)",
+                RecordsLost,
+                replaced.Reason
             );
     }
 
@@ -234,11 +234,32 @@ internal sealed class UpdateJournal
     public IReadOnlyList<string> LoadedImages =>
         database.Read(c => c.Rows("SELECT id FROM loaded_images", r => r.GetString(0)));
 
-    /// <summary>Before an engine is given images: they are ours to take away again.</summary>
-    public void WillLoad(IEnumerable<string> ids) =>
-        Promise(c => ids.Sum(id => c.Execute("INSERT OR IGNORE INTO loaded_images (id) VALUES (?1)", id)));
+    /// <summary>Before an engine is given images: they are ours to take away again, and not whole until it is said.</summary>
+    /// <param name="boot">Which boot of the machine this is.</param>
+    public void WillLoad(IReadOnlyCollection<string> ids, string boot) =>
+        Promise(c =>
+            ids.Sum(id =>
+                c.Execute("INSERT OR IGNORE INTO loaded_images (id) VALUES (?1)", id)
+                + c.Execute("INSERT OR REPLACE INTO unsettled_images (id, boot) VALUES (?1, ?2)", id, boot)
+            )
+        );
 
-    public void Unloaded(string id) => Promise(c => c.Execute("DELETE FROM loaded_images WHERE id = ?1", id));
+    /// <summary>What was given to the engine is on its disk.</summary>
+    public void HasLoaded(IReadOnlyCollection<string> ids) =>
+        Promise(c => ids.Sum(id => c.Execute("DELETE FROM unsettled_images WHERE id = ?1", id)));
+
+    /// <summary>Images that the engine was being given when the machine went down: they may be there in part.</summary>
+    /// <param name="boot">Which boot of the machine this is.</param>
+    public IReadOnlySet<string> DoubtfulImages(string boot) =>
+        database.Read(c =>
+            c.Rows("SELECT id FROM unsettled_images WHERE boot <> ?1", r => r.GetString(0), boot).ToHashSet()
+        );
+
+    public void Unloaded(string id) =>
+        Promise(c =>
+            c.Execute("DELETE FROM loaded_images WHERE id = ?1", id)
+            + c.Execute("DELETE FROM unsettled_images WHERE id = ?1", id)
+        );
 
     private long Now => clock.GetUtcNow().ToUnixTimeMilliseconds();
 

@@ -132,8 +132,10 @@ internal sealed class SlotPlanner(DesiredService service, Slot slot, string? obs
     /// <summary>What the container needs and the engine does not have yet.</summary>
     private SlotPlan? Unprepared()
     {
-        if (!inputs.Observed.Holds(service.ImageId))
-            return Missing($"image {inputs.Desired.Images[service.ImageId].Reference}", "loaded");
+        // An engine knows an image before all of it is on the disk, which the step under way waits for.
+        var image = $"image {inputs.Desired.Images[service.ImageId].Reference}";
+        if (!inputs.Observed.Holds(service.ImageId) || inputs.InFlight.GetValueOrDefault(image) is Step.LoadImage)
+            return Missing(image, "loaded");
         if (service.Attachments.Select(a => a.Network).FirstOrDefault(n => !inputs.IsReady(n)) is { } network)
             return NotReady(network);
         foreach (var volume in service.Volumes.Where(v => !inputs.Observed.Volumes.Contains(v)))

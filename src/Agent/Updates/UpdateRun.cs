@@ -154,28 +154,33 @@ internal sealed class UpdateRun(
     {
         if (operation.Phase >= Phase.Loaded)
             return;
-        if (journal.Steps(operation.Id).Any(s => s.Phase is Phase.Loading && s.Time < boot.At))
-            await DoubtAsync(ct);
         Record(Phase.Loading, StepOutcome.Begun, $"loading {Count(to.Content.Images.Count, "image")}");
+        await RemoveDoubtfulAsync(ct);
         var plan = await images.PlanAsync(to.Content.Images, ct);
         // What the engine has already is not ours to take away again.
-        journal.WillLoad(plan.Images.Select(i => i.Config.Digest));
+        journal.WillLoad([.. plan.Images.Select(i => i.Config.Digest)], boot.Id);
         var report = new ByteReport(progress, plan.BytesToSend);
         await images.LoadAsync(to.Content.Images, report, ct);
         progress.Set(Progress.None);
+        journal.HasLoaded([.. to.Content.Images.Select(i => i.Config.Digest)]);
         Record(Phase.Loaded, StepOutcome.Done, $"the engine has {Count(to.Content.Images.Count, "image")} of {Target}");
     }
 
     /// <summary>
-    /// The machine went down while the engine loaded: what it knows of the release's own images may be no more than their
-    /// names. No container was made of them yet, and their blobs are here.
+    /// The machine went down while the engine was given images: what it knows of them may be no more than their names. No
+    /// container was made of them yet, and their blobs are here.
     /// </summary>
-    private async Task DoubtAsync(CancellationToken ct)
+    /// <exception cref="IOException">Something uses one of them.</exception>
+    private async Task RemoveDoubtfulAsync(CancellationToken ct)
     {
-        var given = journal.LoadedImages.ToHashSet();
-        given.ExceptWith(from.Images.Values.Select(i => i.Config.Digest));
-        foreach (var image in to.Content.Images.Select(i => i.Config.Digest).Distinct().Where(given.Contains))
-            await images.RemoveAsync(image, ct);
+        var doubtful = journal.DoubtfulImages(boot.Id);
+        foreach (var image in to.Content.Images.Where(i => doubtful.Contains(i.Config.Digest)))
+        {
+            if (!await images.RemoveAsync(image.Config.Digest, ct))
+                throw new IOException(
+                    $"the engine may hold {image.Reference} in part only since the machine went down, and something uses it: remove what does, and try again"
+                );
+        }
     }
 
     /// <summary>Service by service, each proven before the next is touched; then all of them for a while.</summary>

@@ -1,7 +1,5 @@
 using Appliance.Agent.Storage;
 using Appliance.Testing;
-using Microsoft.Extensions.Hosting;
-using Microsoft.Extensions.Logging.Abstractions;
 
 namespace Appliance.Agent.Tests.Storage;
 
@@ -85,41 +83,6 @@ public sealed class FullDiskTests : IDisposable
     }
 
     [Fact]
-    public async Task An_agent_that_could_not_open_its_state_ends_once_it_can_and_the_next_one_has_it()
-    {
-        var ct = TestContext.Current.CancellationToken;
-        disk.Fill();
-        var scratch = new ScratchState(Path.Combine(disk.Path, "state"));
-        using var lifetime = new AgentLifetime();
-        using (var state = scratch.Open())
-        {
-            using var back = new StorageReturn(
-                state.Database,
-                lifetime,
-                scratch.Clock,
-                NullLogger<StorageReturn>.Instance
-            );
-            await back.StartAsync(ct);
-            Assert.False(state.Database.CanBeOpened());
-            Assert.False(lifetime.ApplicationStopping.IsCancellationRequested);
-
-            disk.Free();
-            await Eventually.TrueAsync(
-                "the agent ends",
-                _ =>
-                {
-                    scratch.Clock.Advance(StorageReturn.Interval);
-                    return Task.FromResult(lifetime.ApplicationStopping.IsCancellationRequested);
-                },
-                ct
-            );
-        }
-
-        using var again = scratch.Open();
-        Assert.Null(again.Database.NotDurableBecause);
-    }
-
-    [Fact]
     public void A_damaged_file_is_set_aside_only_once_there_is_room_for_another()
     {
         var scratch = new ScratchState(Path.Combine(disk.Path, "state"));
@@ -141,20 +104,5 @@ public sealed class FullDiskTests : IDisposable
         disk.Free();
         using var state = scratch.Open();
         Assert.Equal(damaged, File.ReadAllText(state.Database.Replaced!.MovedTo));
-    }
-
-    private sealed class AgentLifetime : IHostApplicationLifetime, IDisposable
-    {
-        private readonly CancellationTokenSource stopping = new();
-
-        public CancellationToken ApplicationStarted => CancellationToken.None;
-
-        public CancellationToken ApplicationStopping => stopping.Token;
-
-        public CancellationToken ApplicationStopped => CancellationToken.None;
-
-        public void StopApplication() => stopping.Cancel();
-
-        public void Dispose() => stopping.Dispose();
     }
 }

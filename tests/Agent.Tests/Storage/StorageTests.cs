@@ -1,4 +1,5 @@
 using Appliance.Agent.Storage;
+using Microsoft.Data.Sqlite;
 
 namespace Appliance.Agent.Tests.Storage;
 
@@ -140,27 +141,58 @@ public sealed class StorageTests
         Assert.Equal("storage.replaced", again.Events.Tail(1, null)[0].Kind);
     }
 
-    [Theory]
-    [InlineData(false)]
-    [InlineData(true)]
-    public void An_exchange_of_a_damaged_file_that_was_cut_short_is_finished_or_begun_again(bool damagedIsAside)
+    [Fact]
+    public void An_exchange_that_was_cut_short_is_finished_and_what_was_lost_is_known()
     {
         using var scratch = new ScratchState();
         using (var state = scratch.Open())
             state.Wishes.Stop("web", "uid:0 (root)", "maintenance");
-        // What a kill leaves: the fresh file, and the damaged one aside already, its log not yet; or still in its place.
-        File.Copy(scratch.File, scratch.File + ".fresh");
         File.WriteAllText(scratch.File + "-wal", "the damaged one's");
-        if (damagedIsAside)
-            File.Move(scratch.File, scratch.File + ".damaged-20260115T120000000Z");
-        else
-            File.WriteAllText(scratch.File + ".fresh", "not whole");
+        var replacing = new Replacing(scratch.File, scratch.Clock.GetUtcNow());
+        // All that was installed is lost.
+        using (var damaged = new SqliteConnection($"Data Source={scratch.File};Pooling=False"))
+        {
+            File.Delete(scratch.File + "-wal");
+            damaged.Open();
+            damaged.Execute("DROP TABLE installed");
+        }
+        replacing.Prepare("a page is bad", OpenNew);
+        File.WriteAllText(scratch.File + "-wal", "the damaged one's");
+        // Where a kill may fall: the damaged one aside already, its log not yet.
+        File.Move(scratch.File, replacing.Aside);
+
+        for (var start = 0; start < 2; start++)
+        {
+            using var again = scratch.Open();
+            Assert.Null(again.Database.NotDurableBecause);
+            Assert.Equal("maintenance", again.Wishes.Of("web")?.Reason);
+            Assert.Equal("storage.replaced", Assert.Single(again.Events.After(0, 10, null)).Kind);
+            Assert.False(new UpdateJournal(again.Database, scratch.Clock).KnowsAll);
+        }
+        Assert.Equal("the damaged one's", File.ReadAllText(replacing.Aside + "-wal"));
+    }
+
+    [Theory]
+    [InlineData(".fresh")]
+    [InlineData(".ready")]
+    public void An_exchange_that_had_not_begun_is_forgotten(string left)
+    {
+        using var scratch = new ScratchState();
+        using (var state = scratch.Open())
+            state.Wishes.Stop("web", "uid:0 (root)", "maintenance");
+        File.WriteAllText(scratch.File + left, "of an earlier start");
 
         using var again = scratch.Open();
-        Assert.Null(again.Database.NotDurableBecause);
         Assert.Equal("maintenance", again.Wishes.Of("web")?.Reason);
-        Assert.False(File.Exists(scratch.File + ".fresh"));
-        Assert.Equal(damagedIsAside, File.Exists(scratch.File + ".damaged-20260115T120000000Z-wal"));
+        Assert.False(File.Exists(scratch.File + left));
+    }
+
+    private static SqliteConnection OpenNew(string file)
+    {
+        var connection = new SqliteConnection($"Data Source={file};Pooling=False");
+        connection.Open();
+        Schema.Migrate(connection);
+        return connection;
     }
 
     [Fact]

@@ -1,6 +1,9 @@
 using Appliance.Agent.Tests.Running;
+using Appliance.Docker;
+using Appliance.Testing;
 using Appliance.V1;
 using Grpc.Core;
+using Microsoft.Data.Sqlite;
 
 namespace Appliance.Agent.Tests.Updates;
 
@@ -42,6 +45,58 @@ public sealed class DyingAgentTests(SharedEngine shared)
     [InlineData(Course.Upgrade, "after:11")] // the end
     public async Task What_the_agent_dies_in_comes_to_its_end(Course course, string place) =>
         Assert.False(await SurvivesAsync(course, place, goesOn: false));
+
+    [Fact]
+    public async Task An_image_that_the_engine_was_given_when_the_machine_went_down_is_given_again()
+    {
+        await using var agent = RealAgent.On(shared.Engine);
+        await agent.InstallAsync(TwoServices.Of("1.0.0"));
+        var image = BusyboxImage.Build(
+            new ImageRecipe
+            {
+                Reference = $"appliance-test/{agent.Project}:2",
+                Files = new Dictionary<string, string> { ["file"] = agent.Project },
+            }
+        );
+        var bundle = await agent.BundleAsync("2.0.0", TwoServices.Of("2.0.0", image: image.Reference), image);
+        // The engine has it; that its disk has is what is taken back below.
+        agent.Environment[DieAt] = "before:4";
+        await agent.StartAsync();
+        Assert.Null(await UnlessItDiesAsync(agent, () => agent.UpgradeAsync(bundle)));
+        agent.Environment.Remove(DieAt);
+        await agent.Engine.Images.InspectAsync(image.Id, Ct);
+        using (var state = new SqliteConnection($"Data Source={agent.Data}/agent.db;Pooling=False"))
+        {
+            state.Open();
+            using var command = state.CreateCommand();
+            command.CommandText = "INSERT INTO unsettled_images (id, boot) VALUES ($id, 'the one before')";
+            command.Parameters.AddWithValue("$id", image.Id);
+            Assert.Equal(1, command.ExecuteNonQuery());
+        }
+
+        using var heard = CancellationTokenSource.CreateLinkedTokenSource(Ct);
+        var deleted = DeletedAsync(agent, image.Id, TimeProvider.System.GetUtcNow(), heard.Token);
+        await agent.StartAsync();
+        var operation = await agent.EndOfAsync((await NewestAsync(agent))!.Id);
+        Assert.Equal(OperationState.Done, operation.State);
+        await deleted.WaitAsync(TimeSpan.FromSeconds(30), TimeProvider.System, Ct);
+        await agent.RunsWholeAsync("2.0.0");
+    }
+
+    private static async Task DeletedAsync(RealAgent agent, string image, DateTimeOffset since, CancellationToken ct)
+    {
+        var query = new EventQuery
+        {
+            Since = since,
+            Types = [EventType.Image],
+            Actions = [EventActions.Delete],
+        };
+        await foreach (var e in agent.Engine.Events.ReadAsync(query, ct))
+        {
+            if (e.ActorId == image)
+                return;
+        }
+    }
 
     [Theory]
     [Trait("Category", "Long")]
