@@ -218,6 +218,23 @@ public sealed partial class SystemdTests(ApplianceImage image) : IClassFixture<A
         await machine.WaitUntilWellAsync(ct);
     }
 
+    [Fact(Timeout = Limit)]
+    public async Task Without_its_data_partition_the_machine_says_so_and_tries_again_by_itself()
+    {
+        var ct = TestContext.Current.CancellationToken;
+        using var folder = new ScratchFolder();
+        var disk = await image.Disk.OverlayAsync(folder["disk.qcow2"], ct);
+        var data = (await disk.PartitionsAsync(ct)).Single(p => p.Number == Disks.Journal.Partition);
+        // Every copy of its superblock.
+        await Tool.RunAsync("qemu-io", ["-f", disk.Format, "-c", $"write -z {data.Offset} {data.Size}", disk.Path], ct);
+        await using var machine = await Machine.StartAsync(disk, new(), ct);
+
+        await machine.Console.WaitForAsync(CouldNotStart(), ct);
+        await machine.WaitForResetAsync(0, ct, TimeSpan.FromMinutes(8));
+        await machine.Console.WaitForAsync(CouldNotStart(), ct);
+        machine.Succeeded();
+    }
+
     private async Task<Machine> BootAsync(CancellationToken ct)
     {
         var machine = await Machine.StartAsync(image.Overlay(), new() { Forward = [80] }, ct);
@@ -253,6 +270,9 @@ public sealed partial class SystemdTests(ApplianceImage image) : IClassFixture<A
         );
 
     private static bool IsAnother(string pid, string before) => pid != "0" && pid != before;
+
+    [GeneratedRegex(@"could not start\. What failed:(?s:.*)fsck@(?s:.*)It tries again", RegexOptions.NonBacktracking)]
+    private static partial Regex CouldNotStart();
 
     [GeneratedRegex(@"The machine goes down: (?<name>\S+) stopped within", RegexOptions.NonBacktracking)]
     private static partial Regex StoppedContainer();
