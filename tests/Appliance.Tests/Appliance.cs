@@ -151,6 +151,13 @@ internal static partial class Appliance
         }
     }
 
+    /// <summary>Whether this boot came after a machine that did not go down in order, as the engine's books have it.</summary>
+    public static async Task<bool> EngineWentThroughItsBooksAsync(this Machine machine, CancellationToken ct)
+    {
+        var journal = await machine.DoAsync("journalctl --boot --unit docker --no-pager", ct);
+        return journal.Contains("did not go down in order", StringComparison.Ordinal);
+    }
+
     /// <summary>The version of the installed release.</summary>
     public static string? ReleaseOf(JsonNode status) => (string?)status["release"]?["version"];
 

@@ -49,6 +49,7 @@ public sealed class BootTests(ApplianceImage image) : IClassFixture<ApplianceIma
         await machine.Console.LoginAsync(ct);
         Assert.Equal("2.0.0", Appliance.ReleaseOf(await machine.WaitUntilWellAsync(ct)));
         Assert.Equal("running", (await machine.DoAsync("systemctl is-system-running --wait", ct)).Trim());
+        Assert.False(await machine.EngineWentThroughItsBooksAsync(ct));
 
         await machine.ShutDownAsync(ct);
     }

@@ -167,6 +167,7 @@ public sealed class PowerCutTests(ApplianceImage image, ITestOutputHelper output
         await machine.Console.LoginAsync(ct);
         Assert.Equal("2.0.0", Appliance.ReleaseOf(await machine.WaitUntilWellAsync(ct)));
         Assert.Equal("2.0.0", (await machine.WaitForPageAsync(ct)).Version);
+        Assert.True(await machine.EngineWentThroughItsBooksAsync(ct));
     }
 
     /// <summary>An upgrade as it was written to the disk.</summary>
