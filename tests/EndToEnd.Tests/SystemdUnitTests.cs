@@ -1,14 +1,16 @@
 namespace Appliance.EndToEnd;
 
-/// <summary>The unit, as systemd itself judges it.</summary>
+/// <summary>The units, as systemd itself judges them.</summary>
 public sealed class SystemdUnitTests
 {
     private const string Unit = "appliance/systemd/appliance-agent.service";
 
-    [Fact]
-    public async Task The_unit_is_one_that_systemd_takes_without_a_word()
+    [Theory]
+    [InlineData(Unit)]
+    [InlineData("appliance/systemd/appliance-shutdown.service")]
+    public async Task A_unit_is_one_that_systemd_takes_without_a_word(string unit)
     {
-        var verified = await AnalyzeAsync("verify", "--man=no", Path.Combine(DevelopmentRun.Root, Unit));
+        var verified = await AnalyzeAsync("verify", "--man=no", Path.Combine(DevelopmentRun.Root, unit));
         Assert.Empty(Remarks(verified));
     }
 
