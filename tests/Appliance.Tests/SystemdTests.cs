@@ -164,9 +164,10 @@ public sealed partial class SystemdTests(ApplianceImage image) : IClassFixture<A
     }
 
     [Theory(Timeout = Limit)]
-    // A board that has lost its clock, and one that is a generation ahead: later than all that was signed is valid.
+    // A board that has lost its clock, and one that is later than all that was signed is valid. (One that is more than 15 years
+    // ahead of the image systemd puts back by itself.)
     [InlineData("2001-01-01")]
-    [InlineData("2060-01-01")]
+    [InlineData("2040-01-01")]
     public async Task A_wrong_clock_keeps_nothing_that_is_installed_from_running(string day)
     {
         var ct = TestContext.Current.CancellationToken;
