@@ -68,13 +68,15 @@ internal sealed class Lanes(
     public Task Fault => fault.Task;
 
     /// <summary>Starts a step, unless its lane is busy.</summary>
-    public void Launch(Step step)
+    /// <param name="step">What to do.</param>
+    /// <param name="beginIfWanted">Runs what it is given, or says that the step is not wanted any more.</param>
+    public void Launch(Step step, Func<Action, bool> beginIfWanted)
     {
         lock (gate)
         {
             if (!inFlight.TryAdd(step.Lane, step))
                 return;
-            var task = Task.Run(() => TakeAsync(step, ending.Token));
+            var task = Task.Run(() => TakeAsync(step, beginIfWanted, ending.Token));
             tasks.Add(task);
             _ = task.ContinueWith(
                 t =>
@@ -113,14 +115,15 @@ internal sealed class Lanes(
 
     public void Dispose() => ending.Dispose();
 
-    private async Task TakeAsync(Step step, CancellationToken ct)
+    private async Task TakeAsync(Step step, Func<Action, bool> beginIfWanted, CancellationToken ct)
     {
         string? madeId = null;
         try
         {
             if (step is Step.Create or Step.Start or Step.Switch && step.Slot is { } slot)
                 PutFilesInPlace(slot.Service);
-            CountAgainst(step);
+            if (!beginIfWanted(() => CountAgainst(step)))
+                return;
             madeId = await runner.RunAsync(step, ct);
             Forgive(step.Lane);
             events.Append(StepEvents.Done(step));

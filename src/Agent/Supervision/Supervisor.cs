@@ -283,7 +283,7 @@ internal sealed class Supervisor : BackgroundService, ISupervisor
         Adopt(plan);
         asked.AnswerHeldUp(plan, underWay);
         foreach (var step in plan.Steps.DistinctBy(s => s.Lane))
-            lanes.Launch(step);
+            lanes.Launch(step, begin => BeginFor(wanted, begin));
         if (!Publish(wanted, plan, now))
             return TimeSpan.Zero;
         // After the news of them is told, so that it is told once.
@@ -291,6 +291,21 @@ internal sealed class Supervisor : BackgroundService, ISupervisor
             storage.Completions.Put(completion);
         Remember(observed);
         return plan.WakeAt is { } at && at - now < SignOfLife ? at - now : SignOfLife;
+    }
+
+    /// <summary>
+    /// Lets a step begin if what it was planned for is still wanted. What another definition did is forgotten when it is
+    /// replaced, and nothing of it may be counted after that.
+    /// </summary>
+    private bool BeginFor(DesiredState wanted, Action begin)
+    {
+        lock (gate)
+        {
+            if (!ReferenceEquals(desired, wanted))
+                return false;
+            begin();
+            return true;
+        }
     }
 
     private PlanningInputs InputsOf(
