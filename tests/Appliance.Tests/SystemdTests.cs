@@ -272,7 +272,10 @@ public sealed partial class SystemdTests(ApplianceImage image) : IClassFixture<A
 
     private static bool IsAnother(string pid, string before) => pid != "0" && pid != before;
 
-    [GeneratedRegex(@"could not start\. What failed:(?s:.*)data\.mount(?s:.*)It tries again", RegexOptions.NonBacktracking)]
+    [GeneratedRegex(
+        @"could not start\. What failed:(?s:.*)data\.mount(?s:.*)It tries again",
+        RegexOptions.NonBacktracking
+    )]
     private static partial Regex CouldNotStart();
 
     [GeneratedRegex(@"The machine goes down: (?<name>\S+) stopped within", RegexOptions.NonBacktracking)]
