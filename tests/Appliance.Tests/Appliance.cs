@@ -10,13 +10,40 @@ namespace Appliance.Tests;
 /// <summary>What the demo's page shows.</summary>
 /// <param name="Version">The release's.</param>
 /// <param name="Visits">How many visits the counter has on its disk, this one with them.</param>
-internal sealed record Page(string Version, long Visits);
+internal sealed partial record Page(string Version, long Visits)
+{
+    /// <summary>Reads it; null when it is not the demo's page.</summary>
+    public static Page? Parse(string html) =>
+        VersionText().Match(html) is { Success: true } version && VisitsText().Match(html) is { Success: true } visits
+            ? new(version.Groups[1].Value, long.Parse(visits.Groups[1].ValueSpan, CultureInfo.InvariantCulture))
+            : null;
+
+    [GeneratedRegex("version (?<version>[0-9A-Za-z.-]+)</p>", RegexOptions.NonBacktracking)]
+    private static partial Regex VersionText();
+
+    [GeneratedRegex("visits: (?<visits>[0-9]+)", RegexOptions.NonBacktracking)]
+    private static partial Regex VisitsText();
+}
 
 /// <summary>A machine of the image with the demo in it, as its customer sees it.</summary>
-internal static partial class Appliance
+internal static class Appliance
 {
     /// <summary>An emulated machine takes its time; nothing here takes as long on a real one.</summary>
     public static readonly TimeSpan Patience = TimeSpan.FromMinutes(5);
+
+    /// <summary>For bash on the appliance: waits until it is well, and nothing is being done to it; prints its status.</summary>
+    public static readonly string UntilWell = $$"""
+        until [ "$SECONDS" -ge {{Patience.TotalSeconds}} ]; do
+            if status=$(appliancectl status -o json 2>&1) && [[ $status == *HEALTH_OK* ]] &&
+                running=$(appliancectl operations list --running -o json 2>&1) && [[ $running != *'"id"'* ]]; then
+                printf %s "$status"
+                exit 0
+            fi
+            sleep 1
+        done
+        printf '%s\n' "$status" "$running"
+        exit 1
+        """;
 
     private static readonly HttpClient Browser = new() { Timeout = TimeSpan.FromSeconds(30) };
 
@@ -33,12 +60,7 @@ internal static partial class Appliance
     {
         try
         {
-            var html = await Browser.GetStringAsync(machine.Url(80), ct);
-            return
-                VersionText().Match(html) is { Success: true } version
-                && VisitsText().Match(html) is { Success: true } visits
-                ? new(version.Groups[1].Value, long.Parse(visits.Groups[1].ValueSpan, CultureInfo.InvariantCulture))
-                : null;
+            return Page.Parse(await Browser.GetStringAsync(machine.Url(80), ct));
         }
         catch (HttpRequestException)
         {
@@ -106,22 +128,7 @@ internal static partial class Appliance
     public static async Task<JsonNode> WaitUntilWellAsync(this Machine machine, CancellationToken ct)
     {
         // The guest waits: over the console each look takes an emulated machine seconds.
-        var ran = await machine.Console.RunAsync(
-            $$"""
-            until [ "$SECONDS" -ge {{Patience.TotalSeconds}} ]; do
-                if status=$(appliancectl status -o json 2>&1) && [[ $status == *HEALTH_OK* ]] &&
-                    running=$(appliancectl operations list --running -o json 2>&1) && [[ $running != *'"id"'* ]]; then
-                    printf %s "$status"
-                    exit 0
-                fi
-                sleep 1
-            done
-            printf '%s\n' "$status" "$running"
-            exit 1
-            """,
-            ct,
-            Patience + TimeSpan.FromMinutes(1)
-        );
+        var ran = await machine.Console.RunAsync(UntilWell, ct, Patience + TimeSpan.FromMinutes(1));
         return ran.ExitCode == 0
             ? JsonNode.Parse(ran.Text)!
             : throw new MachineException($"the appliance does not get well: {ran.Text}", null);
@@ -187,10 +194,4 @@ internal static partial class Appliance
         CancellationToken ct,
         TimeSpan? within = null
     ) => (await machine.Console.RunAsync(command, ct, within)).Succeeded().Text;
-
-    [GeneratedRegex("version (?<version>[0-9A-Za-z.-]+)</p>", RegexOptions.NonBacktracking)]
-    private static partial Regex VersionText();
-
-    [GeneratedRegex("visits: (?<visits>[0-9]+)", RegexOptions.NonBacktracking)]
-    private static partial Regex VisitsText();
 }

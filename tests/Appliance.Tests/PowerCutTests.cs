@@ -1,7 +1,9 @@
 using System.Globalization;
+using System.Text.Json.Nodes;
 using Appliance.Testing;
 using Appliance.Tests.Disks;
 using Appliance.Tests.Machines;
+using Appliance.Tests.Userlands;
 using Appliance.Tests.WriteLogs;
 
 namespace Appliance.Tests;
@@ -14,6 +16,8 @@ public sealed class PowerCutTests(ApplianceImage image, ITestOutputHelper output
 {
     private const int UsualCuts = 200;
 
+    private const int UsualBoots = 20;
+
     private const int UsualKills = 20;
 
     private const int Minutes = 60_000;
@@ -23,6 +27,12 @@ public sealed class PowerCutTests(ApplianceImage image, ITestOutputHelper output
 
     /// <summary>How many moments of an upgrade are tried; <c>APPLIANCE_POWER_CUTS</c> takes fewer.</summary>
     private static readonly int Cuts = Setting("APPLIANCE_POWER_CUTS", UsualCuts);
+
+    /// <summary>
+    /// Of how many of them a whole machine is booted, evenly over the upgrade; <c>APPLIANCE_POWER_BOOTS</c> says another
+    /// number, up to all of them. Of each, what the machine starts comes up; an emulated machine takes minutes besides.
+    /// </summary>
+    private static readonly int Boots = Math.Min(Setting("APPLIANCE_POWER_BOOTS", UsualBoots), Cuts);
 
     /// <summary>How many times the machine is killed; <c>APPLIANCE_KILLS</c> takes fewer.</summary>
     private static readonly int Kills = Setting("APPLIANCE_KILLS", UsualKills);
@@ -40,7 +50,8 @@ public sealed class PowerCutTests(ApplianceImage image, ITestOutputHelper output
         var points = PointsOf(recorded);
         output.WriteLine(
             $"The upgrade: flushes {recorded.From} to {recorded.To}, of which {points.DistinctBy(p => p.Flush).Count()} "
-                + $"are tried; {recorded.Visits.Count} visits during it; seed {Seed}"
+                + $"are tried, {points.Count(p => p.Booted)} by a whole machine; {recorded.Visits.Count} visits during it; "
+                + $"seed {Seed}"
         );
 
         // Two replays, and two machines: each takes every other point, in order.
@@ -182,7 +193,11 @@ public sealed class PowerCutTests(ApplianceImage image, ITestOutputHelper output
     /// <param name="Flush">How many flushes the disk had seen then: as of that one, the visit is on it.</param>
     private sealed record Visit(long Number, int Flush);
 
-    private sealed record Point(int Number, int Flush, bool Torn);
+    /// <param name="Number">Counted from 0.</param>
+    /// <param name="Flush">How many flushes the disk has seen.</param>
+    /// <param name="Torn">Whether some of what came after the flush is on it too.</param>
+    /// <param name="Booted">Whether a whole machine boots from it.</param>
+    private sealed record Point(int Number, int Flush, bool Torn, bool Booted);
 
     private sealed record Outcome(Point Point, string Version);
 
@@ -198,9 +213,16 @@ public sealed class PowerCutTests(ApplianceImage image, ITestOutputHelper output
         {
             var flush = recorded.From + (int)((long)flushes * number / Cuts);
             var again = points.Count > 0 && points[^1].Flush == flush;
-            points.Add(new(number, flush, Torn: again || (flushes >= Cuts && number % 4 == 3)));
+            points.Add(
+                new(
+                    number,
+                    flush,
+                    Torn: again || (flushes >= Cuts && number % 4 == 3),
+                    Booted: (number + 1) * Boots / Cuts > number * Boots / Cuts
+                )
+            );
         }
-        points.Add(new(Cuts, recorded.To, Torn: false));
+        points.Add(new(Cuts, recorded.To, Torn: false, Booted: true));
         return points;
     }
 
@@ -326,17 +348,35 @@ public sealed class PowerCutTests(ApplianceImage image, ITestOutputHelper output
             var acknowledged = recorded.Visits.LastOrDefault(v => v.Flush <= point.Flush)?.Number ?? 0;
             try
             {
-                outcomes.Add(new(point, await BootAsync(disk, acknowledged, ct)));
+                var version = await ComeUpAsync(disk, Path.Combine(folder, "userland"), acknowledged, ct);
+                outcomes.Add(new(point, version));
+                if (point.Booted)
+                    Assert.Equal(version, await BootAsync(disk, acknowledged, ct));
             }
             catch (Exception e) when (e is not OperationCanceledException)
             {
                 throw new MachineException($"The disk {disk} (point {point.Number}): {e.Message}", e);
             }
             output.WriteLine(
-                $"{TimeProvider.System.GetUtcNow():HH:mm:ss} {point.Number, 3} {disk}, {acknowledged} visits: {outcomes[^1].Version}"
+                $"{TimeProvider.System.GetUtcNow():HH:mm:ss} {point.Number, 3} {disk}, {acknowledged} visits: "
+                    + $"{outcomes[^1].Version}{(point.Booted ? ", and booted" : "")}"
             );
         }
         return outcomes;
+    }
+
+    private static async Task<string> ComeUpAsync(
+        DiskPoint point,
+        string folder,
+        long acknowledged,
+        CancellationToken ct
+    )
+    {
+        await using var userland = await Userland.StartAsync(point.Disk, folder, ct);
+        var page = await userland.WaitForPageAsync(ct);
+        Assert.True(page.Visits > acknowledged, $"{page.Visits} visits, and {acknowledged} were acknowledged");
+        var status = await userland.WaitUntilWellAsync(ct);
+        return Settled(await userland.WaitForPageAsync(ct), status);
     }
 
     private static async Task<string> BootAsync(DiskPoint point, long acknowledged, CancellationToken ct)
@@ -347,10 +387,15 @@ public sealed class PowerCutTests(ApplianceImage image, ITestOutputHelper output
         // What the journal still has to do is done, and then agent, engine and application agree.
         await machine.Console.LoginAsync(ct);
         var status = await machine.WaitUntilWellAsync(ct);
-        page = await machine.WaitForPageAsync(ct);
+        var version = Settled(await machine.WaitForPageAsync(ct), status);
+        machine.Succeeded();
+        return version;
+    }
+
+    private static string Settled(Page page, JsonNode status)
+    {
         Assert.Equal(Appliance.ReleaseOf(status), page.Version);
         Assert.Contains(page.Version, new[] { "1.0.0", "2.0.0" });
-        machine.Succeeded();
         return page.Version;
     }
 

@@ -20,6 +20,8 @@ internal sealed record Tool(string Line, int ExitCode, byte[] Output, string Err
         ["e2fsck"] = "e2fsprogs",
         ["mke2fs"] = "e2fsprogs",
         ["journalctl"] = "systemd",
+        ["nsenter"] = "util-linux",
+        ["unshare"] = "util-linux",
         ["setpriv"] = "util-linux",
     };
 

@@ -34,6 +34,9 @@ internal interface ISupervisor
     /// <exception cref="Storage.StorageException">It could not be made durable, and the service stays stopped.</exception>
     bool Start(string service, string by);
 
+    /// <summary>Says what ingress does: a container that is sent requests is ended only once it has none.</summary>
+    void Report(Traffic traffic);
+
     /// <summary>Restarts the containers of a service in place, whatever their state.</summary>
     /// <exception cref="Storage.StorageException">A wish to keep it stopped could not be taken back durably.</exception>
     Task<RestartOutcome> RestartAsync(string service, string by, string reason, CancellationToken ct);

@@ -10,6 +10,7 @@ namespace Appliance.Agent.Supervision;
 /// <param name="InFlight">Steps under way when the observation began, by lane.</param>
 /// <param name="Failures">By lane.</param>
 /// <param name="Seen">Names of what has been observed before: its absence is drift.</param>
+/// <param name="Traffic">What the Ingress room sends where.</param>
 /// <param name="BootedAt">What was started before the machine was cannot have run on.</param>
 internal sealed record PlanningInputs(
     DesiredState Desired,
@@ -22,6 +23,7 @@ internal sealed record PlanningInputs(
     IReadOnlyDictionary<string, Step> InFlight,
     IReadOnlyDictionary<string, StepFailure> Failures,
     IReadOnlySet<string> Seen,
+    Traffic Traffic,
     Backoff Backoff,
     DateTimeOffset BootedAt,
     DateTimeOffset Now

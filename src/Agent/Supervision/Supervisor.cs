@@ -38,6 +38,7 @@ internal sealed class Supervisor : BackgroundService, ISupervisor
 
     private readonly Lock gate = new();
     private readonly Dictionary<string, HealthVerdict> verdicts = [];
+    private Traffic traffic = Traffic.None;
     private readonly AskedRestarts asked;
     private readonly HashSet<string> seen = [];
 
@@ -190,6 +191,14 @@ internal sealed class Supervisor : BackgroundService, ISupervisor
         wakeups.Wake();
     }
 
+    /// <summary>What the Ingress room has to say about the containers that it knows.</summary>
+    public void Report(Traffic now)
+    {
+        lock (gate)
+            traffic = now;
+        wakeups.Wake();
+    }
+
     /// <summary>Who asks the agent anything finds the release's services known.</summary>
     public override Task StartAsync(CancellationToken cancellationToken)
     {
@@ -332,6 +341,7 @@ internal sealed class Supervisor : BackgroundService, ISupervisor
                 underWay,
                 lanes.Failures,
                 seen,
+                traffic,
                 options.CurrentValue.Backoff,
                 machine.Boot.At,
                 now

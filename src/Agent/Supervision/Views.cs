@@ -11,6 +11,9 @@ internal sealed record SupervisionView(EngineView Engine, ReleaseView? Release, 
     /// <summary>The running containers that the release wants probed.</summary>
     public IReadOnlyList<ProbeTarget> Targets { get; init; } = [];
 
+    /// <summary>The services that are reached through ingress.</summary>
+    public IReadOnlyList<PublishedService> Published { get; init; } = [];
+
     /// <summary>Whether a look has found nothing that belongs to no service of the release.</summary>
     public bool IsTidy { get; init; }
 

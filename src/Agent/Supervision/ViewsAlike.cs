@@ -9,7 +9,8 @@ internal static class ViewsAlike
         && a.ReleaseProblem == b.ReleaseProblem
         && a.IsTidy == b.IsTidy
         && Same(a.Services, b.Services, Alike)
-        && Same(a.Targets, b.Targets, Alike);
+        && Same(a.Targets, b.Targets, Alike)
+        && Same(a.Published, b.Published, Alike);
 
     private static bool Alike(ServiceView a, ServiceView b) =>
         a.Name == b.Name
@@ -31,6 +32,12 @@ internal static class ViewsAlike
         (a.ContainerId, a.RunStartedAt, a.Address, a.Container)
             == (b.ContainerId, b.RunStartedAt, b.Address, b.Container)
         && ProbesAlike.Are(a.Probes, b.Probes);
+
+    private static bool Alike(PublishedService a, PublishedService b) =>
+        (a.Name, a.StopGrace, a.Internal?.Address) == (b.Name, b.StopGrace, b.Internal?.Address)
+        && a.Routes.SequenceEqual(b.Routes)
+        && (a.Internal?.Ports ?? []).SequenceEqual(b.Internal?.Ports ?? [])
+        && a.Servers.SequenceEqual(b.Servers);
 
     private static bool Same<T>(IReadOnlyList<T> a, IReadOnlyList<T> b, Func<T, T, bool> alike) =>
         ReferenceEquals(a, b) || (a.Count == b.Count && a.Zip(b).All(p => alike(p.First, p.Second)));

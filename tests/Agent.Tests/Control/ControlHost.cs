@@ -133,6 +133,8 @@ internal sealed class FixedSupervisor : ISupervisor
 
     public void Refuse(string problem) => throw new NotSupportedException();
 
+    public void Report(Traffic traffic) => throw new NotSupportedException();
+
     public bool Stop(string service, string by, string reason) =>
         Ask(service, $"stop {service} by {by}: {reason}") && Pass(service, ServiceState.Stopping);
 

@@ -25,6 +25,7 @@ internal sealed class Scenario
     public Dictionary<string, HealthVerdict> Verdicts { get; } = [];
     public Dictionary<Slot, string> Asked { get; } = [];
     public Dictionary<string, Step> InFlight { get; } = [];
+    public Traffic Traffic { get; set; } = Traffic.None;
     public Dictionary<string, StepFailure> Failures { get; } = [];
     public Dictionary<string, ObservedNetwork> Networks { get; } =
         new() { ["app_default"] = new ObservedNetwork("net1", "app_default", "nethash", true) };
@@ -129,6 +130,7 @@ internal sealed class Scenario
                 InFlight,
                 Failures,
                 seen,
+                Traffic,
                 Backoff,
                 BootedAt,
                 Now

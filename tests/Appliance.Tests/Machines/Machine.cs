@@ -22,7 +22,7 @@ internal sealed partial class Machine : IAsyncDisposable
     private readonly Evidence evidence;
     private readonly Dictionary<int, int> hostPorts = [];
     private readonly SemaphoreSlim resetHappened = new(0);
-    private Emulator? emulator;
+    private BoundProcess? emulator;
     private Qmp? qmp;
     private int resets;
     private readonly long since = TimeProvider.System.GetTimestamp();
@@ -298,7 +298,7 @@ internal sealed partial class Machine : IAsyncDisposable
             File.WriteAllBytes(WriteLogPath, []);
         var clock = options.Clock + TimeProvider.System.GetElapsedTime(since);
         var arguments = new QemuArguments(options, Disk, folder, hostPorts, clock, WriteLogPath, startedBefore);
-        emulator = await Emulator.StartAsync(arguments.All(), folder["qemu.log"]);
+        emulator = await BoundProcess.StartAsync("qemu-system-x86_64", arguments.All(), folder["qemu.log"]);
         try
         {
             // QEMU waits for a reader of the console, so that its first word is not lost.

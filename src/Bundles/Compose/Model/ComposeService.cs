@@ -51,6 +51,12 @@ public sealed record ComposeService
     /// <summary>The agent's probes (<c>x-appliance.probes</c>): the service is healthy when each of them is.</summary>
     public IReadOnlyList<Probe> Probes { get; init; } = [];
 
+    /// <summary>The ways from outside the appliance to it (<c>x-appliance.ingress</c>); empty: none but <see cref="Ports"/>.</summary>
+    public IReadOnlyList<IngressRoute> Ingress { get; init; } = [];
+
+    /// <summary>How a new version of it is tried first; null: it is not.</summary>
+    public Canary? Canary { get; init; }
+
     public RestartPolicy Restart { get; init; } = RestartPolicy.Undeclared;
     public Deploy Deploy { get; init; } = Deploy.Default;
 

@@ -1,21 +1,21 @@
 using System.Diagnostics;
 using Appliance.Testing;
 
-namespace Appliance.Tests.Machines;
+namespace Appliance.Tests;
 
 /// <summary>
-/// A running QEMU, which ends when this process does, however this one ends.
+/// A program of the host that ends when this process does, however this one ends.
 /// </summary>
 /// <remarks>
 /// The kernel's parent-death signal does that. The parent that it looks at is the thread that forked: a thread of the pool
-/// may end at any time and would take the machine with it. So each machine has a thread that lives as long as it does.
+/// may end at any time and would take the program with it. So each has a thread that lives as long as it does.
 /// </remarks>
-internal sealed class Emulator
+internal sealed class BoundProcess
 {
     private readonly TaskCompletionSource<int> exited = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private int pid;
 
-    private Emulator() { }
+    private BoundProcess() { }
 
     public int Pid => pid;
 
@@ -23,26 +23,26 @@ internal sealed class Emulator
     public Task<int> Exited => exited.Task;
 
     /// <summary>Starts it, its words going to a file.</summary>
-    public static async Task<Emulator> StartAsync(IEnumerable<string> arguments, string log)
+    /// <exception cref="InvalidOperationException">It is not installed; the message says in which package it is.</exception>
+    public static async Task<BoundProcess> StartAsync(string program, IEnumerable<string> arguments, string log)
     {
-        const string program = "qemu-system-x86_64";
         if (!File.Exists("/usr/bin/" + program))
             throw Tool.Missing(program);
-        var emulator = new Emulator();
+        var bound = new BoundProcess();
         var started = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-        // The shell only redirects: it is setpriv by the time that this returns, and that is QEMU soon.
+        // The shell only redirects: it is setpriv by the time that this returns, and that is the program soon.
         var start = new ProcessStartInfo(
             "/bin/sh",
             ["-c", "exec setpriv --pdeathsig KILL \"$@\" </dev/null >>\"$LOG\" 2>&1", "sh", program, .. arguments]
         );
         start.Environment["LOG"] = log;
-        var thread = new Thread(() => emulator.Live(start, started)) { IsBackground = true, Name = "machine" };
+        var thread = new Thread(() => bound.Live(start, started)) { IsBackground = true, Name = program };
         thread.Start();
         await started.Task;
-        return emulator;
+        return bound;
     }
 
-    /// <summary>What cutting the power is to a machine: it has no say in it.</summary>
+    /// <summary>Kills it: it has no say in it.</summary>
     public async Task KillAsync(CancellationToken ct)
     {
         // Reaped only by the thread below, after which the number could be another's.
