@@ -14,7 +14,11 @@ internal sealed record PublishedService(
     InternalListener? Internal,
     TimeSpan StopGrace,
     IReadOnlyList<PublishedServer> Servers
-);
+)
+{
+    /// <summary>The share of requests that <see cref="ServerRole.Canary"/> gets, in per cent; null: as any other.</summary>
+    public int? CanaryShare { get; init; }
+}
 
 /// <summary>Where other services reach a service, whichever of its containers is there.</summary>
 /// <param name="Address">One of this machine's own, which containers resolve the service's name to.</param>
