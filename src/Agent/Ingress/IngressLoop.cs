@@ -1,3 +1,4 @@
+using System.Net;
 using System.Net.Sockets;
 using Appliance.Agent.Storage;
 using Appliance.Agent.Supervision;
@@ -202,7 +203,7 @@ internal sealed class IngressLoop : BackgroundService, IHostedLifecycleService
             return old.Any(o => o.MayBeAsked) ? WhileTakingOver : Timeout.InfiniteTimeSpan;
         }
 
-        var published = Reachable(seen.Published);
+        var published = Usable(seen.Published);
         adopted.Look(published);
         var shape = ShapeOf(published, set, SlotsOf(rows));
         var text = TextOf(set);
@@ -319,7 +320,7 @@ internal sealed class IngressLoop : BackgroundService, IHostedLifecycleService
     private async Task WriteForStartAsync(SupervisionView seen, CancellationToken ct)
     {
         var set = options.CurrentValue;
-        var published = Reachable(seen.Published);
+        var published = Usable(seen.Published);
         adopted.Look(published);
         var shape = ShapeOf(published, set, []);
         var text = TextOf(set);
@@ -592,23 +593,27 @@ internal sealed class IngressLoop : BackgroundService, IHostedLifecycleService
         return old;
     }
 
-    /// <summary>Without the listeners that HAProxy could not open, and would not start for.</summary>
-    private List<PublishedService> Reachable(IReadOnlyList<PublishedService> published)
+    /// <summary>With addresses as HAProxy writes them, and without the listeners that it could not open, nor start with.</summary>
+    private List<PublishedService> Usable(IReadOnlyList<PublishedService> published)
     {
-        List<PublishedService> reachable = [];
+        List<PublishedService> usable = [];
         foreach (var service in published.DistinctBy(s => s.Name))
         {
-            if (service.Internal is { } inside && !IngressShape.IsOfThisMachine(inside.Address))
+            var servers = service.Servers.Select(s =>
+                s with
+                {
+                    Address = IPAddress.TryParse(s.Address, out var address) ? address.ToString() : "",
+                }
+            );
+            var inside = service.Internal;
+            if (inside is not null && !IngressShape.IsOfThisMachine(inside.Address))
             {
                 LeaveOut($"{service.Name} from other services: {inside.Address} is no address of this machine");
-                reachable.Add(service with { Internal = null });
+                inside = null;
             }
-            else
-            {
-                reachable.Add(service);
-            }
+            usable.Add(service with { Servers = [.. servers], Internal = inside });
         }
-        return reachable;
+        return usable;
     }
 
     private IngressShape ShapeOf(
