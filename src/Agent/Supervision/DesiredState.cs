@@ -94,6 +94,32 @@ internal sealed record DesiredService(
 
     /// <summary>Whether running is only its way to the end, which somebody waits for.</summary>
     public bool IsMeantToEnd { get; init; }
+
+    /// <summary>How its replicas are exchanged for others.</summary>
+    public Exchange Exchange { get; init; } = Exchange.Default;
+
+    /// <summary>The ways from outside the appliance to it.</summary>
+    public IReadOnlyList<IngressRoute> Routes { get; init; } = [];
+
+    /// <summary>Whether it is reached through ingress.</summary>
+    public bool IsPublished => Routes.Count > 0;
+
+    /// <summary>Whether a container is as one of this service is made.</summary>
+    public bool IsMadeAs(ObservedContainer container) =>
+        container.Ours && container.ConfigHash == ConfigHash && container.ImageId == ImageId;
+}
+
+/// <summary>How the replicas of a service are exchanged: what <c>deploy.update_config</c> says of it.</summary>
+/// <param name="Parallelism">How many at a time; 0: all.</param>
+/// <param name="Settled">How long a new one has to be ready before the next is taken on.</param>
+/// <param name="StartFirst">Whether the new one is there before the old one goes.</param>
+internal sealed record Exchange(int Parallelism, TimeSpan Settled, bool StartFirst)
+{
+    /// <summary>One at a time, each stopped before its successor starts.</summary>
+    public static Exchange Default { get; } = Of(UpdatePolicy.Default);
+
+    public static Exchange Of(UpdatePolicy policy) =>
+        new(policy.Parallelism, policy.Monitor + policy.Delay, policy.Order is UpdateOrder.StartFirst);
 }
 
 /// <summary>One replica of a service: what a container is made for.</summary>

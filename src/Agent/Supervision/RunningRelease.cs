@@ -10,6 +10,9 @@ namespace Appliance.Agent.Supervision;
 /// </param>
 internal sealed record RunningRelease(Release Release, Release? Next = null, IReadOnlySet<string>? Switched = null)
 {
+    /// <summary>Whether it is a way back: <c>rollback_config</c> says then how replicas are exchanged, if it says anything.</summary>
+    public bool IsReturn { get; init; }
+
     public bool IsSwitched(string service) => Next is not null && Switched?.Contains(service) == true;
 
     public bool HasBegun => Next is not null && Switched is { Count: > 0 };

@@ -203,7 +203,12 @@ internal sealed class UpdateRun(
             if (!IsRecorded(change.Service))
                 Record(Phase.Switching, StepOutcome.Begun, Announce(change), change.Service);
             switched.Add(change.Service);
-            supervisor.Run(new RunningRelease(from, to.Release, switched.ToHashSet()));
+            supervisor.Run(
+                new RunningRelease(from, to.Release, switched.ToHashSet())
+                {
+                    IsReturn = operation.Kind is OperationKind.Rollback,
+                }
+            );
             WatchProbedAnew(complaints);
             while (await ProvenAsync(change, complaints, ct) is { } unfit)
             {
@@ -227,7 +232,7 @@ internal sealed class UpdateRun(
             .DefaultIfEmpty(TimeSpan.Zero)
             .Max();
         Record(Phase.Observing, StepOutcome.Begun, $"watching all services for {period.TotalSeconds:0.#} s");
-        supervisor.Run(new RunningRelease(to.Release));
+        supervisor.Run(new RunningRelease(to.Release) { IsReturn = operation.Kind is OperationKind.Rollback });
         WatchProbedAnew(complaints);
         var candidates = CandidatesOf(to.Release);
         if (await AllPassAsync(candidates, complaints, ct) is { } late)
@@ -387,7 +392,7 @@ internal sealed class UpdateRun(
                 reason,
                 said
             );
-        supervisor.Run(new RunningRelease(from));
+        supervisor.Run(new RunningRelease(from) { IsReturn = true });
         var state = operation.CancelledBy is null ? OperationState.RolledBack : OperationState.Cancelled;
         if (!HasOrigin)
         {
