@@ -16,7 +16,8 @@ internal static class DesiredStateBuilder
                 Build(what.Release, fileOf, what.IsReturn),
                 Build(next, fileOf, what.IsReturn),
                 what.IsSwitched,
-                what.HasBegun
+                what.HasBegun,
+                what.Canary
             )
             : Build(what.Release, fileOf, what.IsReturn);
 
@@ -112,6 +113,7 @@ internal static class DesiredStateBuilder
             IsMeantToEnd = isWaitedFor || service.Restart is { Declared: true, Kind: RestartKind.No },
             Exchange = Exchange.Of(isReturn ? OnTheWayBack(service.Deploy) : service.Deploy.Update),
             Routes = service.Ingress,
+            CanaryWeight = service.Canary?.Weight,
         };
     }
 

@@ -10,6 +10,12 @@ namespace Appliance.Agent.Supervision;
 /// </param>
 internal sealed record RunningRelease(Release Release, Release? Next = null, IReadOnlySet<string>? Switched = null)
 {
+    /// <summary>
+    /// A service that is not switched yet, and of which one container as <see cref="Next"/> has it runs beside the others;
+    /// null: none.
+    /// </summary>
+    public string? Canary { get; init; }
+
     /// <summary>Whether it is a way back: <c>rollback_config</c> says then how replicas are exchanged, if it says anything.</summary>
     public bool IsReturn { get; init; }
 
@@ -19,4 +25,10 @@ internal sealed record RunningRelease(Release Release, Release? Next = null, IRe
 
     /// <summary>The one that says what a service is.</summary>
     public Release ReleaseOf(string service) => IsSwitched(service) ? Next! : Release;
+
+    /// <summary>The one that says what a container of a service is made of.</summary>
+    public Release ReleaseOf(Slot slot) =>
+        slot.Service == Canary && Next is { } next && slot.Replica > Release.Model.Services[slot.Service].Deploy.Replicas
+            ? next
+            : ReleaseOf(slot.Service);
 }

@@ -279,6 +279,12 @@ internal sealed class SlotPlanner(
                     + (output.Length > 0 ? $" The last check said: {Words.Brief(output)}" : "")
             );
 
+        if (health is HealthState.Unready)
+            return State(
+                ServiceState.Unready,
+                "Running, and not ready for requests" + (output.Length > 0 ? $": {Words.Brief(output)}." : ".")
+            );
+
         if (Unjoined(current) is { } network)
             return State(ServiceState.Starting, $"Running, and not on {network} yet, which is being made.");
 
@@ -437,7 +443,8 @@ internal sealed class SlotPlanner(
                 ? (v.State, v.Output)
                 : (State: service.Probes.Count > 0 ? HealthState.Starting : HealthState.None, Output: "");
         var checkedByEngine = (State: container.Health, Output: container.HealthOutput);
-        foreach (var state in (HealthState[])[HealthState.Unhealthy, HealthState.Starting, HealthState.Healthy])
+        foreach (var state in (HealthState[])
+                [HealthState.Unhealthy, HealthState.Starting, HealthState.Unready, HealthState.Healthy])
         {
             if (checkedByEngine.State == state)
                 return checkedByEngine;

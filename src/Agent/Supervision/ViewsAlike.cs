@@ -21,6 +21,7 @@ internal static class ViewsAlike
         && a.ConfigHash == b.ConfigHash
         && a.IsMeantToEnd == b.IsMeantToEnd
         && (a.Replicas, a.Ready, a.Restarts, a.RestartPolicy) == (b.Replicas, b.Ready, b.Restarts, b.RestartPolicy)
+        && a.Canary == b.Canary
         && a.Ports.SequenceEqual(b.Ports)
         && a.DependsOn.SequenceEqual(b.DependsOn)
         && Same(a.Containers, b.Containers, Alike);
@@ -34,7 +35,8 @@ internal static class ViewsAlike
         && ProbesAlike.Are(a.Probes, b.Probes);
 
     private static bool Alike(PublishedService a, PublishedService b) =>
-        (a.Name, a.StopGrace, a.Internal?.Address) == (b.Name, b.StopGrace, b.Internal?.Address)
+        (a.Name, a.StopGrace, a.CanaryWeight, a.Internal?.Address)
+            == (b.Name, b.StopGrace, b.CanaryWeight, b.Internal?.Address)
         && a.Routes.SequenceEqual(b.Routes)
         && (a.Internal?.Ports ?? []).SequenceEqual(b.Internal?.Ports ?? [])
         && a.Servers.SequenceEqual(b.Servers);
