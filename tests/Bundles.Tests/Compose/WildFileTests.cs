@@ -40,4 +40,25 @@ public sealed class WildFileTests
         );
         Assert.Equal(expected, string.Concat(actual.Select(l => l + "\n")));
     }
+
+    // What is signed was made of these bytes: a new version of the reader must print them for an old file as it did before.
+    [Theory]
+    [MemberData(nameof(Folders))]
+    public async Task The_canonical_form_of_a_file_stays_as_it_was(string folder)
+    {
+        var path = Path.Combine(AppContext.BaseDirectory, "wild", folder);
+        var result = await ComposeLoader.LoadAsync(
+            Path.Combine(path, "compose.yaml"),
+            ComposeOptions.Default,
+            TestContext.Current.CancellationToken
+        );
+
+        var canonical = Path.Combine(path, "canonical.yaml");
+        Assert.Equal(result.Model is not null, File.Exists(canonical));
+        if (result.Model is { } model)
+            Assert.Equal(
+                await File.ReadAllTextAsync(canonical, TestContext.Current.CancellationToken),
+                ComposeText.ToYaml(model)
+            );
+    }
 }
