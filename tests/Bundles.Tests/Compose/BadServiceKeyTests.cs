@@ -245,7 +245,7 @@ public sealed class BadServiceKeyTests
             },
             {
                 "x-appliance: {probes: [{interval: 1s}]}",
-                "5:28: error: services.web.x-appliance.probes[0]: a probe has exactly one of http, tcp and exec"
+                "5:28: error: services.web.x-appliance.probes[0]: a probe has exactly one of http, tcp, exec and grpc"
             },
             {
                 "x-appliance: {probes: [{tcp: {}}]}",

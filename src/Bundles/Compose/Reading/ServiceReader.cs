@@ -60,7 +60,7 @@ internal static partial class ServiceReader
             DnsOptions = map["dns_opt"]?.Texts() ?? [],
             DependsOn = dependsOn.Values(),
             HealthCheck = HealthReader.HealthCheck(map["healthcheck"]),
-            Probes = HealthReader.Probes(map["x-appliance"]?.Map(s_applianceKeys)["probes"]),
+            Probes = ProbeReader.Probes(map["x-appliance"]?.Map(s_applianceKeys)["probes"]),
             Restart = Restart(map["restart"]),
             Deploy = DeployReader.Read(deploy, map),
             Labels = EnvironmentReader.Labels(map["labels"]),
