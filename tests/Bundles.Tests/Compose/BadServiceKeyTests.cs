@@ -236,8 +236,8 @@ public sealed class BadServiceKeyTests
             { "links: [x]", "5:5: error: services.web.links: links are not supported" },
             { "annotations: {}", "5:5: error: services.web.annotations: annotations are not supported" },
             {
-                "x-appliance: {ingress: {}}",
-                "5:19: error: services.web.x-appliance.ingress: x-appliance.ingress is not supported by this version"
+                "x-appliance: {backup: {}}",
+                "5:19: error: services.web.x-appliance.backup: x-appliance.backup is not supported by this version"
             },
             {
                 "x-appliance: {probe: []}",
