@@ -21,7 +21,11 @@ internal sealed class GrpcCheck(GrpcProbe probe, string address, TimeProvider cl
         // No connection is kept between checks: one that is new is a part of what is asked.
         using var channel = GrpcChannel.ForAddress(
             $"{(probe.Tls ? "https" : "http")}://{address}:{probe.Port}",
-            new GrpcChannelOptions { HttpHandler = HttpCheck.CreateHandler(onCertificate: null), DisposeHttpClient = true }
+            new GrpcChannelOptions
+            {
+                HttpHandler = HttpCheck.CreateHandler(onCertificate: null),
+                DisposeHttpClient = true,
+            }
         );
         try
         {

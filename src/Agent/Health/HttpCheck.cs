@@ -60,13 +60,17 @@ internal sealed class HttpCheck(HttpProbe probe, string address, HttpClient http
                 request.Headers.TryAddWithoutValidation(name, value);
             if (probe.CertificateValidFor is not { } validFor)
             {
-                using var answer = await http.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, either.Token);
+                using var answer = await http.SendAsync(
+                    request,
+                    HttpCompletionOption.ResponseHeadersRead,
+                    either.Token
+                );
                 return await JudgeAsync(answer, either.Token);
             }
 
             DateTimeOffset? goodUntil = null;
             // Of a connection of its own: the handler says nothing of which request it shook hands for.
-            using var own = CreateClient(c => goodUntil = c.NotAfter.ToUniversalTime());
+            using var own = CreateClient(c => goodUntil = new DateTimeOffset(c.NotAfter));
             using var response = await own.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, either.Token);
             var result = await JudgeAsync(response, either.Token);
             return result.Healthy && goodUntil is { } until && until - clock.GetUtcNow() < validFor

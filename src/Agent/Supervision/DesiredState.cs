@@ -92,6 +92,13 @@ internal sealed record DesiredService(
     /// <summary>See <see cref="Supervision.Claims"/>.</summary>
     public IReadOnlySet<string> Claims { get; init; } = new HashSet<string>();
 
+    /// <summary>Of these, what two of its containers may hold at once, because the release says so.</summary>
+    public IReadOnlySet<string> SharedClaims { get; init; } = new HashSet<string>();
+
+    /// <summary>Whether a container, which may be of another definition, holds what one of this service needs for itself.</summary>
+    public bool CannotRunBeside(ObservedContainer container) =>
+        container.Claims.Any(c => Claims.Contains(c) && !SharedClaims.Contains(c));
+
     /// <summary>Whether running is only its way to the end, which somebody waits for.</summary>
     public bool IsMeantToEnd { get; init; }
 

@@ -110,6 +110,9 @@ internal static class DesiredStateBuilder
         )
         {
             Claims = Claims.Of(spec.HostConfig!),
+            SharedClaims = service
+                .ShareSafe.Select(s => Claims.ContentsOf(s.StartsWith('/') ? s : containers.VolumeName(s)))
+                .ToHashSet(),
             IsMeantToEnd = isWaitedFor || service.Restart is { Declared: true, Kind: RestartKind.No },
             Exchange = Exchange.Of(isReturn ? OnTheWayBack(service.Deploy) : service.Deploy.Update),
             Routes = service.Ingress,

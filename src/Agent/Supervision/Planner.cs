@@ -116,7 +116,7 @@ internal static class Planner
 
     /// <summary>What is being removed, and would be in its way: a service that goes by another name now.</summary>
     private static string? Predecessor(DesiredService service, PlanningInputs inputs) =>
-        OrphansOf(inputs).FirstOrDefault(c => c.IsUp && c.Claims.Overlaps(service.Claims)) is { } holder
+        OrphansOf(inputs).FirstOrDefault(c => c.IsUp && service.CannotRunBeside(c)) is { } holder
             ? $"{holder.Name}, which is being removed, to give up the {holder.Claims.First(service.Claims.Contains)}"
             : null;
 

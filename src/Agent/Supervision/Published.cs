@@ -20,7 +20,7 @@ internal sealed record PublishedService(
     /// The share of requests that those servers get together that are a <see cref="ServerRole.Canary"/>, in per cent; null:
     /// there is none.
     /// </summary>
-    public int? CanaryWeight { get; init; }
+    public int? CanaryShare { get; init; }
 }
 
 /// <summary>Where other services reach a service, whichever of its containers is there.</summary>

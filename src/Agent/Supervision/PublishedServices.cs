@@ -19,7 +19,7 @@ internal static class PublishedServices
                     ]
                 )
                 {
-                    CanaryWeight = s.Service.Canary?.CanaryWeight,
+                    CanaryShare = s.Service.Canary?.CanaryWeight,
                 }),
         ];
 

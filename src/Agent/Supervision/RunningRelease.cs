@@ -21,14 +21,16 @@ internal sealed record RunningRelease(Release Release, Release? Next = null, IRe
 
     public bool IsSwitched(string service) => Next is not null && Switched?.Contains(service) == true;
 
-    public bool HasBegun => Next is not null && Switched is { Count: > 0 };
+    public bool HasBegun => Next is not null && (Switched is { Count: > 0 } || Canary is not null);
 
     /// <summary>The one that says what a service is.</summary>
     public Release ReleaseOf(string service) => IsSwitched(service) ? Next! : Release;
 
     /// <summary>The one that says what a container of a service is made of.</summary>
     public Release ReleaseOf(Slot slot) =>
-        slot.Service == Canary && Next is { } next && slot.Replica > Release.Model.Services[slot.Service].Deploy.Replicas
+        slot.Service == Canary
+        && Next is { } next
+        && slot.Replica > Release.Model.Services[slot.Service].Deploy.Replicas
             ? next
             : ReleaseOf(slot.Service);
 }

@@ -424,7 +424,7 @@ internal sealed class SlotPlanner(
 
     /// <summary>The release says so, and yet a predecessor may hold what it did not think of.</summary>
     private bool CanRunBeside(ObservedContainer predecessor) =>
-        service.Exchange.StartFirst && !predecessor.Claims.Overlaps(service.Claims);
+        service.Exchange.StartFirst && !service.CannotRunBeside(predecessor);
 
     private DateTimeOffset? DueAt(int streak) =>
         // A clock that was set back would make it wait for a time that was never meant.
@@ -443,8 +443,10 @@ internal sealed class SlotPlanner(
                 ? (v.State, v.Output)
                 : (State: service.Probes.Count > 0 ? HealthState.Starting : HealthState.None, Output: "");
         var checkedByEngine = (State: container.Health, Output: container.HealthOutput);
-        foreach (var state in (HealthState[])
-                [HealthState.Unhealthy, HealthState.Starting, HealthState.Unready, HealthState.Healthy])
+        foreach (
+            var state in (HealthState[])
+                [HealthState.Unhealthy, HealthState.Starting, HealthState.Unready, HealthState.Healthy]
+        )
         {
             if (checkedByEngine.State == state)
                 return checkedByEngine;

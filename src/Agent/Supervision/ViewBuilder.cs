@@ -124,7 +124,12 @@ internal static class ViewBuilder
             plan.Service.RestartPolicy,
             [.. plan.Slots.SelectMany(s => s.Container?.Ports ?? [])],
             plan.Dependencies,
-            [.. plan.AllSlots.SelectMany(s => ContainersOf(s, restartOf))]
+            [
+                .. plan.Slots.SelectMany(s => ContainersOf(s, restartOf)),
+                .. plan.Canary is { } tried
+                    ? ContainersOf(tried, restartOf).Select(c => c with { IsCurrent = false, IsCanary = true })
+                    : [],
+            ]
         )
         {
             ConfigHash = plan.Definition,

@@ -115,4 +115,7 @@ internal sealed record ContainerView(
 {
     /// <summary>Whether it is as the service is defined now; one that is not is about to be replaced.</summary>
     public bool IsCurrent { get; init; } = true;
+
+    /// <summary>Whether it is the one that is tried as the next release has it.</summary>
+    public bool IsCanary { get; init; }
 }

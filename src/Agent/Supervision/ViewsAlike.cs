@@ -35,8 +35,8 @@ internal static class ViewsAlike
         && ProbesAlike.Are(a.Probes, b.Probes);
 
     private static bool Alike(PublishedService a, PublishedService b) =>
-        (a.Name, a.StopGrace, a.CanaryWeight, a.Internal?.Address)
-            == (b.Name, b.StopGrace, b.CanaryWeight, b.Internal?.Address)
+        (a.Name, a.StopGrace, a.CanaryShare, a.Internal?.Address)
+            == (b.Name, b.StopGrace, b.CanaryShare, b.Internal?.Address)
         && a.Routes.SequenceEqual(b.Routes)
         && (a.Internal?.Ports ?? []).SequenceEqual(b.Internal?.Ports ?? [])
         && a.Servers.SequenceEqual(b.Servers);
