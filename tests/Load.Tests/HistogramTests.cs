@@ -48,7 +48,7 @@ public sealed class HistogramTests
     public void A_mix_is_spread_evenly()
     {
         Assert.Equal(
-            [RequestKind.KeptAlive, RequestKind.New, RequestKind.KeptAlive, RequestKind.KeptAlive],
+            [RequestKind.KeptAlive, RequestKind.KeptAlive, RequestKind.New, RequestKind.KeptAlive],
             new Mix(KeptAlive: 3, New: 1, Post: 0, Http2: 0).Round(http2: true)
         );
         Assert.Equal(6, new Mix(5, 2, 2, 1).Round(http2: false).Count(k => k == RequestKind.KeptAlive));

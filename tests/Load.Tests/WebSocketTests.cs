@@ -23,6 +23,18 @@ public sealed class WebSocketTests
     }
 
     [Fact]
+    public async Task One_that_was_sent_to_a_server_that_goes_away_has_failed()
+    {
+        var report = await ReportAsync(
+            (socket, _) => socket.CloseOutputAsync(WebSocketCloseStatus.EndpointUnavailable, "going away", Cancelled),
+            report => report.Failed >= 2,
+            echoes: 0
+        );
+        Assert.Equal([FailureKind.WebSocketClosed], report.Phases[0].FailuresByKind.Keys);
+        Assert.Equal(0, report.Phases[0].Drained);
+    }
+
+    [Fact]
     public async Task One_that_is_closed_for_another_reason_has_failed()
     {
         var report = await ReportAsync(
@@ -80,10 +92,11 @@ public sealed class WebSocketTests
         Assert.Equal([FailureKind.Refused], report.Phases[0].FailuresByKind.Keys);
     }
 
-    /// <summary>Runs against a server that takes each WebSocket, and does this when a message has come.</summary>
+    /// <summary>Runs against a server that echoes on each WebSocket so often, and does this when a message has come.</summary>
     private static async Task<LoadReport> ReportAsync(
         Func<WebSocket, HttpContext, Task> then,
-        Func<LoadReport, bool> enough
+        Func<LoadReport, bool> enough,
+        int echoes = 1
     )
     {
         var builder = WebApplication.CreateEmptyBuilder(new());
@@ -96,6 +109,11 @@ public sealed class WebSocketTests
             var buffer = new byte[1024];
             try
             {
+                for (var i = 0; i < echoes; i++)
+                {
+                    var message = await socket.ReceiveAsync(buffer.AsMemory(), context.RequestAborted);
+                    await socket.SendAsync(buffer.AsMemory(0, message.Count), message.MessageType, true, Cancelled);
+                }
                 await socket.ReceiveAsync(buffer.AsMemory(), context.RequestAborted);
                 await then(socket, context);
                 while ((await socket.ReceiveAsync(buffer.AsMemory(), context.RequestAborted)).Count > 0) { }

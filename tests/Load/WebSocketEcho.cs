@@ -7,7 +7,8 @@ namespace Appliance.Load;
 /// <summary>
 /// A WebSocket that is kept open and says something again and again, which has to come back. When its server closes it
 /// with 1001 because it goes away, it is opened anew at once, and what had not come back is said again: that is how a
-/// WebSocket is moved, and it is counted apart. Every other end, and everything on the new one that goes wrong, is a failure.
+/// WebSocket is moved, and it is counted apart. Every other end is a failure; so is everything that goes wrong on the new one,
+/// and a 1001 before anything came back, since nobody should have been sent to a server that is going away.
 /// </summary>
 internal sealed class WebSocketEcho(
     LoadOptions options,
@@ -49,6 +50,7 @@ internal sealed class WebSocketEcho(
         using var socket = new ClientWebSocket();
         string? version = null;
         var next = due;
+        var echoed = false;
         try
         {
             version = await OpenAsync(socket, due);
@@ -60,7 +62,7 @@ internal sealed class WebSocketEcho(
                 if (!await IsDueAsync(next, receiving, stop))
                 {
                     if (receiving.IsCompleted)
-                        return await EndedAsync(socket, receiving, version);
+                        return await EndedAsync(socket, receiving, version, echoed);
                     continue;
                 }
                 var message = $"{name}-{++said}";
@@ -68,7 +70,8 @@ internal sealed class WebSocketEcho(
                     socket.SendAsync(Encoding.ASCII.GetBytes(message), WebSocketMessageType.Text, true, token)
                 );
                 if (await TextAsync(receiving) is not { } echo)
-                    return await EndedAsync(socket, receiving, version);
+                    return await EndedAsync(socket, receiving, version, echoed);
+                echoed = true;
                 var right = echo == message;
                 Record(
                     next,
@@ -122,7 +125,8 @@ internal sealed class WebSocketEcho(
     private async Task<Ending> EndedAsync(
         ClientWebSocket socket,
         Task<ValueWebSocketReceiveResult> receiving,
-        string? version
+        string? version,
+        bool echoed
     )
     {
         var now = clock.GetTimestamp();
@@ -133,7 +137,7 @@ internal sealed class WebSocketEcho(
         }
         var status = socket.CloseStatus;
         await WithinAsync(token => socket.CloseOutputAsync(WebSocketCloseStatus.NormalClosure, null, token));
-        if (status == WebSocketCloseStatus.EndpointUnavailable)
+        if (status == WebSocketCloseStatus.EndpointUnavailable && echoed)
         {
             recorder.Drained();
             return Ending.Drained;

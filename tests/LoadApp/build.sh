@@ -44,10 +44,18 @@ sha256() { sha256sum "$1" | cut -d ' ' -f 1; }
 
 # The layers are the same for all versions, so that an engine has them once: what differs is in the configuration.
 libraries_layer() {
-    local tree=$work/libraries library
+    local tree=$work/libraries library opened=()
     mkdir -p "$tree"/{etc,tmp}
+    # .NET looks for OpenSSL when it is first needed, which is at the first WebSocket: its handshake takes a SHA-1.
+    for library in libssl libcrypto; do
+        opened+=("$(ldconfig -p | sed -n "s/.*$library\.so\.3 (.*x86-64.*) => //p" | head -n 1)")
+        [[ -n ${opened[-1]} ]] || die "$library.so.3 is missing: apt-get install libssl3"
+    done
     # "name => path (address)", and the loader as "path (address)".
-    ldd "$program" | grep -o '/[^ ]*' | sort -u | while read -r library; do
+    {
+        printf '%s\n' "${opened[@]}"
+        ldd "$program" "${opened[@]}" | grep '^[[:space:]]' | grep -o '/[^ ]*'
+    } | sort -u | while read -r library; do
         install -D -m 755 "$library" "$tree$library"
     done
     compgen -G "$tree/lib*/ld-linux*" >/dev/null || compgen -G "$tree/lib*/*/ld-linux*" >/dev/null ||
