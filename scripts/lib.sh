@@ -53,6 +53,7 @@ have() {
         curl) command -v curl >/dev/null ;;
         docker.io) command -v dockerd >/dev/null && command -v docker >/dev/null ;;
         e2fsprogs) command -v mke2fs >/dev/null && command -v debugfs >/dev/null ;;
+        haproxy) [[ -x /usr/sbin/haproxy ]] ;;
         libsqlite3-0) compgen -G '/usr/lib/*/libsqlite3.so.0' >/dev/null || compgen -G '/lib/*/libsqlite3.so.0' >/dev/null ;;
         mmdebstrap) command -v mmdebstrap >/dev/null ;;
         mtools) command -v mcopy >/dev/null ;;

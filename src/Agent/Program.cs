@@ -2,6 +2,7 @@ using Appliance.Agent.Content;
 using Appliance.Agent.Control;
 using Appliance.Agent.Health;
 using Appliance.Agent.Host;
+using Appliance.Agent.Ingress;
 using Appliance.Agent.Sources;
 using Appliance.Agent.Storage;
 using Appliance.Agent.Supervision;
@@ -26,6 +27,7 @@ try
             SettingsSection.Of<TrustOptions>(TrustOptions.Section, countsAtStart: true),
             SettingsSection.Of<ApplicationOptions>(ApplicationOptions.Section, countsAtStart: true),
             SettingsSection.Of<SupervisionOptions>(SupervisionOptions.Section),
+            SettingsSection.Of<IngressOptions>(IngressOptions.Section),
             SettingsSection.Of<UpdatesOptions>(UpdatesOptions.Section),
             SettingsSection.Of<ControlOptions>(ControlOptions.Section, countsAtStart: true),
         ]
@@ -45,6 +47,7 @@ builder
     .AddTrust()
     .AddContent()
     .AddSupervision()
+    .AddIngress()
     .AddHealth()
     .AddUpdates()
     .AddControl();
