@@ -8,6 +8,7 @@ var root = new RootCommand("Watch and run the appliance on this machine.")
     new StatusCommand(),
     new ServicesCommand(),
     new UpgradeCommand(),
+    new RolloutCommand(),
     new RollbackCommand(),
     new HistoryCommand(),
     new EventsCommand(),

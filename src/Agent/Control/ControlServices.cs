@@ -45,6 +45,7 @@ internal static class ControlServices
             .AddSingleton<EventsService>()
             .AddSingleton<AuditService>()
             .AddSingleton<UpdatesService>()
+            .AddSingleton<Rollouts>()
             .AddSingleton<OperationsService>()
             .AddSingleton<HealthServiceImpl>()
             .AddHostedService<HealthReporter>();

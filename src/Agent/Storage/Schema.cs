@@ -128,6 +128,16 @@ internal static class Schema
                 boot TEXT NOT NULL
             ) STRICT, WITHOUT ROWID;
             """,
+        // What people want of an operation on its way, and how long it is to go on trying a service.
+        """
+            CREATE TABLE rollouts (
+                operation INTEGER PRIMARY KEY REFERENCES operations (id) ON DELETE CASCADE,
+                paused_by TEXT,
+                promoted_by TEXT,
+                trial TEXT,
+                trial_left INTEGER NOT NULL
+            ) STRICT;
+            """,
     ];
 
     /// <summary>What is worth carrying over from a damaged file, what people rely on first.</summary>
@@ -139,6 +149,7 @@ internal static class Schema
         "installed",
         "operations",
         "operation_steps",
+        "rollouts",
         "trust_pending",
         "loaded_images",
         "unsettled_images",

@@ -15,6 +15,7 @@ internal static class StorageServices
             .AddSingleton<Completions>()
             .AddSingleton<AuditTrail>()
             .AddSingleton<TrustTable>()
-            .AddSingleton<UpdateJournal>();
+            .AddSingleton<UpdateJournal>()
+            .AddSingleton<RolloutTable>();
     }
 }

@@ -92,8 +92,55 @@ internal sealed record DesiredService(
     /// <summary>See <see cref="Supervision.Claims"/>.</summary>
     public IReadOnlySet<string> Claims { get; init; } = new HashSet<string>();
 
+    /// <summary>Of these, what two of its containers may hold at once, because the release says so.</summary>
+    public IReadOnlySet<string> SharedClaims { get; init; } = new HashSet<string>();
+
+    /// <summary>Whether a container, which may be of another definition, holds what one of this service needs for itself.</summary>
+    public bool CannotRunBeside(ObservedContainer container) =>
+        container.Claims.Any(c => Claims.Contains(c) && !SharedClaims.Contains(c));
+
     /// <summary>Whether running is only its way to the end, which somebody waits for.</summary>
     public bool IsMeantToEnd { get; init; }
+
+    /// <summary>How its replicas are exchanged for others.</summary>
+    public Exchange Exchange { get; init; } = Exchange.Default;
+
+    /// <summary>The ways from outside the appliance to it.</summary>
+    public IReadOnlyList<IngressRoute> Routes { get; init; } = [];
+
+    /// <summary>The share of requests that a container gets that is tried, in per cent; null: none is tried.</summary>
+    public int? CanaryWeight { get; init; }
+
+    /// <summary>As it may be soon: one container of that runs beside its own; null: none.</summary>
+    public DesiredService? Canary { get; init; }
+
+    /// <summary>The slot of the container that is tried: after all others.</summary>
+    public Slot CanarySlot => new(Name, Replicas + 1);
+
+    /// <summary>Whether a container may be of this slot of it.</summary>
+    public bool Has(Slot slot) =>
+        slot.Service == Name
+        && (slot.Replica >= 1 && slot.Replica <= Replicas || Canary is not null && slot == CanarySlot);
+
+    /// <summary>Whether it is reached through ingress.</summary>
+    public bool IsPublished => Routes.Count > 0;
+
+    /// <summary>Whether a container is as one of this service is made.</summary>
+    public bool IsMadeAs(ObservedContainer container) =>
+        container.Ours && container.ConfigHash == ConfigHash && container.ImageId == ImageId;
+}
+
+/// <summary>How the replicas of a service are exchanged: what <c>deploy.update_config</c> says of it.</summary>
+/// <param name="Parallelism">How many at a time; 0: all.</param>
+/// <param name="Settled">How long a new one has to be ready before the next is taken on.</param>
+/// <param name="StartFirst">Whether the new one is there before the old one goes.</param>
+internal sealed record Exchange(int Parallelism, TimeSpan Settled, bool StartFirst)
+{
+    /// <summary>One at a time, each stopped before its successor starts.</summary>
+    public static Exchange Default { get; } = Of(UpdatePolicy.Default);
+
+    public static Exchange Of(UpdatePolicy policy) =>
+        new(policy.Parallelism, policy.Monitor + policy.Delay, policy.Order is UpdateOrder.StartFirst);
 }
 
 /// <summary>One replica of a service: what a container is made for.</summary>

@@ -9,14 +9,25 @@ namespace Appliance.Agent.Supervision;
 /// <summary>Translates a release into the engine's terms. The same release gives the same specs and hashes.</summary>
 internal static class DesiredStateBuilder
 {
-    /// <param name="fileOf">See <see cref="Build(Release, Func{ComposeFile, FileMount, string})"/>.</param>
+    /// <param name="fileOf">See <see cref="Build(Release, Func{ComposeFile, FileMount, string}, bool)"/>.</param>
     public static DesiredState Build(RunningRelease what, Func<ComposeFile, FileMount, string> fileOf) =>
         what.Next is { } next
-            ? DesiredStateMix.Of(Build(what.Release, fileOf), Build(next, fileOf), what.IsSwitched, what.HasBegun)
-            : Build(what.Release, fileOf);
+            ? DesiredStateMix.Of(
+                Build(what.Release, fileOf, what.IsReturn),
+                Build(next, fileOf, what.IsReturn),
+                what.IsSwitched,
+                what.HasBegun,
+                what.Canary
+            )
+            : Build(what.Release, fileOf, what.IsReturn);
 
     /// <param name="fileOf">Where on the host a secret or config stands with the owner and mode that a service wants.</param>
-    public static DesiredState Build(Release release, Func<ComposeFile, FileMount, string> fileOf)
+    /// <param name="isReturn">See <see cref="RunningRelease.IsReturn"/>.</param>
+    public static DesiredState Build(
+        Release release,
+        Func<ComposeFile, FileMount, string> fileOf,
+        bool isReturn = false
+    )
     {
         var model = release.Model;
         var enabled = model.EnabledServices([]).ToList();
@@ -50,7 +61,7 @@ internal static class DesiredStateBuilder
                     i => i.Config.Digest,
                     i => new DesiredImage(i.Config.Digest, i.Reference, ImageTag.Of(i.Reference), i)
                 ),
-            [.. services.Select(s => ServiceOf(s, containers, completedFor.Contains(s.Name)))]
+            [.. services.Select(s => ServiceOf(s, containers, completedFor.Contains(s.Name), isReturn))]
         );
     }
 
@@ -68,7 +79,12 @@ internal static class DesiredStateBuilder
         return Convert.ToHexStringLower(hash.GetHashAndReset());
     }
 
-    private static DesiredService ServiceOf(ComposeService service, ContainerRecipe containers, bool isWaitedFor)
+    private static DesiredService ServiceOf(
+        ComposeService service,
+        ContainerRecipe containers,
+        bool isWaitedFor,
+        bool isReturn
+    )
     {
         var spec = containers.For(service);
         var attachments = containers.AttachmentsOf(service);
@@ -94,9 +110,19 @@ internal static class DesiredStateBuilder
         )
         {
             Claims = Claims.Of(spec.HostConfig!),
+            SharedClaims = service
+                .ShareSafe.Select(s => Claims.ContentsOf(s.StartsWith('/') ? s : containers.VolumeName(s)))
+                .ToHashSet(),
             IsMeantToEnd = isWaitedFor || service.Restart is { Declared: true, Kind: RestartKind.No },
+            Exchange = Exchange.Of(isReturn ? OnTheWayBack(service.Deploy) : service.Deploy.Update),
+            Routes = service.Ingress,
+            CanaryWeight = service.Canary?.Weight,
         };
     }
+
+    // A release that says how it is to be updated without a gap, and nothing of the way back, wants no gap there either.
+    private static UpdatePolicy OnTheWayBack(Deploy deploy) =>
+        deploy.Rollback == UpdatePolicy.Default ? deploy.Update : deploy.Rollback;
 
     /// <summary>
     /// A file that says nothing about restarts means a service that is to run; only one that others wait for the end of

@@ -17,8 +17,10 @@ internal static class Planner
         foreach (var service in inputs.Desired.Services)
             services.Add(PlanService(service, inputs, services));
 
-        steps.AddRange(services.SelectMany(s => s.Slots).SelectMany(s => s.Steps));
-        steps.AddRange(Orphans(inputs));
+        steps.AddRange(services.SelectMany(s => s.AllSlots).SelectMany(s => s.Steps));
+        var orphans = OrphansOf(inputs).Select(c => PlanOrphan(c, inputs)).ToList();
+        steps.AddRange(orphans.Select(o => o.Step).OfType<Step>());
+        steps.AddRange(UnusedNetworks(inputs));
 
         var due = steps.Where(s => IsDue(s, inputs)).ToList();
         var completed = services
@@ -27,13 +29,19 @@ internal static class Planner
             .OfType<Storage.Completion>()
             .ToList();
         var wakeAt = services
-            .SelectMany(s => s.Slots)
+            .SelectMany(s => s.AllSlots)
             .Select(s => s.NextAttempt)
+            .Concat(services.SelectMany(s => s.AllSlots).Select(s => s.WakeAt))
+            .Concat(services.Select(s => s.NextTurnAt))
+            .Concat(orphans.Select(o => o.WakeAt))
             .Concat(steps.Select(s => inputs.FailureOf(s.Lane)?.RetryAt))
             .Where(t => t > inputs.Now)
             .Min();
-        var isTidy = !steps.Concat(inputs.InFlight.Values).Any(s => s is Step.Remove or Step.RemoveNetwork);
-        return new Plan(due, services, completed, isTidy, wakeAt);
+        var isTidy =
+            !steps.Concat(inputs.InFlight.Values).Any(s => s is Step.Remove or Step.RemoveNetwork)
+            && orphans.Count == 0
+            && !services.SelectMany(s => s.AllSlots).Any(s => s.Leaving.Count > 0);
+        return new Plan(due, services, orphans, completed, isTidy, wakeAt);
     }
 
     private static bool IsDue(Step step, PlanningInputs inputs) =>
@@ -51,9 +59,10 @@ internal static class Planner
             .Append(Predecessor(service, inputs))
             .FirstOrDefault(o => o is not null);
 
+        var turns = Turns.Of(service, inputs);
         var slots = Enumerable
             .Range(1, service.Replicas)
-            .Select(n => new SlotPlanner(service, new Slot(service.Name, n), obstacle, inputs).Decide())
+            .Select(n => new SlotPlanner(service, new Slot(service.Name, n), obstacle, turns, inputs).Decide())
             .ToList();
         if (slots.Count == 0)
             return new ServicePlan(
@@ -72,6 +81,11 @@ internal static class Planner
         return new ServicePlan(service, worst.State, explanation, dependencies, slots)
         {
             Definition = inputs.Desired.DefinitionOf(service),
+            NextTurnAt = turns.NextAt,
+            CanaryDefinition = service.Canary is { } tried ? inputs.Desired.DefinitionOf(tried) : "",
+            Canary = service.Canary is { } canary
+                ? new SlotPlanner(canary, service.CanarySlot, obstacle, turns, inputs).Decide()
+                : null,
         };
     }
 
@@ -102,7 +116,7 @@ internal static class Planner
 
     /// <summary>What is being removed, and would be in its way: a service that goes by another name now.</summary>
     private static string? Predecessor(DesiredService service, PlanningInputs inputs) =>
-        OrphansOf(inputs).FirstOrDefault(c => c.IsUp && c.Claims.Overlaps(service.Claims)) is { } holder
+        OrphansOf(inputs).FirstOrDefault(c => c.IsUp && service.CannotRunBeside(c)) is { } holder
             ? $"{holder.Name}, which is being removed, to give up the {holder.Claims.First(service.Claims.Contains)}"
             : null;
 
@@ -117,9 +131,10 @@ internal static class Planner
     private static int Gravity(ServiceState state) =>
         state switch
         {
-            ServiceState.Failed => 9,
-            ServiceState.BackingOff => 8,
-            ServiceState.Unhealthy => 7,
+            ServiceState.Failed => 10,
+            ServiceState.BackingOff => 9,
+            ServiceState.Unhealthy => 8,
+            ServiceState.Unready => 7,
             ServiceState.Waiting => 6,
             ServiceState.Pending => 5,
             ServiceState.Starting => 4,
@@ -167,22 +182,34 @@ internal static class Planner
     /// <summary>Ours, and of no replica that the release has.</summary>
     private static IEnumerable<ObservedContainer> OrphansOf(PlanningInputs inputs)
     {
-        var replicas = inputs.Desired.Services.ToDictionary(s => s.Name, s => s.Replicas);
+        var services = inputs.Desired.Services.ToDictionary(s => s.Name);
         return inputs.Observed.Containers.Where(c =>
-            c.Ours && !(c.Slot is { } s && s.Replica >= 1 && s.Replica <= replicas.GetValueOrDefault(s.Service))
+            c.Ours && !(c.Slot is { } s && services.GetValueOrDefault(s.Service)?.Has(s) == true)
         );
     }
 
-    private static IEnumerable<Step> Orphans(PlanningInputs inputs)
+    private static OrphanPlan PlanOrphan(ObservedContainer container, PlanningInputs inputs)
     {
-        foreach (var container in OrphansOf(inputs))
-            yield return new Step.Remove(
-                container.Id,
-                container.Name,
-                container.StopGrace,
-                $"{container.Name} belongs to no service of the release"
-            );
+        var found = $"{container.Name} belongs to no service of the release";
+        // Of a service that is gone nobody knows what it was published as.
+        var service = container.Slot is { } slot ? inputs.Desired.Service(slot.Service) : null;
+        var departures = service is null ? null : new Departures(service, inputs);
+        if (inputs.InFlight.Values.FirstOrDefault(s => s.EndsId == container.Id) is { } step)
+        {
+            departures?.Keep(container.Id, step.Found);
+            return new OrphanPlan(container, null, departures?.Leaving.Count > 0, null);
+        }
+        var hasLeft = departures?.HasLeft(container, found) ?? true;
+        return new OrphanPlan(
+            container,
+            hasLeft ? new Step.Remove(container.Id, container.Name, container.StopGrace, found) : null,
+            departures?.Leaving.Count > 0,
+            departures?.Until
+        );
+    }
 
+    private static IEnumerable<Step> UnusedNetworks(PlanningInputs inputs)
+    {
         var inUse = inputs.Observed.Containers.SelectMany(c => c.Networks.Values).ToHashSet();
         foreach (var network in inputs.Observed.Networks.Values)
         {

@@ -11,6 +11,8 @@ namespace Appliance.Agent.Supervision;
 /// <param name="Failures">By lane.</param>
 /// <param name="Seen">Names of what has been observed before: its absence is drift.</param>
 /// <param name="Traffic">What the Ingress room sends where.</param>
+/// <param name="LeavingSince">Since when a container waits for its requests to end, by its id.</param>
+/// <param name="ReadySince">Since when a container is as its service is to be, by its id.</param>
 /// <param name="BootedAt">What was started before the machine was cannot have run on.</param>
 internal sealed record PlanningInputs(
     DesiredState Desired,
@@ -24,6 +26,8 @@ internal sealed record PlanningInputs(
     IReadOnlyDictionary<string, StepFailure> Failures,
     IReadOnlySet<string> Seen,
     Traffic Traffic,
+    IReadOnlyDictionary<string, DateTimeOffset> LeavingSince,
+    IReadOnlyDictionary<string, DateTimeOffset> ReadySince,
     Backoff Backoff,
     DateTimeOffset BootedAt,
     DateTimeOffset Now
@@ -46,16 +50,23 @@ internal sealed record PlanningInputs(
     public bool IsForeign(string network) => Observed.Networks.TryGetValue(network, out var found) && !found.Ours;
 }
 
+/// <param name="Orphans">Containers of ours that are of no replica that the release has.</param>
 /// <param name="Completed">One-shot slots found to have ended well, to be remembered when their container is gone.</param>
 /// <param name="IsTidy">There is nothing of ours that the release does not have.</param>
 /// <param name="WakeAt">When time alone makes another step due.</param>
 internal sealed record Plan(
     IReadOnlyList<Step> Steps,
     IReadOnlyList<ServicePlan> Services,
+    IReadOnlyList<OrphanPlan> Orphans,
     IReadOnlyList<Completion> Completed,
     bool IsTidy,
     DateTimeOffset? WakeAt
 );
+
+/// <param name="Step">What ends it; null: it is on its way already, or its requests are waited for.</param>
+/// <param name="IsLeaving">Whether ingress is to take it out.</param>
+/// <param name="WakeAt">When it is waited for no longer.</param>
+internal sealed record OrphanPlan(ObservedContainer Container, Step? Step, bool IsLeaving, DateTimeOffset? WakeAt);
 
 internal sealed record ServicePlan(
     DesiredService Service,
@@ -68,11 +79,27 @@ internal sealed record ServicePlan(
     /// <summary>See <see cref="DesiredState.DefinitionOf"/>.</summary>
     public required string Definition { get; init; }
 
+    /// <summary>As <see cref="Definition"/>, of what is tried.</summary>
+    public string CanaryDefinition { get; init; } = "";
+
+    /// <summary>The container that is tried as the next release has it; null: none is.</summary>
+    public SlotPlan? Canary { get; init; }
+
+    public IEnumerable<SlotPlan> AllSlots => Canary is { } canary ? Slots.Append(canary) : Slots;
+
+    /// <summary>When time alone makes it the turn of another replica; null: it does not.</summary>
+    public DateTimeOffset? NextTurnAt { get; init; }
+
     public int Ready => Slots.Count(s => s.State is ServiceState.Running);
 }
 
 internal sealed record SlotPlan(Slot Slot, ServiceState State, string Explanation)
 {
+    private static readonly Dictionary<string, string> NoneLeave = [];
+
+    /// <summary>Whether its container is as the service is to be.</summary>
+    public bool IsReady => State is ServiceState.Running;
+
     /// <summary>The container that stands for the slot; null when there is none.</summary>
     public ObservedContainer? Container { get; init; }
 
@@ -82,6 +109,12 @@ internal sealed record SlotPlan(Slot Slot, ServiceState State, string Explanatio
     /// <summary>Docker's check and the release's probes taken together.</summary>
     public HealthState Health { get; init; }
     public DateTimeOffset? NextAttempt { get; init; }
+
+    /// <summary>Containers of the slot that are to end once ingress has taken them out, with the reason, by id.</summary>
+    public IReadOnlyDictionary<string, string> Leaving { get; init; } = NoneLeave;
+
+    /// <summary>When time alone changes what is to be done; null: it does not.</summary>
+    public DateTimeOffset? WakeAt { get; init; }
     public Completion? Completed { get; init; }
     public IReadOnlyList<Step> Steps { get; init; } = [];
 }

@@ -16,7 +16,10 @@ internal sealed record PublishedService(
     IReadOnlyList<PublishedServer> Servers
 )
 {
-    /// <summary>The share of requests that <see cref="ServerRole.Canary"/> gets, in per cent; null: as any other.</summary>
+    /// <summary>
+    /// The share of requests that those servers get together that are a <see cref="ServerRole.Canary"/>, in per cent; null:
+    /// there is none.
+    /// </summary>
     public int? CanaryShare { get; init; }
 }
 

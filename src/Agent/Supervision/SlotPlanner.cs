@@ -4,7 +4,14 @@ namespace Appliance.Agent.Supervision;
 
 /// <summary>Decides for one replica of a service: its state, the sentence that explains it, and the next step.</summary>
 /// <param name="obstacle">What its dependencies make it wait for; null when they are as they should be.</param>
-internal sealed class SlotPlanner(DesiredService service, Slot slot, string? obstacle, PlanningInputs inputs)
+/// <param name="turns">Whose turn it is to be exchanged.</param>
+internal sealed class SlotPlanner(
+    DesiredService service,
+    Slot slot,
+    string? obstacle,
+    Turns turns,
+    PlanningInputs inputs
+)
 {
     public const string IsBeingRestarted = " It is being restarted.";
 
@@ -19,12 +26,16 @@ internal sealed class SlotPlanner(DesiredService service, Slot slot, string? obs
     [
         .. inputs.Observed.Containers.Where(c => c.Slot == slot && c.ForeignOwner is null),
     ];
+    private readonly Departures departures = new(service, inputs);
     private readonly RestartRecord? record = inputs.RestartOf(slot.ToString());
     private readonly StepFailure? failure = inputs.FailureOf(slot.ToString());
 
     public SlotPlan Decide()
     {
-        var current = held.Where(IsCurrent).OrderByDescending(c => c.IsUp).ThenBy(c => c.CreatedAt).FirstOrDefault();
+        var current = held.Where(service.IsMadeAs)
+            .OrderByDescending(c => c.IsUp)
+            .ThenBy(c => c.CreatedAt)
+            .FirstOrDefault();
         var plan =
             inputs.InFlight.GetValueOrDefault(slot.ToString()) is { } step ? UnderWay(step)
             : inputs.Stopped.GetValueOrDefault(service.Name) is { } wish ? Stopped(wish)
@@ -42,19 +53,21 @@ internal sealed class SlotPlanner(DesiredService service, Slot slot, string? obs
             Others = others,
             Container = current,
             Health = current is null ? HealthState.None : HealthOf(current).State,
+            Leaving = departures.Leaving,
+            WakeAt = departures.Until,
         };
     }
 
-    private bool IsCurrent(ObservedContainer container) =>
-        container.Ours && container.ConfigHash == service.ConfigHash && container.ImageId == service.ImageId;
-
-    private SlotPlan UnderWay(Step step) =>
-        step switch
+    private SlotPlan UnderWay(Step step)
+    {
+        departures.Keep(step.EndsId, step.Found);
+        return step switch
         {
             Step.Stop => State(ServiceState.Stopping, $"It is being stopped: {step.Found}."),
             Step.Remove => State(ServiceState.Pending, $"A container is being removed: {step.Found}."),
             _ => State(ServiceState.Starting, $"It is being put right: {step.Found}."),
         };
+    }
 
     private SlotPlan Stopped(StopWish wish)
     {
@@ -63,7 +76,7 @@ internal sealed class SlotPlanner(DesiredService service, Slot slot, string? obs
             return State(
                 ServiceState.Stopping,
                 $"Stopping, as {by} asked.",
-                new Step.Stop(up.Id, up.Name, service.StopGrace, $"{by} asked for it")
+                OnceLeft(up, new Step.Stop(up.Id, up.Name, service.StopGrace, $"{by} asked for it"))
             );
         return State(
             ServiceState.Stopped,
@@ -91,6 +104,8 @@ internal sealed class SlotPlanner(DesiredService service, Slot slot, string? obs
         {
             if (Foreign(holder) is { } foreign)
                 return foreign;
+            if (turns.HasToWait(slot.Replica))
+                return State(ServiceState.Pending, "It runs as it was, until it is its turn to be replaced.");
             var aside = $"{name}-old-{holder.ShortId[..6]}";
             var found = holder.Ours
                 ? $"{name} was made for other settings of the service"
@@ -161,9 +176,17 @@ internal sealed class SlotPlanner(DesiredService service, Slot slot, string? obs
 
     /// <summary>What the container replaced, one at a time.</summary>
     private IEnumerable<Step> Leftovers(ObservedContainer current) =>
-        held.Where(c => c.Id != current.Id)
-            .Take(1)
-            .Select(old => new Step.Remove(old.Id, old.Name, old.StopGrace, $"{old.Name} has been replaced"));
+        departures.HasJoined(current)
+            ? held.Where(c => c.Id != current.Id)
+                .Take(1)
+                .SelectMany(old =>
+                    OnceLeft(old, new Step.Remove(old.Id, old.Name, old.StopGrace, $"{old.Name} has been replaced"))
+                )
+            : [];
+
+    /// <summary>A step that ends a container, if that has no requests any more.</summary>
+    private IEnumerable<Step> OnceLeft(ObservedContainer container, Step step) =>
+        departures.HasLeft(container, step.Found) ? [step] : [];
 
     private SlotPlan Missing(string subject, string verb) =>
         inputs.FailureOf(subject) is { } f
@@ -233,11 +256,11 @@ internal sealed class SlotPlanner(DesiredService service, Slot slot, string? obs
 
     private SlotPlan Up(ObservedContainer current)
     {
-        if (inputs.AskedRestarts.GetValueOrDefault(slot) is { } asked)
+        if (inputs.AskedRestarts.GetValueOrDefault(slot) is { } asked && !turns.HasToWait(slot.Replica))
             return State(
                 ServiceState.Starting,
                 $"It is being restarted: {asked}.",
-                new Step.Restart(current.Id, name, service.StopGrace, Asked: true, 0, asked)
+                OnceLeft(current, new Step.Restart(current.Id, name, service.StopGrace, Asked: true, 0, asked))
             );
         if (current.State is RunState.Paused)
             return State(
@@ -254,6 +277,12 @@ internal sealed class SlotPlanner(DesiredService service, Slot slot, string? obs
                 ServiceState.Starting,
                 $"Running since {Words.At(current.StartedAt ?? inputs.Now)}, and not proven healthy yet."
                     + (output.Length > 0 ? $" The last check said: {Words.Brief(output)}" : "")
+            );
+
+        if (health is HealthState.Unready)
+            return State(
+                ServiceState.Unready,
+                "Running, and not ready for requests" + (output.Length > 0 ? $": {Words.Brief(output)}." : ".")
             );
 
         if (Unjoined(current) is { } network)
@@ -380,16 +409,22 @@ internal sealed class SlotPlanner(DesiredService service, Slot slot, string? obs
     /// <param name="streak">For a start that repairs, the tries in a row before it; null for one that is wanted.</param>
     private SlotPlan Start(ObservedContainer current, string found, int? streak = null, bool forgives = false)
     {
-        // The one it replaces keeps its ports until this instant.
-        Step step = held.FirstOrDefault(c => c.Id != current.Id && c.IsUp) is { } old
-            ? new Step.Switch(old.Id, current.Id, name, old.StopGrace, found)
-            : new Step.Start(current.Id, name, streak is not null, streak ?? 0, found) { Forgives = forgives };
+        var start = new Step.Start(current.Id, name, streak is not null, streak ?? 0, found) { Forgives = forgives };
         return State(
             ServiceState.Starting,
             streak is not null ? $"It is being started again: {found}." : "It is being started.",
-            step
+            // The one it replaces keeps its ports until this instant.
+            held.FirstOrDefault(c => c.Id != current.Id && c.IsUp)
+                is { } old
+            && !CanRunBeside(old)
+                ? OnceLeft(old, new Step.Switch(old.Id, current.Id, name, old.StopGrace, found))
+                : [start]
         );
     }
+
+    /// <summary>The release says so, and yet a predecessor may hold what it did not think of.</summary>
+    private bool CanRunBeside(ObservedContainer predecessor) =>
+        service.Exchange.StartFirst && !service.CannotRunBeside(predecessor);
 
     private DateTimeOffset? DueAt(int streak) =>
         // A clock that was set back would make it wait for a time that was never meant.
@@ -408,7 +443,10 @@ internal sealed class SlotPlanner(DesiredService service, Slot slot, string? obs
                 ? (v.State, v.Output)
                 : (State: service.Probes.Count > 0 ? HealthState.Starting : HealthState.None, Output: "");
         var checkedByEngine = (State: container.Health, Output: container.HealthOutput);
-        foreach (var state in (HealthState[])[HealthState.Unhealthy, HealthState.Starting, HealthState.Healthy])
+        foreach (
+            var state in (HealthState[])
+                [HealthState.Unhealthy, HealthState.Starting, HealthState.Unready, HealthState.Healthy]
+        )
         {
             if (checkedByEngine.State == state)
                 return checkedByEngine;

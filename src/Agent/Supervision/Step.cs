@@ -20,6 +20,15 @@ internal abstract record Step(string Found)
     /// <summary>The container it changes; null where it changes something else, or makes one.</summary>
     public virtual string? ContainerId => null;
 
+    /// <summary>The running container whose run it ends; null for a step that ends none.</summary>
+    public string? EndsId =>
+        this switch
+        {
+            Stop or Remove or Restart => ContainerId,
+            Switch s => s.OldId,
+            _ => null,
+        };
+
     /// <summary>
     /// For a try that is remembered before it is made, how many tries in a row it follows; null for any other step.
     /// </summary>

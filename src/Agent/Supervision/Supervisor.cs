@@ -38,6 +38,7 @@ internal sealed class Supervisor : BackgroundService, ISupervisor
 
     private readonly Lock gate = new();
     private readonly Dictionary<string, HealthVerdict> verdicts = [];
+    private readonly Passing passing = new();
     private Traffic traffic = Traffic.None;
     private readonly AskedRestarts asked;
     private readonly HashSet<string> seen = [];
@@ -288,17 +289,22 @@ internal sealed class Supervisor : BackgroundService, ISupervisor
             return TimeSpan.Zero;
 
         var now = clock.GetUtcNow();
-        var plan = Planner.Make(InputsOf(wanted, observed, underWay, now));
+        var inputs = InputsOf(wanted, observed, underWay, now);
+        var plan = Planner.Make(inputs);
         Adopt(plan);
         asked.AnswerHeldUp(plan, underWay);
         foreach (var step in plan.Steps.DistinctBy(s => s.Lane))
             lanes.Launch(step, begin => BeginFor(wanted, begin));
-        if (!Publish(wanted, plan, now))
+        if (!Publish(wanted, plan, inputs))
             return TimeSpan.Zero;
+        var isNews = passing.Remember(plan, now);
         // After the news of them is told, so that it is told once.
         foreach (var completion in plan.Completed.Where(c => storage.Completions.Of(c.Slot, c.ConfigHash) != c))
             storage.Completions.Put(completion);
         Remember(observed);
+        // What has just become ready may make it the turn of the next.
+        if (isNews)
+            return TimeSpan.Zero;
         return plan.WakeAt is { } at && at - now < SignOfLife ? at - now : SignOfLife;
     }
 
@@ -342,6 +348,8 @@ internal sealed class Supervisor : BackgroundService, ISupervisor
                 lanes.Failures,
                 seen,
                 traffic,
+                passing.LeavingSince,
+                passing.ReadySince,
                 options.CurrentValue.Backoff,
                 machine.Boot.At,
                 now
@@ -407,8 +415,9 @@ internal sealed class Supervisor : BackgroundService, ISupervisor
     }
 
     /// <returns>False: the plan is for what is not wanted any more, and nobody was told of it.</returns>
-    private bool Publish(DesiredState wanted, Plan plan, DateTimeOffset now)
+    private bool Publish(DesiredState wanted, Plan plan, PlanningInputs inputs)
     {
+        var now = inputs.Now;
         lock (gate)
         {
             if (!ReferenceEquals(desired, wanted))
@@ -422,6 +431,7 @@ internal sealed class Supervisor : BackgroundService, ISupervisor
                     Engine = watch.View,
                     Services = services,
                     Targets = ViewBuilder.Targets(plan),
+                    Published = PublishedServices.Of(plan, inputs),
                     IsTidy = plan.IsTidy,
                 }
             );
@@ -481,7 +491,11 @@ internal sealed class Supervisor : BackgroundService, ISupervisor
     private void ForgiveChanged(DesiredState? before, DesiredState next)
     {
         var others = next.Services.Where(s => before?.Service(s.Name) is { } past && past.ConfigHash != s.ConfigHash);
-        foreach (var slot in others.SelectMany(SlotsOf).Select(s => s.ToString()))
+        // Each try of a new version begins anew.
+        var tried = next.Services.Where(s => s.Canary is not null && before?.Service(s.Name)?.Canary is null);
+        foreach (
+            var slot in others.SelectMany(SlotsOf).Concat(tried.Select(s => s.CanarySlot)).Select(s => s.ToString())
+        )
         {
             storage.Restarts.Forget(slot);
             lanes.Forgive(slot);

@@ -21,6 +21,7 @@ internal static class ViewsAlike
         && a.ConfigHash == b.ConfigHash
         && a.IsMeantToEnd == b.IsMeantToEnd
         && (a.Replicas, a.Ready, a.Restarts, a.RestartPolicy) == (b.Replicas, b.Ready, b.Restarts, b.RestartPolicy)
+        && a.Canary == b.Canary
         && a.Ports.SequenceEqual(b.Ports)
         && a.DependsOn.SequenceEqual(b.DependsOn)
         && Same(a.Containers, b.Containers, Alike);

@@ -26,6 +26,8 @@ internal sealed class Scenario
     public Dictionary<Slot, string> Asked { get; } = [];
     public Dictionary<string, Step> InFlight { get; } = [];
     public Traffic Traffic { get; set; } = Traffic.None;
+    public Dictionary<string, DateTimeOffset> LeavingSince { get; } = [];
+    public Dictionary<string, DateTimeOffset> ReadySince { get; } = [];
     public Dictionary<string, StepFailure> Failures { get; } = [];
     public Dictionary<string, ObservedNetwork> Networks { get; } =
         new() { ["app_default"] = new ObservedNetwork("net1", "app_default", "nethash", true) };
@@ -63,6 +65,13 @@ internal sealed class Scenario
                 new ContainerSpec()
             )
         );
+        return this;
+    }
+
+    /// <summary>The service last named, otherwise.</summary>
+    public Scenario With(Func<DesiredService, DesiredService> change)
+    {
+        services[^1] = change(services[^1]);
         return this;
     }
 
@@ -131,6 +140,8 @@ internal sealed class Scenario
                 Failures,
                 seen,
                 Traffic,
+                LeavingSince,
+                ReadySince,
                 Backoff,
                 BootedAt,
                 Now

@@ -1,0 +1,67 @@
+namespace Appliance.Agent.Supervision;
+
+/// <summary>What a plan says about the services that are reached through ingress.</summary>
+internal static class PublishedServices
+{
+    public static IReadOnlyList<PublishedService> Of(Plan plan, PlanningInputs inputs) =>
+        [
+            .. plan
+                .Services.Where(s => s.Service.IsPublished)
+                .Select(s => new PublishedService(
+                    s.Service.Name,
+                    s.Service.Routes,
+                    Internal: null,
+                    s.Service.StopGrace,
+                    [
+                        .. s.Slots.SelectMany(slot => ServersOf(slot, ServerRole.Current, inputs)),
+                        .. s.Canary is { } canary ? ServersOf(canary, ServerRole.Canary, inputs) : [],
+                        .. Orphans(s, plan),
+                    ]
+                )
+                {
+                    CanaryShare = s.Service.Canary?.CanaryWeight,
+                }),
+        ];
+
+    private static IEnumerable<PublishedServer> ServersOf(SlotPlan slot, ServerRole role, PlanningInputs inputs)
+    {
+        if (slot.Container is { State: RunState.Running } current)
+            yield return Of(
+                current,
+                role,
+                slot.Health is HealthState.None or HealthState.Healthy,
+                slot.Leaving.GetValueOrDefault(current.Id)
+            );
+        foreach (var old in slot.Others.Where(c => c.State is RunState.Running))
+            yield return Of(
+                old,
+                ServerRole.Predecessor,
+                // Nobody asks it any more: what it said last counts.
+                old.Health
+                    is not HealthState.Unhealthy
+                    && !IsCondemned(old, inputs),
+                slot.Leaving.GetValueOrDefault(old.Id)
+            );
+    }
+
+    private static IEnumerable<PublishedServer> Orphans(ServicePlan service, Plan plan) =>
+        plan
+            .Orphans.Where(o =>
+                o.Container is { State: RunState.Running, Slot: { } slot } && slot.Service == service.Service.Name
+            )
+            .Select(o =>
+                Of(
+                    o.Container,
+                    ServerRole.Predecessor,
+                    isReady: true,
+                    o.IsLeaving ? "the release no longer has it" : null
+                )
+            );
+
+    private static bool IsCondemned(ObservedContainer container, PlanningInputs inputs) =>
+        inputs.Verdicts.GetValueOrDefault(container.Id) is { State: HealthState.Unhealthy } verdict
+        && verdict.RunStartedAt == container.StartedAt;
+
+    private static PublishedServer Of(ObservedContainer container, ServerRole role, bool isReady, string? leaving) =>
+        new(container.Id, container.Name, container.Addresses.Values.FirstOrDefault() ?? "", role, isReady, leaving);
+}
