@@ -1,5 +1,6 @@
 using Appliance.Agent.Content;
 using Appliance.Agent.Control;
+using Appliance.Agent.Healing;
 using Appliance.Agent.Health;
 using Appliance.Agent.Host;
 using Appliance.Agent.Sources;
@@ -27,6 +28,7 @@ try
             SettingsSection.Of<ApplicationOptions>(ApplicationOptions.Section, countsAtStart: true),
             SettingsSection.Of<SupervisionOptions>(SupervisionOptions.Section),
             SettingsSection.Of<UpdatesOptions>(UpdatesOptions.Section),
+            SettingsSection.Of<HealingOptions>(HealingOptions.Section),
             SettingsSection.Of<ControlOptions>(ControlOptions.Section, countsAtStart: true),
         ]
     );
@@ -47,6 +49,7 @@ builder
     .AddSupervision()
     .AddHealth()
     .AddUpdates()
+    .AddHealing()
     .AddControl();
 
 var app = builder.Build();

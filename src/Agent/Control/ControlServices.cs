@@ -45,6 +45,7 @@ internal static class ControlServices
             .AddSingleton<EventsService>()
             .AddSingleton<AuditService>()
             .AddSingleton<UpdatesService>()
+            .AddSingleton<MaintenanceService>()
             .AddSingleton<OperationsService>()
             .AddSingleton<HealthServiceImpl>()
             .AddHostedService<HealthReporter>();
@@ -57,6 +58,7 @@ internal static class ControlServices
         endpoints.MapGrpcService<EventsService>();
         endpoints.MapGrpcService<AuditService>();
         endpoints.MapGrpcService<UpdatesService>();
+        endpoints.MapGrpcService<MaintenanceService>();
         endpoints.MapGrpcService<OperationsService>();
         endpoints.MapGrpcService<HealthServiceImpl>();
     }
