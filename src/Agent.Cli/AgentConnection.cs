@@ -47,6 +47,8 @@ internal sealed class AgentConnection : IDisposable
 
     public OperationsService.OperationsServiceClient Operations => new(channel);
 
+    public MaintenanceService.MaintenanceServiceClient Maintenance => new(channel);
+
     /// <summary>Why the last attempt to connect failed; null after one that did not.</summary>
     public SocketException? ConnectFailure { get; private set; }
 

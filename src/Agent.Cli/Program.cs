@@ -13,6 +13,7 @@ var root = new RootCommand("Watch and run the appliance on this machine.")
     new HistoryCommand(),
     new EventsCommand(),
     new OperationsCommand(),
+    new MaintenanceCommand(),
     new AuditCommand(),
     new BundleCommand(),
 };

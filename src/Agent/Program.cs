@@ -1,5 +1,6 @@
 using Appliance.Agent.Content;
 using Appliance.Agent.Control;
+using Appliance.Agent.Healing;
 using Appliance.Agent.Health;
 using Appliance.Agent.Host;
 using Appliance.Agent.Ingress;
@@ -29,6 +30,7 @@ try
             SettingsSection.Of<SupervisionOptions>(SupervisionOptions.Section),
             SettingsSection.Of<IngressOptions>(IngressOptions.Section),
             SettingsSection.Of<UpdatesOptions>(UpdatesOptions.Section),
+            SettingsSection.Of<HealingOptions>(HealingOptions.Section),
             SettingsSection.Of<ControlOptions>(ControlOptions.Section, countsAtStart: true),
         ]
     );
@@ -50,6 +52,7 @@ builder
     .AddIngress()
     .AddHealth()
     .AddUpdates()
+    .AddHealing()
     .AddControl();
 
 var app = builder.Build();

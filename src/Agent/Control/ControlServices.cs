@@ -46,6 +46,7 @@ internal static class ControlServices
             .AddSingleton<AuditService>()
             .AddSingleton<UpdatesService>()
             .AddSingleton<Rollouts>()
+            .AddSingleton<MaintenanceService>()
             .AddSingleton<OperationsService>()
             .AddSingleton<HealthServiceImpl>()
             .AddHostedService<HealthReporter>();
@@ -58,6 +59,7 @@ internal static class ControlServices
         endpoints.MapGrpcService<EventsService>();
         endpoints.MapGrpcService<AuditService>();
         endpoints.MapGrpcService<UpdatesService>();
+        endpoints.MapGrpcService<MaintenanceService>();
         endpoints.MapGrpcService<OperationsService>();
         endpoints.MapGrpcService<HealthServiceImpl>();
     }

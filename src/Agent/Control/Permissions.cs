@@ -23,6 +23,8 @@ internal static class Permissions
         ["/appliance.v1.ServicesService/StopService"] = Operate,
         ["/appliance.v1.ServicesService/RestartService"] = Operate,
         ["/appliance.v1.EventsService/StreamEvents"] = View,
+        ["/appliance.v1.MaintenanceService/Hold"] = Operate,
+        ["/appliance.v1.MaintenanceService/Release"] = Operate,
         ["/appliance.v1.AuditService/ListAudit"] = Inspect,
         ["/appliance.v1.AuditService/VerifyAudit"] = Inspect,
         ["/appliance.v1.UpdatesService/StageBundle"] = Administer,

@@ -138,6 +138,28 @@ internal static class Schema
                 trial_left INTEGER NOT NULL
             ) STRICT;
             """,
+        // What healing has spent, the wish that nothing is healed (one row, or none), and what tries were made for.
+        """
+            CREATE TABLE rungs (
+                rung TEXT NOT NULL,
+                scope TEXT NOT NULL,
+                cause TEXT NOT NULL,
+                count INTEGER NOT NULL,
+                first_at INTEGER NOT NULL,
+                last_at INTEGER NOT NULL,
+                next_at INTEGER NOT NULL,
+                reason TEXT NOT NULL,
+                PRIMARY KEY (rung, scope, cause)
+            ) STRICT, WITHOUT ROWID;
+            CREATE TABLE holds (
+                id INTEGER PRIMARY KEY CHECK (id = 1),
+                since INTEGER NOT NULL,
+                until INTEGER,
+                actor TEXT NOT NULL,
+                reason TEXT NOT NULL
+            ) STRICT;
+            ALTER TABLE restarts ADD COLUMN causes TEXT NOT NULL DEFAULT '';
+            """,
     ];
 
     /// <summary>What is worth carrying over from a damaged file, what people rely on first.</summary>
@@ -154,7 +176,9 @@ internal static class Schema
         "loaded_images",
         "unsettled_images",
         "wishes",
+        "holds",
         "completions",
+        "rungs",
         "restarts",
         "audit",
         "events",

@@ -11,6 +11,8 @@ internal static class StorageServices
             .AddSingleton<Database>()
             .AddSingleton<EventLog>()
             .AddSingleton<Wishes>()
+            .AddSingleton<Holds>()
+            .AddSingleton<RungLedger>()
             .AddSingleton<RestartLedger>()
             .AddSingleton<Completions>()
             .AddSingleton<AuditTrail>()

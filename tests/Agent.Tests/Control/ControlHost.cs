@@ -135,6 +135,8 @@ internal sealed class FixedSupervisor : ISupervisor
 
     public void Report(Traffic traffic) => throw new NotSupportedException();
 
+    public void Report(Care care) => View = View with { Problems = care.Problems };
+
     public bool Stop(string service, string by, string reason) =>
         Ask(service, $"stop {service} by {by}: {reason}") && Pass(service, ServiceState.Stopping);
 
@@ -144,6 +146,13 @@ internal sealed class FixedSupervisor : ISupervisor
     public Task<RestartOutcome> RestartAsync(string service, string by, string reason, CancellationToken ct) =>
         Task.FromResult<RestartOutcome>(
             Ask(service, $"restart {service} by {by}: {reason}")
+                ? new RestartOutcome.Restarted()
+                : new RestartOutcome.NoSuchService()
+        );
+
+    public Task<RestartOutcome> RecreateAsync(string service, string by, string reason, CancellationToken ct) =>
+        Task.FromResult<RestartOutcome>(
+            Ask(service, $"recreate {service} by {by}: {reason}")
                 ? new RestartOutcome.Restarted()
                 : new RestartOutcome.NoSuchService()
         );
