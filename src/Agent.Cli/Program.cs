@@ -12,6 +12,8 @@ var root = new RootCommand("Watch and run the appliance on this machine.")
     new HistoryCommand(),
     new EventsCommand(),
     new OperationsCommand(),
+    new AlertsCommand(),
+    new IdentityCommand(),
     new AuditCommand(),
     new BundleCommand(),
 };

@@ -1,3 +1,4 @@
+using Appliance.Agent.Alerts;
 using Appliance.Agent.Content;
 using Appliance.Agent.Control;
 using Appliance.Agent.Health;
@@ -27,6 +28,7 @@ try
             SettingsSection.Of<ApplicationOptions>(ApplicationOptions.Section, countsAtStart: true),
             SettingsSection.Of<SupervisionOptions>(SupervisionOptions.Section),
             SettingsSection.Of<UpdatesOptions>(UpdatesOptions.Section),
+            SettingsSection.Of<AlertsOptions>(AlertsOptions.Section, countsAtStart: true),
             SettingsSection.Of<ControlOptions>(ControlOptions.Section, countsAtStart: true),
         ]
     );
@@ -47,6 +49,7 @@ builder
     .AddSupervision()
     .AddHealth()
     .AddUpdates()
+    .AddAlerts()
     .AddControl();
 
 var app = builder.Build();

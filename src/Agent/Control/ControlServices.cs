@@ -46,6 +46,8 @@ internal static class ControlServices
             .AddSingleton<AuditService>()
             .AddSingleton<UpdatesService>()
             .AddSingleton<OperationsService>()
+            .AddSingleton<AlertsService>()
+            .AddSingleton<IdentityService>()
             .AddSingleton<HealthServiceImpl>()
             .AddHostedService<HealthReporter>();
     }
@@ -58,6 +60,8 @@ internal static class ControlServices
         endpoints.MapGrpcService<AuditService>();
         endpoints.MapGrpcService<UpdatesService>();
         endpoints.MapGrpcService<OperationsService>();
+        endpoints.MapGrpcService<AlertsService>();
+        endpoints.MapGrpcService<IdentityService>();
         endpoints.MapGrpcService<HealthServiceImpl>();
     }
 

@@ -15,6 +15,9 @@ internal static class StorageServices
             .AddSingleton<Completions>()
             .AddSingleton<AuditTrail>()
             .AddSingleton<TrustTable>()
-            .AddSingleton<UpdateJournal>();
+            .AddSingleton<UpdateJournal>()
+            .AddSingleton<TokenTable>()
+            .AddSingleton<AlertRules>()
+            .AddSingleton<AlertJournal>();
     }
 }

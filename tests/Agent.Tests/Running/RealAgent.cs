@@ -72,6 +72,8 @@ internal sealed class RealAgent : IAsyncDisposable
     public AuditService.AuditServiceClient Audit => new(Channel);
     public UpdatesService.UpdatesServiceClient Updates => new(Channel);
     public OperationsService.OperationsServiceClient Operations => new(Channel);
+    public AlertsService.AlertsServiceClient Alerts => new(Channel);
+    public IdentityService.IdentityServiceClient Identity => new(Channel);
     public Grpc.Health.V1.Health.HealthClient Health => new(Channel);
 
     public string Log
