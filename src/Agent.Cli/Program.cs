@@ -14,6 +14,8 @@ var root = new RootCommand("Watch and run the appliance on this machine.")
     new EventsCommand(),
     new OperationsCommand(),
     new MaintenanceCommand(),
+    new AlertsCommand(),
+    new IdentityCommand(),
     new AuditCommand(),
     new BundleCommand(),
 };

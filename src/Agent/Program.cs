@@ -1,3 +1,4 @@
+using Appliance.Agent.Alerts;
 using Appliance.Agent.Content;
 using Appliance.Agent.Control;
 using Appliance.Agent.Healing;
@@ -31,6 +32,7 @@ try
             SettingsSection.Of<IngressOptions>(IngressOptions.Section),
             SettingsSection.Of<UpdatesOptions>(UpdatesOptions.Section),
             SettingsSection.Of<HealingOptions>(HealingOptions.Section),
+            SettingsSection.Of<AlertsOptions>(AlertsOptions.Section, countsAtStart: true),
             SettingsSection.Of<ControlOptions>(ControlOptions.Section, countsAtStart: true),
         ]
     );
@@ -53,6 +55,7 @@ builder
     .AddHealth()
     .AddUpdates()
     .AddHealing()
+    .AddAlerts()
     .AddControl();
 
 var app = builder.Build();

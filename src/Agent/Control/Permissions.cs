@@ -38,6 +38,13 @@ internal static class Permissions
         ["/appliance.v1.OperationsService/ListOperations"] = View,
         ["/appliance.v1.OperationsService/WatchOperation"] = View,
         ["/appliance.v1.OperationsService/CancelOperation"] = Administer,
+        ["/appliance.v1.AlertsService/ListAlerts"] = View,
+        ["/appliance.v1.AlertsService/MapAlert"] = Administer,
+        ["/appliance.v1.AlertsService/UnmapAlert"] = Administer,
+        ["/appliance.v1.AlertsService/TestAlert"] = View,
+        ["/appliance.v1.IdentityService/CreateToken"] = Administer,
+        ["/appliance.v1.IdentityService/ListTokens"] = Inspect,
+        ["/appliance.v1.IdentityService/RevokeToken"] = Administer,
         // It says no more than whether the appliance serves, to load balancers and monitors that have no role.
         ["/grpc.health.v1.Health/Check"] = Anyone,
         ["/grpc.health.v1.Health/Watch"] = Anyone,

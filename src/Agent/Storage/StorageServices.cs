@@ -18,6 +18,9 @@ internal static class StorageServices
             .AddSingleton<AuditTrail>()
             .AddSingleton<TrustTable>()
             .AddSingleton<UpdateJournal>()
-            .AddSingleton<RolloutTable>();
+            .AddSingleton<RolloutTable>()
+            .AddSingleton<TokenTable>()
+            .AddSingleton<AlertRules>()
+            .AddSingleton<AlertJournal>();
     }
 }
