@@ -12,7 +12,7 @@ internal static class AlertsServices
             .AddSingleton<CoolDowns>()
             .AddSingleton<AlertMap>()
             .AddSingleton<AlertIntake>()
-            .AddSingleton<IAlertActions, SupervisedActions>()
+            .AddSingleton<IAlertActions, ArbitratedActions>()
             .AddSingleton<WebhookEndpoint>()
             .AddHostedService<AlertWorker>()
             .AddHostedService<WebhookListener>();
