@@ -58,6 +58,7 @@ have() {
         mmdebstrap) command -v mmdebstrap >/dev/null ;;
         mtools) command -v mcopy >/dev/null ;;
         ovmf) [[ -s /usr/share/OVMF/OVMF_CODE_4M.fd ]] ;;
+        prometheus-alertmanager) command -v prometheus-alertmanager >/dev/null ;;
         qemu-system-x86) command -v qemu-system-x86_64 >/dev/null ;;
         qemu-utils) command -v qemu-img >/dev/null && command -v qemu-io >/dev/null ;;
         systemd) command -v systemd-analyze >/dev/null ;;

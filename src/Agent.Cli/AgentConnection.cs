@@ -47,6 +47,12 @@ internal sealed class AgentConnection : IDisposable
 
     public OperationsService.OperationsServiceClient Operations => new(channel);
 
+    public MaintenanceService.MaintenanceServiceClient Maintenance => new(channel);
+
+    public AlertsService.AlertsServiceClient Alerts => new(channel);
+
+    public IdentityService.IdentityServiceClient Identity => new(channel);
+
     /// <summary>Why the last attempt to connect failed; null after one that did not.</summary>
     public SocketException? ConnectFailure { get; private set; }
 

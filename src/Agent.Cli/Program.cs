@@ -13,6 +13,9 @@ var root = new RootCommand("Watch and run the appliance on this machine.")
     new HistoryCommand(),
     new EventsCommand(),
     new OperationsCommand(),
+    new MaintenanceCommand(),
+    new AlertsCommand(),
+    new IdentityCommand(),
     new AuditCommand(),
     new BundleCommand(),
 };

@@ -1,5 +1,7 @@
+using Appliance.Agent.Alerts;
 using Appliance.Agent.Content;
 using Appliance.Agent.Control;
+using Appliance.Agent.Healing;
 using Appliance.Agent.Health;
 using Appliance.Agent.Host;
 using Appliance.Agent.Ingress;
@@ -29,6 +31,8 @@ try
             SettingsSection.Of<SupervisionOptions>(SupervisionOptions.Section),
             SettingsSection.Of<IngressOptions>(IngressOptions.Section),
             SettingsSection.Of<UpdatesOptions>(UpdatesOptions.Section),
+            SettingsSection.Of<HealingOptions>(HealingOptions.Section),
+            SettingsSection.Of<AlertsOptions>(AlertsOptions.Section, countsAtStart: true),
             SettingsSection.Of<ControlOptions>(ControlOptions.Section, countsAtStart: true),
         ]
     );
@@ -50,6 +54,8 @@ builder
     .AddIngress()
     .AddHealth()
     .AddUpdates()
+    .AddHealing()
+    .AddAlerts()
     .AddControl();
 
 var app = builder.Build();

@@ -1,4 +1,5 @@
 using System.Net;
+using System.Net.Sockets;
 
 namespace Appliance.Docker;
 
@@ -27,4 +28,12 @@ public sealed class EngineProtocolException(HttpStatusCode statusCode, string me
 /// The engine is gone: it does not listen, it closed the connection in the middle, or it did not answer in time.
 /// Whether a change that was asked for took place is unknown.
 /// </summary>
-public sealed class EngineUnavailableException(string message, Exception? inner = null) : Exception(message, inner);
+public sealed class EngineUnavailableException(string message, Exception? inner = null) : Exception(message, inner)
+{
+    /// <summary>Whether something listens, and does not answer: an engine that hangs, and not one that is not there.</summary>
+    // The kernel says "try again" when as many wait to be let in as the engine has asked for.
+    public bool IsSilence =>
+        InnerException
+            is OperationCanceledException
+                or HttpRequestException { InnerException: SocketException { SocketErrorCode: SocketError.WouldBlock } };
+}

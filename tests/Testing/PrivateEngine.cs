@@ -105,6 +105,15 @@ public sealed class PrivateEngine : IAsyncDisposable
         await EndAsync(ct);
     }
 
+    /// <summary>Waits until somebody else has ended dockerd.</summary>
+    public Task EndedAsync(CancellationToken ct) => EndAsync(ct);
+
+    /// <summary>Where dockerd writes its process id.</summary>
+    public string PidFile => slot.Folder + "/dockerd.pid";
+
+    /// <summary>Where it keeps images and containers.</summary>
+    public string DataFolder => slot.Folder + "/data";
+
     /// <summary>Starts dockerd again after <see cref="KillAsync"/> or <see cref="StopAsync"/>.</summary>
     public async Task RestartAsync(CancellationToken ct)
     {

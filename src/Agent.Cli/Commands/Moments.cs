@@ -24,7 +24,8 @@ internal static class Moments
     // Three thousand years: more than anyone means, and less than a TimeSpan holds.
     private const double Longest = 1e11;
 
-    private static TimeSpan? Span(string text)
+    /// <summary>Reads a time span as above; null when it is none.</summary>
+    public static TimeSpan? Span(string text)
     {
         var seconds = 0.0;
         var number = 0.0;

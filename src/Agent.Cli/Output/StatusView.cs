@@ -14,6 +14,8 @@ internal static class StatusView
         facts.Add("Engine", Engine(status.Engine, now));
         if (status.Release is { UnderWay.Length: > 0 } release)
             facts.Add("Operation", Text.OneLine(release.UnderWay));
+        if (status.Maintenance.Length > 0)
+            facts.Add("Maintenance", new Cell(Text.OneLine(status.Maintenance), Style.Yellow));
         facts.WriteTo(screen);
 
         if (status.Problems.Count > 0)

@@ -1,3 +1,4 @@
+using System.Security.Cryptography;
 using Appliance.Bundles.Releases;
 using Appliance.Docker;
 
@@ -27,6 +28,23 @@ internal sealed class ImageLoader(ContentStore store, DockerEngine engine, Engin
         }
         // Also what an earlier call loaded, that did not come to here.
         await disk.FlushAsync(ct);
+    }
+
+    /// <summary>Reads all that an image consists of from the store, and makes sure that it is what it was.</summary>
+    /// <exception cref="IOException">Something is missing, or damaged: that is dropped, so that sending its bundle again brings it back.</exception>
+    public async Task ProveStoredAsync(ReleaseImage image, CancellationToken ct)
+    {
+        foreach (var blob in image.Layers.Select(l => l.Blob).Prepend(image.Config).DistinctBy(b => b.Digest))
+        {
+            await using var stored = store.OpenRead(blob);
+            var found = $"sha256:{Convert.ToHexStringLower(await SHA256.HashDataAsync(stored, ct))}";
+            if (found == blob.Digest)
+                continue;
+            store.Discard(blob);
+            throw new IOException(
+                $"what is stored of {image.Reference} is damaged, and was dropped: send the bundle of the release again"
+            );
+        }
     }
 
     /// <summary>Takes an image from the engine, with its names.</summary>

@@ -46,7 +46,10 @@ internal static class ControlServices
             .AddSingleton<AuditService>()
             .AddSingleton<UpdatesService>()
             .AddSingleton<Rollouts>()
+            .AddSingleton<MaintenanceService>()
             .AddSingleton<OperationsService>()
+            .AddSingleton<AlertsService>()
+            .AddSingleton<IdentityService>()
             .AddSingleton<HealthServiceImpl>()
             .AddHostedService<HealthReporter>();
     }
@@ -58,7 +61,10 @@ internal static class ControlServices
         endpoints.MapGrpcService<EventsService>();
         endpoints.MapGrpcService<AuditService>();
         endpoints.MapGrpcService<UpdatesService>();
+        endpoints.MapGrpcService<MaintenanceService>();
         endpoints.MapGrpcService<OperationsService>();
+        endpoints.MapGrpcService<AlertsService>();
+        endpoints.MapGrpcService<IdentityService>();
         endpoints.MapGrpcService<HealthServiceImpl>();
     }
 

@@ -9,6 +9,7 @@ namespace Appliance.Agent.Control;
 internal sealed class StatusService(
     ISupervisor supervisor,
     UpdateJournal journal,
+    Holds holds,
     Database database,
     TimeProvider clock
 ) : V1.StatusService.StatusServiceBase
@@ -33,6 +34,7 @@ internal sealed class StatusService(
                 Engine = view.Engine.ToMessage(),
                 Release = ReleaseOf(view),
                 Services = { view.Services.Select(s => s.ToSummary()) },
+                Maintenance = holds.Current is { } hold ? $"{Words.Of(hold)}; nothing is repaired" : "",
             }
         );
     }

@@ -49,6 +49,8 @@ internal static class HostServices
             .AddSingleton<Liveness>()
             .AddSingleton<MachineShutdown>()
             .AddSingleton<MachineBoot>()
+            .AddSingleton<Systemctl>()
+            .AddSingleton<Power>()
             .AddHostedService<SystemdService>()
             .AddHostedService<StateReturn>();
     }

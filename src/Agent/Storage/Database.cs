@@ -67,6 +67,9 @@ internal sealed class Database : IDisposable
     /// <summary>Why nothing survives the end of this process; null when all is well.</summary>
     public string? NotDurableBecause => unwritable?.Message;
 
+    /// <summary>Called after a write that could not be done, with the lock held: for nothing but to say so.</summary>
+    public Action? WriteFailed { get; set; }
+
     /// <summary>Runs a short query.</summary>
     public T Read<T>(Func<SqliteConnection, T> query)
     {
@@ -87,10 +90,12 @@ internal sealed class Database : IDisposable
             }
             catch (SqliteException e) when (e.SqliteErrorCode == Full)
             {
+                WriteFailed?.Invoke();
                 throw new StorageFullException(path, e);
             }
             catch (SqliteException e) when (IsUnwritable(e))
             {
+                WriteFailed?.Invoke();
                 throw new StorageException($"cannot write {path}: {e.Message}", e);
             }
         }

@@ -11,7 +11,11 @@ internal sealed record RestartRecord(
     DateTimeOffset LastAt,
     DateTimeOffset NextAt,
     string LastReason
-);
+)
+{
+    /// <summary>What those tries were made for, as words between blanks; the last of them is what the last try was for.</summary>
+    public string Causes { get; init; } = "";
+}
 
 /// <summary>How often and when each slot was restarted, so that backoff outlives the agent.</summary>
 internal sealed class RestartLedger(Database database, ILogger<RestartLedger> log)
@@ -22,7 +26,7 @@ internal sealed class RestartLedger(Database database, ILogger<RestartLedger> lo
         "restarts",
         database.Read(c =>
             c.Rows(
-                "SELECT slot, count, streak, last_at, next_at, last_reason FROM restarts",
+                "SELECT slot, count, streak, last_at, next_at, last_reason, causes FROM restarts",
                 r =>
                     KeyValuePair.Create(
                         r.GetString(0),
@@ -34,21 +38,25 @@ internal sealed class RestartLedger(Database database, ILogger<RestartLedger> lo
                             r.Time(4),
                             r.GetString(5)
                         )
+                        {
+                            Causes = r.GetString(6),
+                        }
                     )
             )
         ),
         (c, r) =>
             c.Execute(
                 """
-                INSERT OR REPLACE INTO restarts (slot, count, streak, last_at, next_at, last_reason)
-                VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+                INSERT OR REPLACE INTO restarts (slot, count, streak, last_at, next_at, last_reason, causes)
+                VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
                 """,
                 r.Slot,
                 r.Count,
                 r.Streak,
                 r.LastAt.ToUnixTimeMilliseconds(),
                 r.NextAt.ToUnixTimeMilliseconds(),
-                r.LastReason
+                r.LastReason,
+                r.Causes
             )
     );
 

@@ -138,6 +138,71 @@ internal static class Schema
                 trial_left INTEGER NOT NULL
             ) STRICT;
             """,
+        // What healing has spent, the wish that nothing is healed (one row, or none), and what tries were made for.
+        """
+            CREATE TABLE rungs (
+                rung TEXT NOT NULL,
+                scope TEXT NOT NULL,
+                cause TEXT NOT NULL,
+                count INTEGER NOT NULL,
+                first_at INTEGER NOT NULL,
+                last_at INTEGER NOT NULL,
+                next_at INTEGER NOT NULL,
+                reason TEXT NOT NULL,
+                PRIMARY KEY (rung, scope, cause)
+            ) STRICT, WITHOUT ROWID;
+            CREATE TABLE holds (
+                id INTEGER PRIMARY KEY CHECK (id = 1),
+                since INTEGER NOT NULL,
+                until INTEGER,
+                actor TEXT NOT NULL,
+                reason TEXT NOT NULL
+            ) STRICT;
+            ALTER TABLE restarts ADD COLUMN causes TEXT NOT NULL DEFAULT '';
+            """,
+        // Of a token only a hash is kept. An alert is one row however often it comes; "touched" says in which order they came
+        // last, whatever the clock did.
+        """
+            CREATE TABLE tokens (
+                name TEXT PRIMARY KEY,
+                role TEXT NOT NULL,
+                hash BLOB NOT NULL,
+                created INTEGER NOT NULL,
+                created_by TEXT NOT NULL,
+                last_used INTEGER
+            ) STRICT, WITHOUT ROWID;
+            CREATE TABLE alert_rules (
+                name TEXT PRIMARY KEY,
+                position INTEGER NOT NULL,
+                matchers TEXT NOT NULL,
+                action TEXT NOT NULL,
+                service TEXT,
+                cool_down INTEGER NOT NULL,
+                dry_run INTEGER NOT NULL,
+                last_at INTEGER
+            ) STRICT, WITHOUT ROWID;
+            CREATE TABLE alerts (
+                id INTEGER PRIMARY KEY AUTOINCREMENT,
+                touched INTEGER NOT NULL,
+                received INTEGER NOT NULL,
+                last_seen INTEGER NOT NULL,
+                times INTEGER NOT NULL,
+                resolved INTEGER,
+                sender TEXT NOT NULL,
+                source TEXT NOT NULL,
+                fingerprint TEXT NOT NULL,
+                starts_at INTEGER NOT NULL,
+                labels TEXT NOT NULL,
+                state TEXT NOT NULL,
+                rule TEXT,
+                action TEXT NOT NULL,
+                service TEXT,
+                why TEXT NOT NULL,
+                UNIQUE (fingerprint, starts_at)
+            ) STRICT;
+            CREATE INDEX alerts_by_touch ON alerts (touched);
+            CREATE INDEX alerts_to_do ON alerts (state, id) WHERE state IN ('Queued', 'Acting');
+            """,
     ];
 
     /// <summary>What is worth carrying over from a damaged file, what people rely on first.</summary>
@@ -154,7 +219,12 @@ internal static class Schema
         "loaded_images",
         "unsettled_images",
         "wishes",
+        "holds",
+        "tokens",
+        "alert_rules",
+        "alerts",
         "completions",
+        "rungs",
         "restarts",
         "audit",
         "events",

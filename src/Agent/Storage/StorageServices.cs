@@ -11,11 +11,16 @@ internal static class StorageServices
             .AddSingleton<Database>()
             .AddSingleton<EventLog>()
             .AddSingleton<Wishes>()
+            .AddSingleton<Holds>()
+            .AddSingleton<RungLedger>()
             .AddSingleton<RestartLedger>()
             .AddSingleton<Completions>()
             .AddSingleton<AuditTrail>()
             .AddSingleton<TrustTable>()
             .AddSingleton<UpdateJournal>()
-            .AddSingleton<RolloutTable>();
+            .AddSingleton<RolloutTable>()
+            .AddSingleton<TokenTable>()
+            .AddSingleton<AlertRules>()
+            .AddSingleton<AlertJournal>();
     }
 }

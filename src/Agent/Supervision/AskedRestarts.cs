@@ -7,16 +7,38 @@ namespace Appliance.Agent.Supervision;
 internal sealed class AskedRestarts
 {
     private readonly Lock gate = new();
-    private readonly Dictionary<Slot, (string Why, TaskCompletionSource<string?> Answer)> asked = [];
+    private readonly Dictionary<Slot, Request> asked = [];
 
+    /// <param name="anew">Whether in another container; otherwise in the one that it has.</param>
     /// <returns>Ends with null when the slot runs anew, else with the reason.</returns>
-    public Task<string?> Ask(Slot slot, string why)
+    public Task<string?> Ask(Slot slot, string why, bool anew = false)
     {
         lock (gate)
         {
             if (!asked.TryGetValue(slot, out var request))
-                asked[slot] = request = (why, new(TaskCreationOptions.RunContinuationsAsynchronously));
+                request = new(why, anew, new(TaskCreationOptions.RunContinuationsAsynchronously));
+            asked[slot] = request with { Anew = request.Anew || anew };
             return request.Answer.Task;
+        }
+    }
+
+    /// <summary>Those for which another container is to be made.</summary>
+    public IReadOnlySet<Slot> Anew
+    {
+        get
+        {
+            lock (gate)
+                return asked.Where(a => a.Value.Anew).Select(a => a.Key).ToHashSet();
+        }
+    }
+
+    /// <summary>The container that was to go is gone: what comes in its place is to be started.</summary>
+    public void WantsStart(Slot slot)
+    {
+        lock (gate)
+        {
+            if (asked.TryGetValue(slot, out var request))
+                asked[slot] = request with { Anew = false };
         }
     }
 
@@ -59,8 +81,12 @@ internal sealed class AskedRestarts
                     or ServiceState.Stopped
                     or ServiceState.BackingOff
                     or ServiceState.Unhealthy;
-            if (heldUp && slot.Steps.Count == 0 && !inFlight.ContainsKey(slot.Slot.ToString()))
+            if (slot.Denial is { } denial)
+                Answer(slot.Slot, denial);
+            else if (heldUp && slot.Steps.Count == 0 && !inFlight.ContainsKey(slot.Slot.ToString()))
                 Answer(slot.Slot, slot.Explanation);
         }
     }
+
+    private sealed record Request(string Why, bool Anew, TaskCompletionSource<string?> Answer);
 }

@@ -43,10 +43,12 @@ internal sealed class EngineObserver(DockerEngine engine, ILogger<EngineObserver
                 if (id is not null)
                     staleContainers.Add(id);
             }
+            if (step is Step.ReloadImage reload)
+                staleContainers.UnionWith(reload.Containers.Select(c => c.Id));
 
             networksStale |= step is Step.CreateNetwork or Step.ReplaceNetwork or Step.RemoveNetwork;
             volumesStale |= step is Step.CreateVolume;
-            imagesStale |= step is Step.LoadImage or Step.TagImage;
+            imagesStale |= step is Step.LoadImage or Step.TagImage or Step.ReloadImage;
             // It took containers off the old network.
             allStale |= step is Step.ReplaceNetwork;
         }
@@ -236,8 +238,12 @@ internal sealed class EngineObserver(DockerEngine engine, ILogger<EngineObserver
         {
             StopGrace = TimeSpan.FromSeconds(c.Config.StopTimeout ?? 10),
             Claims = Claims.Of(c.HostConfig),
+            HasUnnamedVolume = c.Mounts.Any(m => m is { Type: MountType.Volume, Name: { } name } && IsMadeUp(name)),
         };
     }
+
+    // The engine names a volume that nobody named by 64 digits.
+    private static bool IsMadeUp(string name) => name.Length == 64 && name.All(char.IsAsciiHexDigitLower);
 
     private static string? OwnerOf(IReadOnlyDictionary<string, string> labels) =>
         labels.GetValueOrDefault(Labels.Project) ?? labels.GetValueOrDefault(Labels.ComposeProject);

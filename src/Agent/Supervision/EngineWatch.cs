@@ -72,7 +72,7 @@ internal sealed class EngineWatch
                     MaxDelay = TimeSpan.FromSeconds(3),
                     OnRetry = arguments =>
                     {
-                        Lose(arguments.Outcome.Exception!.Message);
+                        Lose(arguments.Outcome.Exception!);
                         return default;
                     },
                 }
@@ -89,9 +89,11 @@ internal sealed class EngineWatch
     public Action<EngineEvent> Happened { get; set; } = _ => { };
 
     /// <summary>Somebody else's call found the engine gone or silent: the connection is begun anew.</summary>
-    public void Doubt(string error)
+    public void Doubt(EngineUnavailableException e) => Doubt(e.Message, e.IsSilence);
+
+    private void Doubt(string error, bool hangs)
     {
-        Lose(error);
+        Lose(error, hangs);
         lock (gate)
             session?.Cancel();
     }
@@ -122,11 +124,11 @@ internal sealed class EngineWatch
                     )
                 )
                     Happened(e);
-                Lose("the engine closed its stream of events");
+                Lose("the engine closed its stream of events", hangs: false);
             }
             catch (Exception e) when (e is EngineUnavailableException or DockerEngineException)
             {
-                Lose(e.Message);
+                Lose(e);
             }
             catch (OperationCanceledException) when (!ct.IsCancellationRequested) { }
             finally
@@ -156,11 +158,15 @@ internal sealed class EngineWatch
                 }
                 catch (OperationCanceledException) when (!ct.IsCancellationRequested)
                 {
-                    Doubt($"the engine does not answer a ping within {PulseWithin.TotalSeconds} s");
+                    Doubt($"the engine does not answer a ping within {PulseWithin.TotalSeconds} s", hangs: true);
                 }
-                catch (Exception e) when (e is EngineUnavailableException or DockerEngineException)
+                catch (EngineUnavailableException e)
                 {
-                    Doubt(e.Message);
+                    Doubt(e);
+                }
+                catch (DockerEngineException e)
+                {
+                    Doubt(e.Message, hangs: false);
                 }
             }
         }
@@ -180,21 +186,26 @@ internal sealed class EngineWatch
                 LiveRestore = info.LiveRestoreEnabled,
                 Since = View.Reachable ? View.Since : clock.GetUtcNow(),
                 Error = null,
+                Hangs = false,
+                Folder = info.DockerRootDir,
             };
         Changed(View);
     }
 
-    private void Lose(string error)
+    private void Lose(Exception e) => Lose(e.Message, e is EngineUnavailableException { IsSilence: true });
+
+    private void Lose(string error, bool hangs)
     {
         lock (gate)
         {
-            if (!View.Reachable && View.Error == error)
+            if (!View.Reachable && View.Error == error && View.Hangs == hangs)
                 return;
             View = View with
             {
                 Reachable = false,
                 Since = View.Reachable ? clock.GetUtcNow() : View.Since,
                 Error = error,
+                Hangs = hangs,
             };
         }
 

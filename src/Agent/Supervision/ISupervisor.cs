@@ -37,9 +37,19 @@ internal interface ISupervisor
     /// <summary>Says what ingress does: a container that is sent requests is ended only once it has none.</summary>
     void Report(Traffic traffic);
 
+    /// <summary>Says how what is not well is healed, and what ails the machine; also that what healing depends on has changed.</summary>
+    void Report(Care care);
+
     /// <summary>Restarts the containers of a service in place, whatever their state.</summary>
     /// <exception cref="Storage.StorageException">A wish to keep it stopped could not be taken back durably.</exception>
     Task<RestartOutcome> RestartAsync(string service, string by, string reason, CancellationToken ct);
+
+    /// <summary>
+    /// Makes other containers for a service: its volumes stay, what was written into the containers goes. One that is sent
+    /// requests goes once it has none, and one after the other.
+    /// </summary>
+    /// <exception cref="Storage.StorageException">A wish to keep it stopped could not be taken back durably.</exception>
+    Task<RestartOutcome> RecreateAsync(string service, string by, string reason, CancellationToken ct);
 }
 
 /// <summary>What came of a restart that somebody asked for.</summary>

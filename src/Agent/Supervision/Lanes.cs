@@ -34,6 +34,7 @@ internal sealed class Lanes(
     private readonly Dictionary<string, StepFailure> failures = [];
     private readonly HashSet<Task> tasks = [];
     private RunningRelease? running;
+    private Ladder ladder = Ladder.Default;
     private readonly CancellationTokenSource ending = new();
     private readonly TaskCompletionSource fault = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
@@ -44,7 +45,14 @@ internal sealed class Lanes(
         set => Volatile.Write(ref running, value);
     }
 
-    /// <summary>Steps being taken now, by lane.</summary>
+    /// <summary>What is tried for what is not well.</summary>
+    public Ladder Ladder
+    {
+        get => Volatile.Read(ref ladder);
+        set => Volatile.Write(ref ladder, value);
+    }
+
+    /// <summary>Steps being taken now, by each lane that they occupy.</summary>
     public IReadOnlyDictionary<string, Step> UnderWay
     {
         get
@@ -67,15 +75,18 @@ internal sealed class Lanes(
     /// <summary>Faults when a step ended in a way that nobody foresaw; that must end the agent.</summary>
     public Task Fault => fault.Task;
 
-    /// <summary>Starts a step, unless its lane is busy.</summary>
+    /// <summary>Starts a step, unless something is being done in a lane that it needs.</summary>
     /// <param name="step">What to do.</param>
     /// <param name="beginIfWanted">Runs what it is given, or says that the step is not wanted any more.</param>
     public void Launch(Step step, Func<Action, bool> beginIfWanted)
     {
         lock (gate)
         {
-            if (!inFlight.TryAdd(step.Lane, step))
+            var needed = step.Lanes;
+            if (needed.Any(inFlight.ContainsKey))
                 return;
+            foreach (var lane in needed)
+                inFlight[lane] = step;
             var task = Task.Run(() => TakeAsync(step, beginIfWanted, ending.Token));
             tasks.Add(task);
             _ = task.ContinueWith(
@@ -132,7 +143,7 @@ internal sealed class Lanes(
         catch (EngineUnavailableException e)
         {
             log.StepInterrupted(step.Subject, e.Message);
-            watch.Doubt(e.Message);
+            watch.Doubt(e);
         }
         catch (Exception e) when (e is DockerEngineException or IOException or UnauthorizedAccessException)
         {
@@ -145,7 +156,10 @@ internal sealed class Lanes(
             // A step changes what it names, and events of it may still be on their way.
             observer.Invalidate(step, madeId);
             lock (gate)
-                inFlight.Remove(step.Lane);
+            {
+                foreach (var lane in step.Lanes)
+                    inFlight.Remove(lane);
+            }
             wakeups.Wake();
         }
     }
@@ -167,6 +181,7 @@ internal sealed class Lanes(
             restarts.Of(slot.ToString()),
             slot.ToString(),
             streak,
+            step.Cause,
             clock.GetUtcNow(),
             step.Found
         );
@@ -180,6 +195,17 @@ internal sealed class Lanes(
                     step.Subject,
                     $"{step.Found}, {record.Streak} times in a row",
                     "keeps trying at a growing pace; a person should look at its log"
+                )
+            );
+        if (record.Streak == Ladder.Top + 1 && Ladder.IsPast(Ladder.Top, step.Cause))
+            events.Append(
+                new(
+                    EventSeverity.Error,
+                    "healing.exhausted",
+                    slot.Service,
+                    step.Subject,
+                    $"{step.Found}, and neither restarts nor another container nor its image loaded again have cured it",
+                    "keeps trying at the longest pace; a person should look at its log"
                 )
             );
     }
@@ -205,8 +231,13 @@ internal sealed class Lanes(
 
     private void Answer(Step step, string? problem)
     {
+        // Who asked for another container has waited for its start, which is yet to come.
+        if (step is Step.Recreate && problem is null && step.Slot is { } emptied)
+            asked.WantsStart(emptied);
         // Made is not yet started: only a failure answers then.
-        var answers = step is Step.Start or Step.Restart or Step.Switch || (step is Step.Create && problem is not null);
+        var answers =
+            step is Step.Start or Step.Restart or Step.Switch
+            || (step is Step.Create or Step.Recreate && problem is not null);
         if (answers && step.Slot is { } slot)
             asked.Answer(slot, problem);
     }

@@ -72,6 +72,9 @@ internal sealed record ObservedContainer(
     /// <summary>See <see cref="Supervision.Claims"/>.</summary>
     public IReadOnlySet<string> Claims { get; init; } = new HashSet<string>();
 
+    /// <summary>Whether it keeps data in a volume that has no name: another container would not have it.</summary>
+    public bool HasUnnamedVolume { get; init; }
+
     public bool IsUp => State is RunState.Running or RunState.Paused or RunState.Restarting;
 
     public bool EverStarted => StartedAt is not null;

@@ -10,8 +10,10 @@ internal static class Planner
 {
     public static Plan Make(PlanningInputs inputs)
     {
+        // What somebody asks for may need a network or an image.
+        var leavesAlone = inputs.IsHeld && inputs.AskedRestarts.Count == 0;
         var steps = new List<Step>();
-        steps.AddRange(SharedSteps(inputs));
+        steps.AddRange(leavesAlone ? [] : SharedSteps(inputs));
 
         var services = new List<ServicePlan>();
         foreach (var service in inputs.Desired.Services)
@@ -20,7 +22,7 @@ internal static class Planner
         steps.AddRange(services.SelectMany(s => s.AllSlots).SelectMany(s => s.Steps));
         var orphans = OrphansOf(inputs).Select(c => PlanOrphan(c, inputs)).ToList();
         steps.AddRange(orphans.Select(o => o.Step).OfType<Step>());
-        steps.AddRange(UnusedNetworks(inputs));
+        steps.AddRange(inputs.IsHeld ? [] : UnusedNetworks(inputs));
 
         var due = steps.Where(s => IsDue(s, inputs)).ToList();
         var completed = services
@@ -34,6 +36,7 @@ internal static class Planner
             .Concat(services.SelectMany(s => s.AllSlots).Select(s => s.WakeAt))
             .Concat(services.Select(s => s.NextTurnAt))
             .Concat(orphans.Select(o => o.WakeAt))
+            .Append(inputs.Hold?.Until)
             .Concat(steps.Select(s => inputs.FailureOf(s.Lane)?.RetryAt))
             .Where(t => t > inputs.Now)
             .Min();
@@ -45,7 +48,7 @@ internal static class Planner
     }
 
     private static bool IsDue(Step step, PlanningInputs inputs) =>
-        !inputs.InFlight.ContainsKey(step.Lane) && inputs.FailureOf(step.Lane) is null;
+        !step.Lanes.Any(inputs.InFlight.ContainsKey) && inputs.FailureOf(step.Lane) is null;
 
     private static ServicePlan PlanService(DesiredService service, PlanningInputs inputs, List<ServicePlan> earlier)
     {
@@ -190,6 +193,8 @@ internal static class Planner
 
     private static OrphanPlan PlanOrphan(ObservedContainer container, PlanningInputs inputs)
     {
+        if (inputs.IsHeld)
+            return new OrphanPlan(container, null, false, null);
         var found = $"{container.Name} belongs to no service of the release";
         // Of a service that is gone nobody knows what it was published as.
         var service = container.Slot is { } slot ? inputs.Desired.Service(slot.Service) : null;

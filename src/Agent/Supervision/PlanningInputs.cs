@@ -33,6 +33,23 @@ internal sealed record PlanningInputs(
     DateTimeOffset Now
 )
 {
+    private static readonly HashSet<Slot> NoSlots = [];
+
+    /// <summary>Slots for which somebody asked for another container.</summary>
+    public IReadOnlySet<Slot> AskedAnew { get; init; } = NoSlots;
+
+    /// <summary>What is tried for what is not well, and what ails the machine.</summary>
+    public Care Care { get; init; } = Care.Default;
+
+    /// <summary>While somebody works on the appliance by hand, nothing is repaired; null: nobody does.</summary>
+    public Hold? Hold { get; init; }
+
+    /// <summary>The change of release that is under way, as a sentence names it; null: none is.</summary>
+    public string? UnderWay { get; init; }
+
+    /// <summary>Whether what is found is left as it is. What is under way is not stopped half-way.</summary>
+    public bool IsHeld => Hold is not null && UnderWay is null;
+
     /// <summary>Why a lane has to wait; null when its steps may be taken.</summary>
     // A time further away than any wait is long was set by a clock that has been put back since.
     public StepFailure? FailureOf(string lane) =>
@@ -116,5 +133,14 @@ internal sealed record SlotPlan(Slot Slot, ServiceState State, string Explanatio
     /// <summary>When time alone changes what is to be done; null: it does not.</summary>
     public DateTimeOffset? WakeAt { get; init; }
     public Completion? Completed { get; init; }
+
+    /// <summary>What it has, when it is not well.</summary>
+    public Ailment? Ailment { get; init; }
+
+    /// <summary>What its next try would have been, and why it is not done; null: nothing is held back.</summary>
+    public string? Refusal { get; init; }
+
+    /// <summary>Why what somebody asked for is not done at all; null: it is done in its turn.</summary>
+    public string? Denial { get; init; }
     public IReadOnlyList<Step> Steps { get; init; } = [];
 }

@@ -14,6 +14,8 @@ internal sealed class SlotPlanner(
 )
 {
     public const string IsBeingRestarted = " It is being restarted.";
+    public const string GetsAnother = " It gets another container.";
+    public const string IsLoadedAgain = " Its image is loaded again.";
 
     /// <summary>
     /// The reason on record of a run that the agent ended because the machine went down. Such a record has the start of
@@ -29,6 +31,10 @@ internal sealed class SlotPlanner(
     private readonly Departures departures = new(service, inputs);
     private readonly RestartRecord? record = inputs.RestartOf(slot.ToString());
     private readonly StepFailure? failure = inputs.FailureOf(slot.ToString());
+    private readonly Therapies therapies = new(service, slot, inputs);
+
+    // Why what somebody asked for cannot be done.
+    private string? denial;
 
     public SlotPlan Decide()
     {
@@ -46,15 +52,48 @@ internal sealed class SlotPlanner(
             : Down(current);
         // While its step may not be taken again, the sentence says why it did not work.
         if (failure is not null && plan.Steps.Count > 0 && plan.State is not ServiceState.Running)
-            plan = Later(failure.RetryAt, $"{plan.Explanation} That did not work: {failure.Error}.");
+            plan = Later(failure.RetryAt, $"{plan.Explanation} That did not work: {failure.Error}.") with
+            {
+                Ailment = plan.Ailment,
+            };
+        var isHeld =
+            inputs.IsHeld && !inputs.AskedRestarts.ContainsKey(slot) && !inputs.Stopped.ContainsKey(service.Name);
+        if (isHeld && inputs.Hold is { } hold)
+            plan = Held(plan, hold, current);
         var others = held.Where(c => c.Id != current?.Id).ToList();
         return plan with
         {
             Others = others,
             Container = current,
             Health = current is null ? HealthState.None : HealthOf(current).State,
-            Leaving = departures.Leaving,
-            WakeAt = departures.Until,
+            Leaving = isHeld ? plan.Leaving : departures.Leaving,
+            WakeAt = isHeld ? null : departures.Until,
+            Denial = denial,
+        };
+    }
+
+    /// <summary>As it is found, and left so.</summary>
+    private SlotPlan Held(SlotPlan plan, Hold hold, ObservedContainer? current)
+    {
+        var waitsForOthers = plan.Steps.Count == 0 && plan.NextAttempt is null && plan.State is not ServiceState.Pending;
+        if (waitsForOthers || inputs.InFlight.ContainsKey(slot.ToString()))
+            return plan;
+        if (plan.State is ServiceState.Running)
+            return plan with { Steps = [] };
+        var isSick = current is { IsUp: true } && HealthOf(current).State is HealthState.Unhealthy;
+        var (state, found) = current switch
+        {
+            null => (ServiceState.Failed, $"{name} is missing"),
+            { IsUp: false } => (ServiceState.Failed, $"{name} {Words.End(current)}"),
+            _ when isSick => (ServiceState.Unhealthy, $"{name} is unhealthy"),
+            { State: RunState.Running } => (ServiceState.Running, $"{name} runs"),
+            _ => (ServiceState.Failed, $"{name} is {current.State.ToString().ToLowerInvariant()}"),
+        };
+        var why = Words.Of(hold);
+        return State(state, $"{Capital(found)}, and is left as it is: {why}.") with
+        {
+            Ailment = plan.Ailment,
+            Refusal = $"{found}, and is left as it is: {why}",
         };
     }
 
@@ -97,7 +136,10 @@ internal sealed class SlotPlanner(
         if (Unprepared() is { } unprepared)
             return unprepared;
         if (failure is not null)
-            return Later(failure.RetryAt, $"Its container could not be made: {failure.Error}.");
+            return Later(failure.RetryAt, $"Its container could not be made: {failure.Error}.") with
+            {
+                Ailment = therapies.Ailing(Causes.OfRefusal(failure.Error), TimeSpan.Zero, failure.Error),
+            };
 
         // Whatever holds the name keeps running until its successor is made.
         if (inputs.Observed.Containers.FirstOrDefault(c => c.Name == name) is { } holder)
@@ -122,8 +164,26 @@ internal sealed class SlotPlanner(
             held.Count > 0 ? $"{name} has to be replaced"
             : again ? $"{name} was gone"
             : $"{name} does not exist yet";
-        return State(ServiceState.Starting, "Its container is being made.", new Step.Create(service, name, again, why));
+        var create = new Step.Create(service, name, again, why);
+        // While a release is exchanged its gate judges, and each try is as the first.
+        if (inputs.UnderWay is not null || held.Count > 0 || Refused() is not { } refusal)
+            return State(ServiceState.Starting, "Its container is being made.", create);
+        var failed = $"{name} could not be made: {refusal}";
+        var next = therapies.For(
+            null,
+            Causes.OfRefusal(refusal),
+            TimeSpan.Zero,
+            tries => create with { TriesBefore = tries },
+            failed,
+            refusal
+        );
+        return next.DueAt > inputs.Now
+            ? Later(next, $"Its container could not be made: {refusal}.")
+            : Now(next, ServiceState.Starting, "Its container is being made.");
     }
+
+    /// <summary>What the engine last said to the slot's step, whether it may be tried again or not.</summary>
+    private string? Refused() => inputs.Failures.GetValueOrDefault(slot.ToString())?.Error;
 
     /// <summary>What another release left of the slot may still be at work, and has to end first.</summary>
     private SlotPlan Done(Completion done)
@@ -149,7 +209,10 @@ internal sealed class SlotPlanner(
     {
         // An engine knows an image before all of it is on the disk, which the step under way waits for.
         var image = $"image {inputs.Desired.Images[service.ImageId].Reference}";
-        if (!inputs.Observed.Holds(service.ImageId) || inputs.InFlight.GetValueOrDefault(image) is Step.LoadImage)
+        if (
+            !inputs.Observed.Holds(service.ImageId)
+            || inputs.InFlight.GetValueOrDefault(image) is Step.LoadImage or Step.ReloadImage
+        )
             return Missing(image, "loaded");
         if (service.Attachments.Select(a => a.Network).FirstOrDefault(n => !inputs.IsReady(n)) is { } network)
             return NotReady(network);
@@ -256,12 +319,22 @@ internal sealed class SlotPlanner(
 
     private SlotPlan Up(ObservedContainer current)
     {
-        if (inputs.AskedRestarts.GetValueOrDefault(slot) is { } asked && !turns.HasToWait(slot.Replica))
-            return State(
-                ServiceState.Starting,
-                $"It is being restarted: {asked}.",
-                OnceLeft(current, new Step.Restart(current.Id, name, service.StopGrace, Asked: true, 0, asked))
-            );
+        if (
+            inputs.AskedRestarts.GetValueOrDefault(slot) is { } asked
+            && !turns.HasToWait(slot.Replica)
+            && !Denied(current)
+        )
+            return inputs.AskedAnew.Contains(slot)
+                ? State(
+                    ServiceState.Starting,
+                    $"It gets another container: {asked}.",
+                    OnceLeft(current, new Step.Recreate(current.Id, name, service.StopGrace, Asked: true, 0, asked))
+                )
+                : State(
+                    ServiceState.Starting,
+                    $"It is being restarted: {asked}.",
+                    OnceLeft(current, new Step.Restart(current.Id, name, service.StopGrace, Asked: true, 0, asked))
+                );
         if (current.State is RunState.Paused)
             return State(
                 ServiceState.Starting,
@@ -303,6 +376,14 @@ internal sealed class SlotPlanner(
             .Attachments.Select(a => a.Network)
             .FirstOrDefault(n => !inputs.IsForeign(n) && (!inputs.IsReady(n) || !current.Networks.ContainsKey(n)));
 
+    /// <summary>Whether somebody asked for another container where one would lose data.</summary>
+    private bool Denied(ObservedContainer current)
+    {
+        if (inputs.AskedAnew.Contains(slot))
+            denial = Therapies.WhyKept(current);
+        return denial is not null;
+    }
+
     private SlotPlan Unhealthy(ObservedContainer current, string output)
     {
         var said = output.Length > 0 ? $": {Words.Brief(output)}" : "";
@@ -311,27 +392,51 @@ internal sealed class SlotPlanner(
 
         // A service that takes minutes to fail would otherwise look new each time.
         var ranFor = inputs.Now - (current.StartedAt ?? inputs.Now);
-        var streak = inputs.Backoff.StreakAfter(record, ranFor / 10);
-        if (DueAt(streak) is { } due && due > inputs.Now)
+        var found = $"{name} was unhealthy{said}";
+        var next = therapies.For(
+            current,
+            Refused() is { } refusal && Causes.OfRefusal(refusal) is Cause.Stuck ? Cause.Stuck : Causes.OfCheck(output),
+            ranFor / 10,
+            tries => new Step.Restart(current.Id, name, service.StopGrace, Asked: false, tries, found),
+            found,
+            output
+        );
+        if (next.DueAt is { } due && due > inputs.Now)
+        {
+            var so = next.Rung is Rung.Restart ? "the next restart" : next.InWords;
             return State(
                 ServiceState.Unhealthy,
-                $"Unhealthy{said}. Restarted {Words.Times(record!.Count)} already; the next restart is at {Words.At(due)}."
+                $"Unhealthy{said}.{next.Note} Restarted {Words.Times(record!.Count)} already; {so} is at {Words.At(due)}."
             ) with
             {
                 NextAttempt = due,
+                Ailment = next.Ailment,
+                Refusal = next.Refusal,
             };
-        return State(
-            ServiceState.Unhealthy,
-            $"Unhealthy{said}.{IsBeingRestarted}",
-            new Step.Restart(current.Id, name, service.StopGrace, Asked: false, streak, $"{name} was unhealthy{said}")
-        );
+        }
+        return Now(next, ServiceState.Unhealthy, $"Unhealthy{said}.{next.Note}{Announce(next.Rung)}");
     }
+
+    private static string Announce(Rung rung) =>
+        rung switch
+        {
+            Rung.Restart => IsBeingRestarted,
+            Rung.Recreate => GetsAnother,
+            _ => IsLoadedAgain,
+        };
 
     private SlotPlan Down(ObservedContainer current)
     {
         var ended = $"{name} {Words.End(current)}";
-        if (inputs.AskedRestarts.GetValueOrDefault(slot) is { } asked)
-            return obstacle is null ? Start(current, asked) : State(ServiceState.Waiting, $"Waiting for {obstacle}.");
+        if (inputs.AskedRestarts.GetValueOrDefault(slot) is { } asked && !Denied(current))
+            return obstacle is not null ? State(ServiceState.Waiting, $"Waiting for {obstacle}.")
+                : inputs.AskedAnew.Contains(slot)
+                    ? State(
+                        ServiceState.Starting,
+                        $"It gets another container: {asked}.",
+                        new Step.Recreate(current.Id, name, service.StopGrace, Asked: true, 0, asked)
+                    )
+                : Start(current, asked);
 
         var withMachine = EndedWithMachine(current);
         if (
@@ -371,17 +476,36 @@ internal sealed class SlotPlanner(
                     : $"Waiting for {obstacle}."
             );
         if (failure is not null)
-            return Later(failure.RetryAt, $"It could not be started: {failure.Error}.");
-        if (!current.EverStarted)
+            return Later(failure.RetryAt, $"It could not be started: {failure.Error}.") with
+            {
+                Ailment = therapies.Ailing(Causes.OfRefusal(failure.Error), RanFor(current), failure.Error),
+            };
+        // While a release is exchanged its gate judges, and each try of a new container is as the first.
+        if (!current.EverStarted && (current.Error.Length == 0 || inputs.UnderWay is not null))
             return Start(current, $"{name} had not been started yet");
         if (withMachine)
             return Start(current, $"{name} ended when {MachineWentDown}", forgives: true);
 
-        var streak = inputs.Backoff.StreakAfter(record, current.RanFor);
-        if (DueAt(streak) is { } due && due > inputs.Now)
-            return Later(due, $"{Capital(Words.End(current))}, {Words.Times(streak + 1)} in a row.");
-        return Start(current, ended, streak);
+        var next = therapies.For(
+            current,
+            current.OomKilled ? Cause.OutOfMemory
+                : current.Error.Length > 0 ? Causes.OfRefusal(current.Error)
+                : Cause.Ended,
+            RanFor(current),
+            tries => new Step.Start(current.Id, name, Again: true, tries, ended),
+            ended,
+            current.Error
+        );
+        if (next.DueAt > inputs.Now)
+            return Later(next, $"{Capital(Words.End(current))}, {Words.Times(next.Ailment.Tries + 1)} in a row.");
+        return next.Step is Step.Start
+            ? Start(current, ended, next)
+            : Now(next, ServiceState.Starting, $"{Capital(Words.End(current))}.{Announce(next.Rung)}");
     }
+
+    /// <summary>How long its last try ran: not at all, when the engine would not start it.</summary>
+    private TimeSpan RanFor(ObservedContainer current) =>
+        current.Error.Length > 0 && record?.LastAt > current.FinishedAt ? TimeSpan.Zero : current.RanFor;
 
     /// <summary>Nobody's fault: neither how it ended nor the tries before it count.</summary>
     private bool EndedWithMachine(ObservedContainer current)
@@ -406,33 +530,29 @@ internal sealed class SlotPlanner(
         record is { LastReason: MachineWentDown }
         && record.LastAt.ToUnixTimeMilliseconds() == started.ToUnixTimeMilliseconds();
 
-    /// <param name="streak">For a start that repairs, the tries in a row before it; null for one that is wanted.</param>
-    private SlotPlan Start(ObservedContainer current, string found, int? streak = null, bool forgives = false)
+    /// <param name="next">For a start that repairs, what decided it; null for one that is wanted.</param>
+    private SlotPlan Start(ObservedContainer current, string found, Therapy? next = null, bool forgives = false)
     {
-        var start = new Step.Start(current.Id, name, streak is not null, streak ?? 0, found) { Forgives = forgives };
+        var start = next?.Step ?? new Step.Start(current.Id, name, false, 0, found) { Forgives = forgives };
         return State(
             ServiceState.Starting,
-            streak is not null ? $"It is being started again: {found}." : "It is being started.",
+            next is not null ? $"It is being started again: {found}." : "It is being started.",
             // The one it replaces keeps its ports until this instant.
             held.FirstOrDefault(c => c.Id != current.Id && c.IsUp)
                 is { } old
             && !CanRunBeside(old)
                 ? OnceLeft(old, new Step.Switch(old.Id, current.Id, name, old.StopGrace, found))
                 : [start]
-        );
+        ) with
+        {
+            Ailment = next?.Ailment,
+            Refusal = next?.Refusal,
+        };
     }
 
     /// <summary>The release says so, and yet a predecessor may hold what it did not think of.</summary>
     private bool CanRunBeside(ObservedContainer predecessor) =>
         service.Exchange.StartFirst && !service.CannotRunBeside(predecessor);
-
-    private DateTimeOffset? DueAt(int streak) =>
-        // A clock that was set back would make it wait for a time that was never meant.
-        streak == 0
-        || record is null
-        || record.LastAt > inputs.Now
-            ? null
-            : record.LastAt + inputs.Backoff.DelayAfter(streak, slot.ToString(), service.MaxFailures);
 
     private (HealthState State, string Output) HealthOf(ObservedContainer container)
     {
@@ -461,6 +581,26 @@ internal sealed class SlotPlanner(
         State(ServiceState.BackingOff, $"{why} The next try is at {Words.At(at)}.") with
         {
             NextAttempt = at,
+        };
+
+    /// <summary>What is next has to wait.</summary>
+    private SlotPlan Later(Therapy next, string why) =>
+        State(
+            ServiceState.BackingOff,
+            $"{why}{next.Note} {Capital(next.InWords)} is at {Words.At(next.DueAt ?? inputs.Now)}."
+        ) with
+        {
+            NextAttempt = next.DueAt,
+            Ailment = next.Ailment,
+            Refusal = next.Refusal,
+        };
+
+    /// <summary>What is next is done.</summary>
+    private SlotPlan Now(Therapy next, ServiceState state, string explanation) =>
+        State(state, explanation, next.Step) with
+        {
+            Ailment = next.Ailment,
+            Refusal = next.Refusal,
         };
 
     private SlotPlan State(ServiceState state, string explanation, params IEnumerable<Step> steps) =>

@@ -14,6 +14,9 @@ internal abstract record Step(string Found)
 
     public string Lane => Slot?.ToString() ?? Subject;
 
+    /// <summary>All that it occupies: nothing else is done there meanwhile.</summary>
+    public virtual IReadOnlyList<string> Lanes => [Lane];
+
     /// <summary>What it acts on, as the engine names it.</summary>
     public abstract string Subject { get; }
 
@@ -24,10 +27,13 @@ internal abstract record Step(string Found)
     public string? EndsId =>
         this switch
         {
-            Stop or Remove or Restart => ContainerId,
+            Stop or Remove or Restart or Recreate => ContainerId,
             Switch s => s.OldId,
             _ => null,
         };
+
+    /// <summary>What it is a try against; counts only where it has a <see cref="Streak"/>.</summary>
+    public Cause Cause { get; init; }
 
     /// <summary>
     /// For a try that is remembered before it is made, how many tries in a row it follows; null for any other step.
@@ -67,7 +73,10 @@ internal abstract record Step(string Found)
 
     internal sealed record Create(DesiredService Service, string Name, bool Again, string Found) : Step(Found)
     {
+        /// <summary>For one that the engine refused before, the tries in a row before it.</summary>
+        public int? TriesBefore { get; init; }
         public override string Subject => Name;
+        public override int? Streak => TriesBefore;
     }
 
     internal sealed record Start(string Id, string Name, bool Again, int TriesBefore, string Found) : Step(Found)
@@ -87,6 +96,42 @@ internal abstract record Step(string Found)
         public override string Subject => Name;
         public override string? ContainerId => Id;
         public override int? Streak => Asked ? null : TriesBefore;
+    }
+
+    /// <summary>The container goes, and the slot gets another one as if it had been lost.</summary>
+    /// <param name="Asked">Somebody asked for it; it does not count against the slot.</param>
+    internal sealed record Recreate(string Id, string Name, TimeSpan Grace, bool Asked, int TriesBefore, string Found)
+        : Step(Found)
+    {
+        public override string Subject => Name;
+        public override string? ContainerId => Id;
+        public override int? Streak => Asked ? null : TriesBefore;
+    }
+
+    /// <summary>
+    /// The image goes, with all containers that were made from it, and is loaded again from what is stored: the slots get
+    /// other containers as if theirs had been lost.
+    /// </summary>
+    /// <param name="Name">The container's that is not well, or would be.</param>
+    internal sealed record ReloadImage(
+        DesiredImage Image,
+        string Name,
+        IReadOnlyList<ObservedContainer> Containers,
+        int TriesBefore,
+        string Found
+    ) : Step(Found)
+    {
+        public override string Subject => Name;
+        public override int? Streak => TriesBefore;
+        public override IReadOnlyList<string> Lanes =>
+            [
+                .. Containers
+                    .Select(c => c.Slot?.ToString())
+                    .OfType<string>()
+                    .Prepend($"image {Image.Reference}")
+                    .Prepend(Lane)
+                    .Distinct(),
+            ];
     }
 
     internal sealed record Stop(string Id, string Name, TimeSpan Grace, string Found) : Step(Found)

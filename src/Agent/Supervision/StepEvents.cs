@@ -38,6 +38,19 @@ internal static class StepEvents
                 $"started {s.Name}"
             ),
             Step.Restart s => Tell(s, !s.Asked, "container.restarted", $"restarted {s.Name}"),
+            Step.Recreate { Asked: true } s => Tell(
+                s,
+                false,
+                "container.removed",
+                $"removed {s.Name}, to make another"
+            ),
+            Step.Recreate s => Tell(s, true, "healing.acted", $"removed {s.Name}, to make another: {Nth(s)}"),
+            Step.ReloadImage s => Tell(
+                s,
+                true,
+                "healing.acted",
+                $"took image {s.Image.Reference} from the engine, with what was made from it, and loaded it again: {Nth(s)}"
+            ),
             Step.Stop s => Tell(s, false, "container.stopped", $"stopped {s.Name}"),
             Step.Unpause s => Tell(s, true, "container.unpaused", $"unpaused {s.Name}"),
             Step.Switch s => Tell(s, false, "container.replaced", $"stopped its predecessor and started {s.Name}"),
@@ -62,6 +75,8 @@ internal static class StepEvents
             step.Found,
             $"could not put it right: {failure.Error}; the next try is at {Words.At(failure.RetryAt)}"
         );
+
+    private static string Nth(Step step) => $"try {step.Streak + 1} in a row";
 
     private static NewEvent Tell(Step step, bool drift, string kind, string done) =>
         new(

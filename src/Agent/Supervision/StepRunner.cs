@@ -33,7 +33,9 @@ internal sealed class StepRunner(DockerEngine engine, ImageLoader images)
             Step.Stop s => engine.Containers.StopAsync(s.Id, s.Grace, signal: null, ct),
             Step.Unpause s => engine.Containers.UnpauseAsync(s.Id, ct),
             Step.Switch s => SwitchAsync(s, ct),
-            Step.Remove s => RemoveAsync(s, ct),
+            Step.Remove s => RemoveAsync(s.Id, s.Grace, ct),
+            Step.Recreate s => RemoveAsync(s.Id, s.Grace, ct),
+            Step.ReloadImage s => ReloadImageAsync(s, ct),
             Step.Rename s => engine.Containers.RenameAsync(s.Id, s.To, ct),
             Step.Connect s => ConnectAsync(s, ct),
             Step.TakeOverRestarts s => engine.Containers.UpdateAsync(
@@ -81,10 +83,29 @@ internal sealed class StepRunner(DockerEngine engine, ImageLoader images)
         }
     }
 
-    private async Task RemoveAsync(Step.Remove step, CancellationToken ct)
+    private async Task RemoveAsync(string id, TimeSpan grace, CancellationToken ct)
     {
-        await IgnoreMissing(engine.Containers.StopAsync(step.Id, step.Grace, signal: null, ct));
-        await IgnoreMissing(engine.Containers.RemoveAsync(step.Id, force: true, removeAnonymousVolumes: false, ct));
+        await IgnoreMissing(engine.Containers.StopAsync(id, grace, signal: null, ct));
+        await IgnoreMissing(engine.Containers.RemoveAsync(id, force: true, removeAnonymousVolumes: false, ct));
+    }
+
+    private async Task ReloadImageAsync(Step.ReloadImage step, CancellationToken ct)
+    {
+        // Nothing is taken away before it is sure that it can be put back.
+        await images.ProveStoredAsync(step.Image.Image, ct);
+        var goes = step.Containers.Select(c => c.Id).ToHashSet();
+        foreach (var user in await engine.Containers.ListAsync(new ContainerQuery { All = true }, ct))
+        {
+            if (user.ImageId == step.Image.Id && !goes.Contains(user.Id))
+                throw new IOException(
+                    $"{user.Names.FirstOrDefault(user.Id).TrimStart('/')} was made from {step.Image.Reference} too"
+                );
+        }
+        foreach (var container in step.Containers)
+            await RemoveAsync(container.Id, container.StopGrace, ct);
+        if (!await images.RemoveAsync(step.Image.Id, ct))
+            throw new IOException($"the engine does not give up {step.Image.Reference}: something uses it");
+        await images.LoadAsync([step.Image.Image], bytes: null, ct);
     }
 
     private async Task ConnectAsync(Step.Connect step, CancellationToken ct)

@@ -18,6 +18,8 @@ internal sealed class Supervisor : BackgroundService, ISupervisor
     // An idle loop is heard of well within what the watchdog allows; such a pass asks the engine nothing.
     private static readonly TimeSpan SignOfLife = Liveness.Usual / 2;
 
+    private static readonly TimeSpan MemoryNewsEvery = TimeSpan.FromMinutes(1);
+
     private static readonly TimeSpan AfterRefusal = TimeSpan.FromSeconds(5);
 
     // Tries this shortly before the engine went were its end, not the containers'.
@@ -29,6 +31,7 @@ internal sealed class Supervisor : BackgroundService, ISupervisor
     private readonly MountedFiles files;
     private readonly IOptionsMonitor<SupervisionOptions> options;
     private readonly (EventLog Events, Wishes Wishes, RestartLedger Restarts, Completions Completions) storage;
+    private readonly (Holds Holds, UpdateJournal Journal) outside;
     private readonly Liveness liveness;
     private readonly (MachineShutdown Shutdown, MachineBoot Boot) machine;
     private readonly ApplicationStop applicationStop;
@@ -40,6 +43,9 @@ internal sealed class Supervisor : BackgroundService, ISupervisor
     private readonly Dictionary<string, HealthVerdict> verdicts = [];
     private readonly Passing passing = new();
     private Traffic traffic = Traffic.None;
+    private Care care = Care.Default;
+    private readonly Dictionary<Slot, string> refusals = [];
+    private readonly Dictionary<string, long> toldOfMemory = [];
     private readonly AskedRestarts asked;
     private readonly HashSet<string> seen = [];
 
@@ -64,6 +70,8 @@ internal sealed class Supervisor : BackgroundService, ISupervisor
         Wishes wishes,
         RestartLedger restarts,
         Completions completions,
+        Holds holds,
+        UpdateJournal journal,
         Liveness liveness,
         MachineShutdown shutdown,
         MachineBoot boot,
@@ -75,12 +83,13 @@ internal sealed class Supervisor : BackgroundService, ISupervisor
         (this.observer, this.watch, this.lanes, this.files, this.options) = (observer, watch, lanes, files, options);
         (this.asked, this.wakeups, this.liveness, this.clock, this.log) = (asked, wakeups, liveness, clock, log);
         (this.machine, this.applicationStop) = ((shutdown, boot), applicationStop);
-        storage = (events, wishes, restarts, completions);
+        (storage, outside) = ((events, wishes, restarts, completions), (holds, journal));
         view = new SupervisionView(watch.View, null, []) { ReleaseProblem = NothingInstalled };
         watch.Changed = OnEngineChanged;
         watch.Happened = e =>
         {
             observer.Invalidate(e);
+            TellOfMemory(e);
             wakeups.Wake();
         };
     }
@@ -172,13 +181,18 @@ internal sealed class Supervisor : BackgroundService, ISupervisor
         return true;
     }
 
-    public async Task<RestartOutcome> RestartAsync(string service, string by, string reason, CancellationToken ct)
+    public Task<RestartOutcome> RestartAsync(string service, string by, string reason, CancellationToken ct) =>
+        RunAnewAsync(service, $"{by} asked for a restart{Because(reason)}", inAnother: false, ct);
+
+    public Task<RestartOutcome> RecreateAsync(string service, string by, string reason, CancellationToken ct) =>
+        RunAnewAsync(service, $"{by} asked for other containers{Because(reason)}", inAnother: true, ct);
+
+    private async Task<RestartOutcome> RunAnewAsync(string service, string asks, bool inAnother, CancellationToken ct)
     {
         if (desired?.Service(service) is not { } wanted)
             return new RestartOutcome.NoSuchService();
         storage.Wishes.Clear(service);
-        var answers = await Task.WhenAll(Ask(wanted, $"{by} asked for a restart{Because(reason)}", _ => true))
-            .WaitAsync(ct);
+        var answers = await Task.WhenAll(Ask(wanted, asks, _ => true, inAnother)).WaitAsync(ct);
         return answers.FirstOrDefault(a => a is not null) is { } why
             ? new RestartOutcome.NotRestarted(why)
             : new RestartOutcome.Restarted();
@@ -197,6 +211,18 @@ internal sealed class Supervisor : BackgroundService, ISupervisor
     {
         lock (gate)
             traffic = now;
+        wakeups.Wake();
+    }
+
+    /// <summary>What the Healing room has to say.</summary>
+    public void Report(Care now)
+    {
+        lock (gate)
+        {
+            care = now;
+            lanes.Ladder = now.Ladder;
+            Show(v => v with { Problems = now.Problems });
+        }
         wakeups.Wake();
     }
 
@@ -270,7 +296,7 @@ internal sealed class Supervisor : BackgroundService, ISupervisor
         catch (EngineUnavailableException e)
         {
             log.PassAbandoned(e.Message);
-            watch.Doubt(e.Message);
+            watch.Doubt(e);
             return SignOfLife;
         }
         catch (DockerEngineException e)
@@ -294,7 +320,7 @@ internal sealed class Supervisor : BackgroundService, ISupervisor
         Adopt(plan);
         asked.AnswerHeldUp(plan, underWay);
         foreach (var step in plan.Steps.DistinctBy(s => s.Lane))
-            lanes.Launch(step, begin => BeginFor(wanted, begin));
+            lanes.Launch(step, begin => BeginFor(wanted, step, begin));
         if (!Publish(wanted, plan, inputs))
             return TimeSpan.Zero;
         var isNews = passing.Remember(plan, now);
@@ -312,15 +338,24 @@ internal sealed class Supervisor : BackgroundService, ISupervisor
     /// Lets a step begin if what it was planned for is still wanted. What another definition did is forgotten when it is
     /// replaced, and nothing of it may be counted after that.
     /// </summary>
-    private bool BeginFor(DesiredState wanted, Action begin)
+    private bool BeginFor(DesiredState wanted, Step step, Action begin)
     {
         lock (gate)
         {
-            if (!ReferenceEquals(desired, wanted))
+            if (!ReferenceEquals(desired, wanted) || IsHeldBack(step))
                 return false;
             begin();
             return true;
         }
+    }
+
+    /// <summary>Whether something was begun since it was planned, beside which it is not to be done.</summary>
+    private bool IsHeldBack(Step step)
+    {
+        if (step.Streak is null)
+            return false;
+        var isChanging = outside.Journal.Running is not null;
+        return isChanging ? step is Step.Recreate or Step.ReloadImage : outside.Holds.Current is not null;
     }
 
     private PlanningInputs InputsOf(
@@ -336,6 +371,8 @@ internal sealed class Supervisor : BackgroundService, ISupervisor
             var ids = observed.Containers.Select(c => c.Id).ToHashSet();
             foreach (var gone in verdicts.Keys.Where(id => !ids.Contains(id)).ToList())
                 verdicts.Remove(gone);
+            foreach (var gone in toldOfMemory.Keys.Where(id => !ids.Contains(id)).ToList())
+                toldOfMemory.Remove(gone);
             return new PlanningInputs(
                 wanted,
                 observed,
@@ -353,7 +390,13 @@ internal sealed class Supervisor : BackgroundService, ISupervisor
                 options.CurrentValue.Backoff,
                 machine.Boot.At,
                 now
-            );
+            )
+            {
+                AskedAnew = asked.Anew,
+                Care = care,
+                Hold = outside.Holds.Current,
+                UnderWay = outside.Journal.Running?.Name,
+            };
         }
     }
 
@@ -453,6 +496,58 @@ internal sealed class Supervisor : BackgroundService, ISupervisor
             if (Transitions.Between(before, service, isNew) is { } news)
                 storage.Events.Append(news);
         }
+        foreach (var slot in plan.Services.SelectMany(s => s.Slots))
+            TellRefusal(slot);
+    }
+
+    /// <summary>Once for each change: it is found again on each pass.</summary>
+    private void TellRefusal(SlotPlan slot)
+    {
+        // While a step is under way nothing is said either way.
+        if (slot.Refusal is null && !slot.IsReady)
+            return;
+        if (slot.Refusal is { } refusal && refusals.GetValueOrDefault(slot.Slot) != refusal)
+            storage.Events.Append(
+                new(
+                    EventSeverity.Warning,
+                    "healing.refused",
+                    slot.Slot.Service,
+                    slot.Container?.Name,
+                    refusal,
+                    "does what is left to do, at the pace that is left"
+                )
+            );
+        if (slot.Refusal is null)
+            refusals.Remove(slot.Slot);
+        else
+            refusals[slot.Slot] = slot.Refusal;
+    }
+
+    /// <summary>The kernel killed something in a container, which may run on all the same.</summary>
+    private void TellOfMemory(EngineEvent e)
+    {
+        if (e is not { Type: EventType.Container, Action: EventActions.OutOfMemory })
+            return;
+        var service = e.Attributes.GetValueOrDefault(Labels.Service);
+        if (desired is not { } wanted || e.Attributes.GetValueOrDefault(Labels.Project) != wanted.Project)
+            return;
+        lock (gate)
+        {
+            // One that runs against its limit all the time is told of once a minute.
+            if (toldOfMemory.TryGetValue(e.ActorId, out var last) && clock.GetElapsedTime(last) < MemoryNewsEvery)
+                return;
+            toldOfMemory[e.ActorId] = clock.GetTimestamp();
+        }
+        storage.Events.Append(
+            new(
+                EventSeverity.Warning,
+                "container.out-of-memory",
+                service,
+                e.Attributes.GetValueOrDefault("name"),
+                "the kernel killed a process of it for want of memory",
+                "looks whether it is still well"
+            )
+        );
     }
 
     private void PublishWithoutEngine()
@@ -503,7 +598,7 @@ internal sealed class Supervisor : BackgroundService, ISupervisor
     }
 
     /// <summary>A person's wish forgets the failures before it, and how a one-shot ended.</summary>
-    private List<Task<string?>> Ask(DesiredService service, string why, Func<Slot, bool> which)
+    private List<Task<string?>> Ask(DesiredService service, string why, Func<Slot, bool> which, bool inAnother = false)
     {
         var answers = new List<Task<string?>>();
         foreach (var slot in SlotsOf(service))
@@ -513,7 +608,7 @@ internal sealed class Supervisor : BackgroundService, ISupervisor
             if (!which(slot))
                 continue;
             storage.Completions.Forget(slot.ToString(), service.ConfigHash);
-            answers.Add(asked.Ask(slot, why));
+            answers.Add(asked.Ask(slot, why, inAnother));
         }
 
         wakeups.Wake();

@@ -48,5 +48,9 @@ internal static class Transitions
 
     // What is done about it is said apart.
     private static string Found(string explanation) =>
-        explanation.Replace(SlotPlanner.IsBeingRestarted, "", StringComparison.Ordinal).TrimEnd('.');
+        explanation
+            .Replace(SlotPlanner.IsBeingRestarted, "", StringComparison.Ordinal)
+            .Replace(SlotPlanner.GetsAnother, "", StringComparison.Ordinal)
+            .Replace(SlotPlanner.IsLoadedAgain, "", StringComparison.Ordinal)
+            .TrimEnd('.');
 }

@@ -50,8 +50,9 @@ internal sealed class Turns
             IsUnderWay =
                 !IsNext
                 && (
+                    // One that somebody wants anew may be gone, and its successor not made yet.
                     current is null
-                        ? held.Any(service.IsMadeAs)
+                        ? asked || held.Any(service.IsMadeAs)
                         : held.Any(c => c.Id != current.Id && c.IsUp) || !(SettledAt <= inputs.Now)
                 );
         }

@@ -14,7 +14,7 @@ internal static class ViewBuilder
     /// <summary>The release that people know to be installed; null before the first.</summary>
     public static ReleaseView? ReleaseOf(RunningRelease what) =>
         (what.Release.Digest.Length > 0 ? what.Release : what.Next) is { } release
-            ? new ReleaseView(release.Product, release.Version, release.Digest)
+            ? new ReleaseView(release.Product, release.Version, release.Digest) { MayFallBack = release.Model.FallBack }
             : null;
 
     /// <summary>Before anything was observed, and for as long as the engine is away.</summary>
@@ -91,6 +91,7 @@ internal static class ViewBuilder
         {
             ConfigHash = definition,
             IsMeantToEnd = service.IsMeantToEnd,
+            IsOneShot = service.Restart is not RestartRule.Always,
         };
 
     public static IReadOnlyList<ProbeTarget> Targets(Plan plan) =>
@@ -137,6 +138,8 @@ internal static class ViewBuilder
             Canary = plan.Canary is { } canary
                 ? new CanaryView(canary.State, canary.Explanation, plan.CanaryDefinition)
                 : null,
+            IsOneShot = plan.Service.Restart is not RestartRule.Always,
+            Ailments = [.. plan.Slots.Select(s => s.Ailment).OfType<Ailment>()],
         };
 
     private static IEnumerable<ContainerView> ContainersOf(

@@ -17,6 +17,9 @@ internal sealed record SupervisionView(EngineView Engine, ReleaseView? Release, 
     /// <summary>Whether a look has found nothing that belongs to no service of the release.</summary>
     public bool IsTidy { get; init; }
 
+    /// <summary>What ails the machine.</summary>
+    public IReadOnlyList<MachineProblem> Problems { get; init; } = [];
+
     public ServiceView? Service(string name) => Services.FirstOrDefault(s => s.Name == name);
 }
 
@@ -42,10 +45,21 @@ internal sealed record EngineView(
     bool LiveRestore,
     DateTimeOffset Since,
     string? Error
-);
+)
+{
+    /// <summary>Whether it is there, and does not answer: one that is not there is another matter.</summary>
+    public bool Hangs { get; init; }
+
+    /// <summary>Where it keeps images and containers; "" as long as it has not said so.</summary>
+    public string Folder { get; init; } = "";
+}
 
 /// <param name="Digest">Of its index.</param>
-internal sealed record ReleaseView(string Product, string Version, string Digest);
+internal sealed record ReleaseView(string Product, string Version, string Digest)
+{
+    /// <summary>Whether it may be left for the one before it by itself, when nothing else makes it well.</summary>
+    public bool MayFallBack { get; init; }
+}
 
 internal enum ServiceState
 {
@@ -89,6 +103,12 @@ internal sealed record ServiceView(
 
     /// <summary>Whether it is well only when it has completed: running is its way there.</summary>
     public bool IsMeantToEnd { get; init; }
+
+    /// <summary>Whether an end of it may be the end of its work.</summary>
+    public bool IsOneShot { get; init; }
+
+    /// <summary>Its replicas that are not well.</summary>
+    public IReadOnlyList<Ailment> Ailments { get; init; } = [];
 }
 
 /// <param name="ConfigHash">As <see cref="ServiceView.ConfigHash"/>, of what is tried.</param>

@@ -8,6 +8,7 @@ internal static class ViewsAlike
         && a.Release == b.Release
         && a.ReleaseProblem == b.ReleaseProblem
         && a.IsTidy == b.IsTidy
+        && a.Problems.SequenceEqual(b.Problems)
         && Same(a.Services, b.Services, Alike)
         && Same(a.Targets, b.Targets, Alike)
         && Same(a.Published, b.Published, Alike);
@@ -19,7 +20,8 @@ internal static class ViewsAlike
         && a.Since == b.Since
         && a.Image == b.Image
         && a.ConfigHash == b.ConfigHash
-        && a.IsMeantToEnd == b.IsMeantToEnd
+        && (a.IsMeantToEnd, a.IsOneShot) == (b.IsMeantToEnd, b.IsOneShot)
+        && a.Ailments.SequenceEqual(b.Ailments)
         && (a.Replicas, a.Ready, a.Restarts, a.RestartPolicy) == (b.Replicas, b.Ready, b.Restarts, b.RestartPolicy)
         && a.Canary == b.Canary
         && a.Ports.SequenceEqual(b.Ports)

@@ -1,3 +1,5 @@
+using Appliance.Agent.Storage;
+
 namespace Appliance.Agent.Supervision;
 
 /// <summary>How states, times and ends of processes are said to people.</summary>
@@ -46,6 +48,22 @@ internal static class Words
             ? $"exited with code {container.ExitCode}"
             : $"exited with code {container.ExitCode} (killed by {signal})";
     }
+
+    /// <summary>Who holds the appliance, since when and for how long.</summary>
+    public static string Of(Hold hold)
+    {
+        var reason = hold.Reason.Length > 0 ? $" ({hold.Reason})" : "";
+        var until = hold.Until is { } end ? $", until {At(end)}" : "";
+        return $"{hold.By} holds the appliance for maintenance{reason} since {At(hold.Since)}{until}";
+    }
+
+    public static string Of(Rung rung) =>
+        rung switch
+        {
+            Rung.Restart => "a restart",
+            Rung.Recreate => "another container",
+            _ => "loading its image again",
+        };
 
     public static string Times(int count) => count == 1 ? "once" : $"{count} times";
 

@@ -14,6 +14,7 @@ namespace Appliance.Agent.Updates;
 /// </summary>
 internal sealed class Updater(
     UpdateJournal journal,
+    Holds holds,
     Staging staging,
     KnownReleases releases,
     UpdateRuns runs,
@@ -364,6 +365,9 @@ internal sealed class Updater(
 
     private async Task<Operation> BeginAsync(Func<Operation> begin, CancellationToken ct)
     {
+        // Whoever works on the appliance by hand must not have another release under their hands.
+        if (holds.Current is { } hold)
+            throw new RefusedException($"{Words.Of(hold)}; `appliancectl maintenance release` ends that");
         await occupancy.EnterAsync("an operation is being begun", ct);
         try
         {

@@ -1,4 +1,5 @@
 using System.Net.Sockets;
+using Appliance.Agent.Alerts;
 using Appliance.Agent.Content;
 using Appliance.Agent.Control;
 using Appliance.Agent.Health;
@@ -34,6 +35,7 @@ internal sealed class ControlHost : IAsyncDisposable
             {
                 ["storage:DataDirectory"] = Path.Combine(folder, "state"),
                 ["control:Socket"] = Socket,
+                ["alerts:Listen"] = "off",
             }
         );
         builder
@@ -45,6 +47,7 @@ internal sealed class ControlHost : IAsyncDisposable
             .AddSingleton(DockerEngine.Connect(engine, TimeProvider.System))
             .AddSingleton<ISupervisor>(Supervisor)
             .AddSingleton<IProbeBook>(new NoProbes())
+            .AddAlerts()
             .AddControl()
             .AddSingleton(Groups);
         App = builder.Build();
@@ -135,6 +138,8 @@ internal sealed class FixedSupervisor : ISupervisor
 
     public void Report(Traffic traffic) => throw new NotSupportedException();
 
+    public void Report(Care care) => View = View with { Problems = care.Problems };
+
     public bool Stop(string service, string by, string reason) =>
         Ask(service, $"stop {service} by {by}: {reason}") && Pass(service, ServiceState.Stopping);
 
@@ -144,6 +149,13 @@ internal sealed class FixedSupervisor : ISupervisor
     public Task<RestartOutcome> RestartAsync(string service, string by, string reason, CancellationToken ct) =>
         Task.FromResult<RestartOutcome>(
             Ask(service, $"restart {service} by {by}: {reason}")
+                ? new RestartOutcome.Restarted()
+                : new RestartOutcome.NoSuchService()
+        );
+
+    public Task<RestartOutcome> RecreateAsync(string service, string by, string reason, CancellationToken ct) =>
+        Task.FromResult<RestartOutcome>(
+            Ask(service, $"recreate {service} by {by}: {reason}")
                 ? new RestartOutcome.Restarted()
                 : new RestartOutcome.NoSuchService()
         );

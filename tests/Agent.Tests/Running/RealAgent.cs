@@ -64,14 +64,23 @@ internal sealed class RealAgent : IAsyncDisposable
 
     public TestSigner Signer => signer;
 
+    /// <summary>More of what releases say under <c>x-appliance</c>, after a comma.</summary>
+    public string Appliance { get; set; } = "";
+
+    /// <summary>What the next releases are made of beside busybox.</summary>
+    public IReadOnlyList<BusyboxImage> Images { get; set; } = [];
+
     public bool ExpectsErrors { get; set; }
 
     public StatusService.StatusServiceClient Status => new(Channel);
     public ServicesService.ServicesServiceClient Services => new(Channel);
     public EventsService.EventsServiceClient Events => new(Channel);
     public AuditService.AuditServiceClient Audit => new(Channel);
+    public MaintenanceService.MaintenanceServiceClient Maintenance => new(Channel);
     public UpdatesService.UpdatesServiceClient Updates => new(Channel);
     public OperationsService.OperationsServiceClient Operations => new(Channel);
+    public AlertsService.AlertsServiceClient Alerts => new(Channel);
+    public IdentityService.IdentityServiceClient Identity => new(Channel);
     public Grpc.Health.V1.Health.HealthClient Health => new(Channel);
 
     public string Log
@@ -333,7 +342,7 @@ internal sealed class RealAgent : IAsyncDisposable
     private void Write(string version, string compose) =>
         File.WriteAllText(
             Path.Combine(Release, "compose.yaml"),
-            $"name: {Project}\nx-appliance: {{version: \"{version}\"}}\n{compose}\n"
+            $"name: {Project}\nx-appliance: {{version: \"{version}\"{Appliance}}}\n{compose}\n"
         );
 
     private async Task InstallWrittenAsync()
@@ -344,7 +353,7 @@ internal sealed class RealAgent : IAsyncDisposable
     }
 
     private Task<string> BundleOfWrittenAsync() =>
-        signer.BundleAsync($"1.0.{releases++}", Release, [Busybox], upgradeFrom: null, Ct);
+        signer.BundleAsync($"1.0.{releases++}", Release, [Busybox, .. Images], upgradeFrom: null, Ct);
 
     private void Keep(string? line)
     {

@@ -31,6 +31,10 @@ internal sealed class Scenario
     public Dictionary<string, StepFailure> Failures { get; } = [];
     public Dictionary<string, ObservedNetwork> Networks { get; } =
         new() { ["app_default"] = new ObservedNetwork("net1", "app_default", "nethash", true) };
+    public HashSet<Slot> AskedAnew { get; } = [];
+    public Care Care { get; set; } = Care.Default;
+    public Hold? Hold { get; set; }
+    public string? UnderWay { get; set; }
     public DateTimeOffset BootedAt { get; set; } = Now.AddDays(-30);
     public HashSet<string> Images { get; } = ["sha256:image"];
     public Dictionary<string, string> Tags { get; } = new() { ["image:1"] = "sha256:image" };
@@ -146,6 +150,12 @@ internal sealed class Scenario
                 BootedAt,
                 Now
             )
+            {
+                AskedAnew = AskedAnew,
+                Care = Care,
+                Hold = Hold,
+                UnderWay = UnderWay,
+            }
         );
 
     public (DesiredState, ObservedState) State() => (Desired(), Observed());

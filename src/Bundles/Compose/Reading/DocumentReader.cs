@@ -18,7 +18,7 @@ internal static partial class DocumentReader
 
     private static readonly KeySet s_applianceKeys = new(
         "top-level x-appliance",
-        ["version", "description", "upgrade-from"],
+        ["version", "description", "upgrade-from", "fall-back"],
         new Dictionary<string, string>(ApplianceKeys.Later)
         {
             ["name"] = "the product's name is the top-level \"name\"",
@@ -57,6 +57,7 @@ internal static partial class DocumentReader
             Version = Version(appliance?["version"]),
             Description = appliance?["description"]?.Name(),
             UpgradeFrom = UpgradeFrom(appliance?["upgrade-from"]),
+            FallBack = appliance?["fall-back"]?.Bool() ?? false,
             Services = services.Select(s => s.Service).ToOrdered(s => s.Name),
             Networks = WithDefault(draft).ToOrdered(n => n.Name),
             Volumes = draft.Volumes.Values().ToOrdered(v => v.Name),

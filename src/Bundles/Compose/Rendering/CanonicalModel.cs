@@ -12,6 +12,7 @@ internal static class CanonicalModel
                     .Add("version", model.Version?.Text)
                     .Add("description", model.Description)
                     .Add("upgrade-from", model.UpgradeFrom?.Text)
+                    .Add("fall-back", model.FallBack)
             )
             .AddEach("services", model.Services.Values.ToList(), s => s.Name, CanonicalService.Of)
             .AddEach("networks", model.Networks.Values.ToList(), n => n.Name, Network)

@@ -1,0 +1,181 @@
+using System.Globalization;
+using System.Runtime.InteropServices;
+using Appliance.Agent.Storage;
+using Appliance.Agent.Supervision;
+using Microsoft.Extensions.Options;
+
+namespace Appliance.Agent.Healing;
+
+/// <summary>How much a disk still takes.</summary>
+/// <param name="FreeFiles">Null: it counts none.</param>
+[StructLayout(LayoutKind.Auto)]
+internal readonly record struct DiskSpace(long FreeBytes, long? FreeFiles);
+
+/// <summary>
+/// Watches the disks of the agent's state and of the engine: whether they take writes, and how much more. It looks once a
+/// minute, and at once when the table of mounts changes or the state could not be written.
+/// </summary>
+internal sealed partial class DiskWatch(
+    MachineProblems problems,
+    ISupervisor supervisor,
+    Database database,
+    KernelPoll kernel,
+    IOptions<StorageOptions> storage,
+    IOptionsMonitor<HealingOptions> options,
+    TimeProvider clock,
+    ILogger<DiskWatch> log
+) : BackgroundService
+{
+    private const string Mounts = "/proc/self/mountinfo";
+    private const long Mebibyte = 1024 * 1024;
+    private static readonly TimeSpan Every = TimeSpan.FromMinutes(1);
+
+    private readonly Wakeups wakeups = new(clock);
+    private int hasFailed;
+
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        database.WriteFailed = OnFailure;
+        WatchMounts();
+        try
+        {
+            while (true)
+            {
+                Look(Interlocked.Exchange(ref hasFailed, 0) == 1);
+                await wakeups.WaitAsync(Every, stoppingToken);
+            }
+        }
+        catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested) { }
+        finally
+        {
+            database.WriteFailed = null;
+        }
+    }
+
+    /// <summary>One look at all disks.</summary>
+    /// <param name="afterFailure">Whether a write has failed, so that it is to be found out whether all do.</param>
+    internal void Look(bool afterFailure)
+    {
+        LookAt("state", storage.Value.DataDirectory, afterFailure);
+        if (supervisor.View.Engine.Folder is { Length: > 0 } folder)
+            LookAt("engine", folder, afterFailure: false);
+    }
+
+    /// <summary>What is wrong with a disk. Pure.</summary>
+    /// <param name="mount">What the folder is on; null: not known.</param>
+    /// <param name="writeError">Why nothing can be written; null when it can, or was not tried.</param>
+    /// <param name="wasFull">Whether it was full at the last look: it is not again and again at the edge.</param>
+    public static MachineProblem? Judge(
+        string folder,
+        MountEntry? mount,
+        string? writeError,
+        DiskSpace? space,
+        long leastBytes,
+        bool wasFull
+    )
+    {
+        if (mount?.IsReadOnly == true)
+            return new(Cause.DiskReadOnly, $"the disk of {folder} may only be read");
+        if (writeError is not null)
+            return new(Cause.DiskReadOnly, $"nothing can be written to {folder}: {writeError}");
+        var least = wasFull ? leastBytes * 2 : leastBytes;
+        return space switch
+        {
+            { FreeBytes: var free } when free < least => new(
+                Cause.DiskFull,
+                $"the disk of {folder} is full: {(free / Mebibyte).ToString(CultureInfo.InvariantCulture)} MiB are left"
+            ),
+            { FreeFiles: 0 } => new(Cause.DiskFull, $"the disk of {folder} takes no more files"),
+            _ => null,
+        };
+    }
+
+    private void LookAt(string what, string folder, bool afterFailure)
+    {
+        var subject = $"disk of {what}";
+        var known = problems.Of(subject)?.Cause;
+        var space = SpaceOf(folder);
+        // A full disk takes no probe either, and is no other trouble for that.
+        var isTight = space is { FreeBytes: < Mebibyte } or { FreeFiles: 0 };
+        var isDoubted = afterFailure || known is Cause.DiskReadOnly && what == "state";
+        problems.Set(
+            subject,
+            Judge(
+                folder,
+                MountTable.EntryOf(ReadMounts(), folder),
+                isDoubted && !isTight ? WhyNotWritten(folder) : null,
+                space,
+                options.CurrentValue.LeastFreeSpace * Mebibyte,
+                known is Cause.DiskFull
+            )
+        );
+    }
+
+    private static string? WhyNotWritten(string folder)
+    {
+        var path = Path.Combine(folder, ".write-probe");
+        try
+        {
+            using (var file = File.OpenHandle(path, FileMode.Create, FileAccess.Write))
+                RandomAccess.Write(file, "?"u8, 0);
+            File.Delete(path);
+            return null;
+        }
+        // Nothing to watch yet, or any more.
+        catch (DirectoryNotFoundException)
+        {
+            return null;
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            return e.Message;
+        }
+    }
+
+    private void WatchMounts()
+    {
+        try
+        {
+            kernel.Watch(File.OpenHandle(Mounts), KernelPoll.Urgent | KernelPoll.Failing, wakeups.Wake);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            log.NotWatched("The table of mounts", e.Message);
+        }
+    }
+
+    private void OnFailure()
+    {
+        Volatile.Write(ref hasFailed, 1);
+        wakeups.Wake();
+    }
+
+    private static string ReadMounts()
+    {
+        try
+        {
+            return File.ReadAllText(Mounts);
+        }
+        catch (IOException)
+        {
+            return "";
+        }
+    }
+
+    /// <returns>Null: it does not say.</returns>
+    internal static unsafe DiskSpace? SpaceOf(string folder)
+    {
+        // struct statvfs of glibc and musl on 64 bits, with room to spare.
+        Span<ulong> answer = stackalloc ulong[32];
+        fixed (ulong* at = answer)
+        {
+            if (StatFileSystem(folder, at) != 0)
+                return null;
+        }
+        var (block, free, files, freeFiles) = (answer[1], answer[4], answer[5], answer[7]);
+        return new DiskSpace((long)(block * free), files == 0 ? null : (long)freeFiles);
+    }
+
+    [LibraryImport("libc", EntryPoint = "statvfs", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    private static unsafe partial int StatFileSystem(string path, ulong* answer);
+}

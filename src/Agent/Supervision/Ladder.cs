@@ -1,0 +1,62 @@
+namespace Appliance.Agent.Supervision;
+
+/// <summary>What is done for one replica that is not well, from the least on.</summary>
+internal enum Rung
+{
+    /// <summary>The same container runs anew.</summary>
+    Restart,
+
+    /// <summary>Another container is made in its place: what was written into the old one is gone.</summary>
+    Recreate,
+
+    /// <summary>Its image is taken from the engine and loaded again from what is stored.</summary>
+    ReloadImage,
+}
+
+/// <summary>
+/// Which of it is next, after so many tries in a row. Pure. What comes after the last rung is done at the longest pace, and
+/// never ends: the tries themselves are the budget, and time gives it back.
+/// </summary>
+/// <param name="Restarts">Restarts before another container is made.</param>
+/// <param name="RecreateEvery">Past the last rung, every so many tries another container is made.</param>
+/// <param name="ReloadEvery">Past the last rung, every so many tries the image is loaded again.</param>
+internal sealed record Ladder(int Restarts, int RecreateEvery, int ReloadEvery)
+{
+    /// <summary>At the usual pace, past the last rung: another container every ten minutes, the image every six hours.</summary>
+    public static Ladder Default { get; } = new(3, 10, 360);
+
+    /// <summary>So many tries in a row, and all of it has been done.</summary>
+    public int Top => Restarts + 3;
+
+    /// <summary>What the try after <paramref name="tries"/> in a row does.</summary>
+    public Rung After(int tries, Cause cause)
+    {
+        var rung = After(tries);
+        return rung > Highest(cause) ? Rung.Restart : rung;
+    }
+
+    /// <summary>Whether nothing that can be done for a container is left to try.</summary>
+    public bool IsPast(int tries, Cause cause) => tries >= Top && Highest(cause) > Rung.Restart;
+
+    private Rung After(int tries)
+    {
+        var next = tries + 1;
+        var beyond = next - Top;
+        return next == Restarts + 1 ? Rung.Recreate
+            : next == Top ? Rung.ReloadImage
+            : beyond <= 0 ? Rung.Restart
+            : beyond % ReloadEvery == 0 ? Rung.ReloadImage
+            : beyond % RecreateEvery == 0 ? Rung.Recreate
+            : Rung.Restart;
+    }
+
+    /// <summary>The furthest that can help against a cause.</summary>
+    private static Rung Highest(Cause cause) =>
+        cause switch
+        {
+            Cause.Ended or Cause.Unhealthy or Cause.Refused => Rung.ReloadImage,
+            // A new container has files of its own, and is told anew whom to ask for names.
+            Cause.OutOfMemory or Cause.Names => Rung.Recreate,
+            _ => Rung.Restart,
+        };
+}
