@@ -67,7 +67,7 @@ internal sealed class HaproxyText(IngressOptions options, string certificate, st
             global
                 description {Mark} {hash}
                 stats socket {Word(options.WorkerSocket)} mode 600 level admin expose-fd listeners
-                stats timeout 1m
+                stats timeout {Time(options.HardStopAfter)}
                 maxconn {options.Maxconn}
                 # Fewer connections, where the machine allows no more, and not none.
                 no strict-limits

@@ -35,8 +35,8 @@ internal sealed record IngressTotals(
 internal sealed record Occupant(string Service, string ContainerId, ServerRole Role);
 
 /// <summary>
-/// Makes totals of what each of HAProxy's processes counts for itself, from its start, by place. What a worker counts
-/// between the last look at it and its end is lost; that is what it answered last of all, after a reload.
+/// Makes totals of what each of HAProxy's processes counts for itself, from its start, by place. A worker that was replaced
+/// is kept until it was looked at to the last; what one that was killed has counted since the look before is lost.
 /// </summary>
 internal sealed class IngressCounters(RuntimeApi api)
 {

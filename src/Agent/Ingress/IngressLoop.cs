@@ -20,6 +20,7 @@ internal sealed class IngressLoop : BackgroundService, IHostedLifecycleService
 {
     private static readonly TimeSpan WhileDraining = TimeSpan.FromMilliseconds(100);
     private static readonly TimeSpan WhileTakingOver = TimeSpan.FromMilliseconds(250);
+    private static readonly TimeSpan Soon = TimeSpan.FromSeconds(30);
     private static readonly TimeSpan Between = TimeSpan.FromMilliseconds(50);
     private static readonly TimeSpan AfterFailure = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan AfterFullDisk = TimeSpan.FromSeconds(10);
@@ -51,6 +52,7 @@ internal sealed class IngressLoop : BackgroundService, IHostedLifecycleService
     private readonly SemaphoreSlim nudged = new(0);
     private readonly IDisposable? listening;
     private readonly Dictionary<int, long> retired = [];
+    private readonly Dictionary<int, IDisposable> held = [];
     private readonly HashSet<string> leftOut = [];
 
     private (int Pid, string? Hash)? running;
@@ -118,6 +120,8 @@ internal sealed class IngressLoop : BackgroundService, IHostedLifecycleService
     {
         listening?.Dispose();
         nudged.Dispose();
+        foreach (var hold in held.Values)
+            hold.Dispose();
         base.Dispose();
     }
 
@@ -201,7 +205,7 @@ internal sealed class IngressLoop : BackgroundService, IHostedLifecycleService
         if (!IsKnown(seen) && running?.Hash is not null)
         {
             Tell(new Traffic(true, new HashSet<string>(), new HashSet<string>()));
-            return old.Any(o => o.MayBeAsked) ? WhileTakingOver : Timeout.InfiniteTimeSpan;
+            return NextLookAtOld(old) ?? Timeout.InfiniteTimeSpan;
         }
 
         var published = Usable(seen.Published);
@@ -240,8 +244,8 @@ internal sealed class IngressLoop : BackgroundService, IHostedLifecycleService
         var waits = new List<TimeSpan>();
         if (drains.AreUnderWay)
             waits.Add(WhileDraining);
-        if (old.Any(o => o.MayBeAsked))
-            waits.Add(WhileTakingOver);
+        if (NextLookAtOld(old) is { } next)
+            waits.Add(next);
         if (!didAll)
             waits.Add(AfterFailure);
         if (isShape && written is null)
@@ -366,6 +370,7 @@ internal sealed class IngressLoop : BackgroundService, IHostedLifecycleService
     {
         var hash = text.HashOf(shape);
         var content = text.Of(shape, FreshSlots(published, shape));
+        IDisposable? hold = null;
         try
         {
             if (await CheckAsync(content, ct) is { } words)
@@ -375,12 +380,16 @@ internal sealed class IngressLoop : BackgroundService, IHostedLifecycleService
             }
             var good = configuration.Read();
             configuration.Promote();
+            hold = await api.HoldAsync(ct);
             var retiring = clock.GetTimestamp();
             var said = await api.ReloadAsync(ct);
             var now = await NewWorkersAsync(before, ct);
             if (now.Current is { } pid && pid != before.Current && await api.ShapeOfAsync(pid, ct) == hash)
             {
                 retired[before.Current!.Value] = retiring;
+                if (hold is not null)
+                    held[before.Current.Value] = hold;
+                hold = null;
                 running = (pid, hash);
                 written = content;
                 log.Reloaded(hash, pid, before.Current.Value);
@@ -413,6 +422,10 @@ internal sealed class IngressLoop : BackgroundService, IHostedLifecycleService
         {
             Refuse(hash, $"{folder.Configuration} cannot be written: {e.Message}");
             return false;
+        }
+        finally
+        {
+            hold?.Dispose();
         }
     }
 
@@ -572,7 +585,10 @@ internal sealed class IngressLoop : BackgroundService, IHostedLifecycleService
     )
     {
         foreach (var gone in retired.Keys.Except(workers.Old).ToList())
+        {
             retired.Remove(gone);
+            LetGo(gone);
+        }
         var old = new List<OldWorker>();
         foreach (var pid in workers.Old)
         {
@@ -581,6 +597,9 @@ internal sealed class IngressLoop : BackgroundService, IHostedLifecycleService
             {
                 var rows = await api.StatAsync(pid, ct);
                 counters.Take(pid, rows, isNew: wasThere);
+                // Nobody is connected any more, so that it counts nothing more.
+                if (rows.Where(r => r.IsFrontend).All(r => r.Current == 0))
+                    LetGo(pid);
                 // What was idle when it retired is closed after this time; what is idle later has asked, and was answered.
                 var mayBeAsked =
                     clock.GetElapsedTime(retired[pid]) < set.KeepAliveTimeout + AfterFailure
@@ -594,6 +613,18 @@ internal sealed class IngressLoop : BackgroundService, IHostedLifecycleService
         }
         counters.Forget(workers);
         return old;
+    }
+
+    /// <summary>Most have ended within moments; what lasts for hours needs no haste.</summary>
+    private TimeSpan? NextLookAtOld(IReadOnlyList<OldWorker> old) =>
+        old.Any(o => o.MayBeAsked || clock.GetElapsedTime(retired[o.Pid]) < Soon) ? WhileTakingOver
+        : held.Count > 0 ? LookSeldom
+        : null;
+
+    private void LetGo(int worker)
+    {
+        if (held.Remove(worker, out var hold))
+            hold.Dispose();
     }
 
     /// <summary>With addresses as HAProxy writes them, and without the listeners that it could not open, nor start with.</summary>

@@ -22,6 +22,7 @@ internal sealed class RuntimeApi(IOptionsMonitor<IngressOptions> options, TimePr
     private const int Shown = 400;
 
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(10);
+    private static readonly TimeSpan HoldPatience = TimeSpan.FromSeconds(2);
     private static readonly TimeSpan ReloadPatience = TimeSpan.FromSeconds(60);
 
     /// <exception cref="HaproxyException"/>
@@ -114,11 +115,35 @@ internal sealed class RuntimeApi(IOptionsMonitor<IngressOptions> options, TimePr
     public async Task<string> ReloadAsync(CancellationToken ct) =>
         (await AskAsync("reload", ReloadPatience, ct, mayBeEmpty: true)).Trim();
 
+    /// <summary>
+    /// Keeps the worker that accepts connections now from ending, once another has taken its place, until this is disposed: so
+    /// that it can be asked what it has counted to the last.
+    /// </summary>
+    /// <returns>Null: it does not answer.</returns>
+    public async Task<IDisposable?> HoldAsync(CancellationToken ct)
+    {
+        using var deadline = new CancellationTokenSource(HoldPatience, clock);
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(ct, deadline.Token);
+        Socket? socket = null;
+        try
+        {
+            socket = await ConnectAsync(options.CurrentValue.WorkerSocket, either.Token);
+            await socket.SendAsync("prompt\n"u8.ToArray(), either.Token);
+            // Its answer means that it is the one who has the connection, and not whoever accepts the next.
+            if (await socket.ReceiveAsync(new byte[16], either.Token) > 0)
+                return socket;
+        }
+        catch (Exception e) when (e is HaproxyException or SocketException) { }
+        catch (OperationCanceledException) when (!ct.IsCancellationRequested) { }
+        socket?.Dispose();
+        return null;
+    }
+
     /// <summary>Returns as soon as the master has ended, or began anew for a reload.</summary>
     /// <exception cref="HaproxyException">Nobody is there.</exception>
     public async Task WatchAsync(CancellationToken ct)
     {
-        using var socket = await ConnectAsync(ct);
+        using var socket = await ConnectAsync(options.CurrentValue.MasterSocket, ct);
         try
         {
             // It says nothing unless it is asked.
@@ -167,7 +192,7 @@ internal sealed class RuntimeApi(IOptionsMonitor<IngressOptions> options, TimePr
         using var either = CancellationTokenSource.CreateLinkedTokenSource(ct, deadline.Token);
         try
         {
-            using var socket = await ConnectAsync(either.Token);
+            using var socket = await ConnectAsync(options.CurrentValue.MasterSocket, either.Token);
             await using var stream = new NetworkStream(socket);
             await stream.WriteAsync(Encoding.UTF8.GetBytes(command + "\n"), either.Token);
             socket.Shutdown(SocketShutdown.Send);
@@ -204,9 +229,8 @@ internal sealed class RuntimeApi(IOptionsMonitor<IngressOptions> options, TimePr
         return Encoding.UTF8.GetString(answer.GetBuffer(), 0, (int)answer.Length);
     }
 
-    private async Task<Socket> ConnectAsync(CancellationToken ct)
+    private static async Task<Socket> ConnectAsync(string path, CancellationToken ct)
     {
-        var path = options.CurrentValue.MasterSocket;
         var socket = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
         try
         {

@@ -156,9 +156,7 @@ internal sealed class RealIngress : IAsyncDisposable
     /// <summary>As the kernel does when memory runs out.</summary>
     public async Task KillHaproxyAsync()
     {
-        var workers = await Api.WorkersAsync(TestContext.Current.CancellationToken);
-        foreach (var pid in workers.Old.Append(workers.Current ?? 0).Where(p => p > 0))
-            Posix.Kill(pid, Posix.SigKill);
+        Posix.Kill(await WorkerAsync(), Posix.SigKill);
         await EndHaproxyAsync();
     }
 
