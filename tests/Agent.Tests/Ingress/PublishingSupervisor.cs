@@ -61,6 +61,11 @@ internal sealed class PublishingSupervisor : ISupervisor
 
     public bool Start(string service, string by) => throw new NotSupportedException();
 
+    public void Report(Care care) => throw new NotSupportedException();
+
+    public Task<RestartOutcome> RecreateAsync(string service, string by, string reason, CancellationToken ct) =>
+        throw new NotSupportedException();
+
     public Task<RestartOutcome> RestartAsync(string service, string by, string reason, CancellationToken ct) =>
         throw new NotSupportedException();
 }
