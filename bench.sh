@@ -1,7 +1,7 @@
 #!/bin/bash
 # Measures the agent and appliancectl, each figure beside its floor from the same run, on an engine of its own.
 #
-#   ./bench.sh [--quick] [start|cli|recover|idle|adopt|bundle|switch|all]...
+#   ./bench.sh [--quick] [start|cli|recover|idle|adopt|bundle|ingress|switch|all]...
 #   ./bench.sh boot [--quick]      the virtual machine: see bench/boot.sh
 #
 # Quote no figure of --quick: it only shows that the benchmarks work.
@@ -13,7 +13,7 @@ source "$root/scripts/engine.sh"
 
 require_root
 require_sdk
-install_missing busybox-static docker.io libsqlite3-0
+install_missing busybox-static docker.io haproxy libsqlite3-0
 "$root/build.sh"
 publish bench/floor/EmptyWeb EmptyWeb
 publish bench/floor/EmptyConsole EmptyConsole
@@ -23,16 +23,25 @@ dotnet build "$root/bench/Bench" --configuration Release --verbosity quiet -nolo
 trap 'engine_stop; rm -rf --one-file-system "$run"' EXIT
 engine_start
 "$root/appliance/demo/build.sh" 1.0.0 "$run/demo"
-# What only one of them needs, and what needs the network: a mirror of Debian.
-if [[ " $* " == *" switch "* || " $* " == *" all "* || -z ${*#--quick} ]]; then
-    BENCH_COMPOSE=$("$root/bench/compose.sh")
-    export BENCH_COMPOSE BENCH_LOAD_APP=$run/load
+# wanted NAME: whether it is to be measured.
+wanted() { [[ " $names " == *" $1 "* || " $names " == *" all "* || -z ${names// /} ]]; }
+names=${*//--quick/}
+# What only some of them need.
+if wanted ingress || wanted switch; then
+    export BENCH_LOAD_APP=$run/load
     for version in 1.0.0 2.0.0; do
         "$root/tests/LoadApp/build.sh" $version "$run/load/$version"
     done
+fi
+# What needs the network besides: a mirror of Debian.
+if wanted switch; then
+    BENCH_COMPOSE=$("$root/bench/compose.sh")
+    export BENCH_COMPOSE
 fi
 
 uname -srm
 echo "$(nproc) cores, $(awk '/MemTotal/ { printf "%.0f GB", $2 / 1048576 }' /proc/meminfo), $(dockerd --version)"
 BENCH_PROGRAMS=$root/artifacts/bin BENCH_FLOORS=$root/artifacts/bin BENCH_ENGINE=$own_engine \
-    BENCH_IMAGES=$run/demo/images BENCH_SCRATCH=$run "$root/artifacts/build/bin/Bench/release/Bench" "$@"
+    BENCH_IMAGES=$run/demo/images BENCH_SCRATCH=$run \
+    BENCH_INGRESS=$root/appliance/image/rootfs/usr/libexec/appliance/ingress \
+    "$root/artifacts/build/bin/Bench/release/Bench" "$@"

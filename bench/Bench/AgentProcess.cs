@@ -33,13 +33,19 @@ internal sealed class AgentProcess : MeasuredProcess
     /// Starts it; with a name that was used before, it goes on with the state of that one. The first bundle it installs by
     /// itself, while nothing is installed.
     /// </summary>
-    public static AgentProcess Start(TestBed bed, string name, string? firstBundle = null)
+    public static AgentProcess Start(
+        TestBed bed,
+        string name,
+        string? firstBundle = null,
+        params IEnumerable<(string, string)> more
+    )
     {
         var folder = bed.Folder(name);
         File.Delete(SocketIn(folder));
         var settings = new List<(string, string)> { ("APPLIANCE__TRUST__ROOT", bed.Signer.Root) };
         if (firstBundle is not null)
             settings.Add(("APPLIANCE__SOURCES__FIRST_BUNDLE", firstBundle));
+        settings.AddRange(more);
         return new(bed, folder, settings);
     }
 
@@ -83,7 +89,7 @@ internal sealed class AgentProcess : MeasuredProcess
     }
 
     /// <summary>Waits for what it installs by itself.</summary>
-    private async Task UntilInstalledAsync(CancellationToken ct)
+    public async Task UntilInstalledAsync(CancellationToken ct)
     {
         await UntilAsync(HasBegunAsync, TimeSpan.FromMinutes(2), ct);
         await StepsAsync(ct);

@@ -12,14 +12,14 @@ internal sealed class Adopted(TimeProvider clock)
 
     private readonly HashSet<string> proven = [];
     private HashSet<string> addresses = [];
-    private long since;
+    private long? since;
 
-    /// <summary>When one of the given is trusted no longer for want of proof; null: none is.</summary>
+    /// <summary>How much longer those are trusted that want proof; null: none does.</summary>
     public TimeSpan? Left { get; private set; }
 
     public void Begin(IEnumerable<ServerSlot> slots)
     {
-        since = clock.GetTimestamp();
+        since = null;
         addresses = [.. slots.Where(s => s.State is ServerState.Ready).Select(s => s.Address).OfType<string>()];
     }
 
@@ -28,9 +28,13 @@ internal sealed class Adopted(TimeProvider clock)
         var servers = published.SelectMany(s => s.Servers).ToList();
         proven.UnionWith(servers.Where(s => s.IsReady).Select(s => s.ContainerId));
         proven.IntersectWith(servers.Select(s => s.ContainerId));
-        if (clock.GetElapsedTime(since) >= Time)
+        // They have had the time only once somebody could have asked them.
+        if (servers.Count > 0)
+            since ??= clock.GetTimestamp();
+        var taken = since is { } begun ? clock.GetElapsedTime(begun) : TimeSpan.Zero;
+        if (taken >= Time)
             addresses = [];
-        Left = servers.Exists(Trusts) ? Time - clock.GetElapsedTime(since) : null;
+        Left = servers.Exists(Trusts) ? Time - taken : null;
     }
 
     public bool Trusts(PublishedServer server) =>

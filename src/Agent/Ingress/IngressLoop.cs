@@ -22,6 +22,7 @@ internal sealed class IngressLoop : BackgroundService, IHostedLifecycleService
     private static readonly TimeSpan WhileTakingOver = TimeSpan.FromMilliseconds(250);
     private static readonly TimeSpan Between = TimeSpan.FromMilliseconds(50);
     private static readonly TimeSpan AfterFailure = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan AfterFullDisk = TimeSpan.FromSeconds(10);
 
     // A master that reloads is away for a moment; its workers are not.
     private static readonly TimeSpan Absence = TimeSpan.FromSeconds(2);
@@ -241,8 +242,10 @@ internal sealed class IngressLoop : BackgroundService, IHostedLifecycleService
             waits.Add(WhileDraining);
         if (old.Any(o => o.MayBeAsked))
             waits.Add(WhileTakingOver);
-        if (!didAll || (isShape && written is null))
+        if (!didAll)
             waits.Add(AfterFailure);
+        if (isShape && written is null)
+            waits.Add(AfterFullDisk);
         if (adopted.Left is { } left)
             waits.Add(left > TimeSpan.Zero ? left : TimeSpan.Zero);
         if (refusal?.LeftFor(hash, clock) is { } pause)

@@ -223,7 +223,9 @@ public sealed class CertificatesTests
             }
         );
         // Of a session that is resumed it would tell the certificate that it began with.
-        await tls.AuthenticateAsClientAsync(new() { TargetHost = "localhost", AllowTlsResume = false });
+        await tls.AuthenticateAsClientAsync(
+            new SslClientAuthenticationOptions { TargetHost = "localhost", AllowTlsResume = false }
+        );
         return served!;
     }
 
