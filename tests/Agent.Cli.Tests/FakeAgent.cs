@@ -65,6 +65,7 @@ internal sealed partial class FakeAgent : IAsyncDisposable
         server.MapGrpcService<AuditAnswers>();
         server.MapGrpcService<UpdatesAnswers>();
         server.MapGrpcService<OperationsAnswers>();
+        server.MapGrpcService<MaintenanceAnswers>();
         await server.StartAsync();
     }
 
