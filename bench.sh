@@ -1,7 +1,7 @@
 #!/bin/bash
 # Measures the agent and appliancectl, each figure beside its floor from the same run, on an engine of its own.
 #
-#   ./bench.sh [--quick] [start|cli|recover|idle|adopt|bundle|all]...
+#   ./bench.sh [--quick] [start|cli|recover|idle|adopt|bundle|switch|all]...
 #   ./bench.sh boot [--quick]      the virtual machine: see bench/boot.sh
 #
 # Quote no figure of --quick: it only shows that the benchmarks work.
@@ -23,6 +23,14 @@ dotnet build "$root/bench/Bench" --configuration Release --verbosity quiet -nolo
 trap 'engine_stop; rm -rf --one-file-system "$run"' EXIT
 engine_start
 "$root/appliance/demo/build.sh" 1.0.0 "$run/demo"
+# What only one of them needs, and what needs the network: a mirror of Debian.
+if [[ " $* " == *" switch "* || " $* " == *" all "* || -z ${*#--quick} ]]; then
+    BENCH_COMPOSE=$("$root/bench/compose.sh")
+    export BENCH_COMPOSE BENCH_LOAD_APP=$run/load
+    for version in 1.0.0 2.0.0; do
+        "$root/tests/LoadApp/build.sh" $version "$run/load/$version"
+    done
+fi
 
 uname -srm
 echo "$(nproc) cores, $(awk '/MemTotal/ { printf "%.0f GB", $2 / 1048576 }' /proc/meminfo), $(dockerd --version)"

@@ -53,10 +53,12 @@ have() {
         curl) command -v curl >/dev/null ;;
         docker.io) command -v dockerd >/dev/null && command -v docker >/dev/null ;;
         e2fsprogs) command -v mke2fs >/dev/null && command -v debugfs >/dev/null ;;
+        haproxy) [[ -x /usr/sbin/haproxy ]] ;;
         libsqlite3-0) compgen -G '/usr/lib/*/libsqlite3.so.0' >/dev/null || compgen -G '/lib/*/libsqlite3.so.0' >/dev/null ;;
         mmdebstrap) command -v mmdebstrap >/dev/null ;;
         mtools) command -v mcopy >/dev/null ;;
         ovmf) [[ -s /usr/share/OVMF/OVMF_CODE_4M.fd ]] ;;
+        prometheus-alertmanager) command -v prometheus-alertmanager >/dev/null ;;
         qemu-system-x86) command -v qemu-system-x86_64 >/dev/null ;;
         qemu-utils) command -v qemu-img >/dev/null && command -v qemu-io >/dev/null ;;
         systemd) command -v systemd-analyze >/dev/null ;;

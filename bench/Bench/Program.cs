@@ -1,4 +1,5 @@
 using Appliance.Bench;
+using Appliance.Bench.Switching;
 
 var benchmarks = new Dictionary<string, Func<TestBed, CancellationToken, Task<IEnumerable<Row>>>>
 {
@@ -8,6 +9,7 @@ var benchmarks = new Dictionary<string, Func<TestBed, CancellationToken, Task<IE
     ["idle"] = Idle.MeasureAsync,
     ["adopt"] = Adoption.MeasureAsync,
     ["bundle"] = Bundling.MeasureAsync,
+    ["switch"] = Switch.MeasureAsync,
 };
 
 using var interrupted = new CancellationTokenSource();

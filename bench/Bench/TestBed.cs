@@ -110,7 +110,8 @@ internal sealed class TestBed(string programs, string floors, string engine, str
 
     public void Dispose() => Engine.Dispose();
 
-    private static string Variable(string name) =>
+    /// <summary>What bench.sh says.</summary>
+    public static string Variable(string name) =>
         Environment.GetEnvironmentVariable(name)
         ?? throw new InvalidOperationException($"{name} is not set; this program is run by bench.sh");
 }

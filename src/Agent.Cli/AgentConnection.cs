@@ -49,6 +49,10 @@ internal sealed class AgentConnection : IDisposable
 
     public MaintenanceService.MaintenanceServiceClient Maintenance => new(channel);
 
+    public AlertsService.AlertsServiceClient Alerts => new(channel);
+
+    public IdentityService.IdentityServiceClient Identity => new(channel);
+
     /// <summary>Why the last attempt to connect failed; null after one that did not.</summary>
     public SocketException? ConnectFailure { get; private set; }
 

@@ -1,8 +1,10 @@
+using Appliance.Agent.Alerts;
 using Appliance.Agent.Content;
 using Appliance.Agent.Control;
 using Appliance.Agent.Healing;
 using Appliance.Agent.Health;
 using Appliance.Agent.Host;
+using Appliance.Agent.Ingress;
 using Appliance.Agent.Sources;
 using Appliance.Agent.Storage;
 using Appliance.Agent.Supervision;
@@ -27,8 +29,10 @@ try
             SettingsSection.Of<TrustOptions>(TrustOptions.Section, countsAtStart: true),
             SettingsSection.Of<ApplicationOptions>(ApplicationOptions.Section, countsAtStart: true),
             SettingsSection.Of<SupervisionOptions>(SupervisionOptions.Section),
+            SettingsSection.Of<IngressOptions>(IngressOptions.Section),
             SettingsSection.Of<UpdatesOptions>(UpdatesOptions.Section),
             SettingsSection.Of<HealingOptions>(HealingOptions.Section),
+            SettingsSection.Of<AlertsOptions>(AlertsOptions.Section, countsAtStart: true),
             SettingsSection.Of<ControlOptions>(ControlOptions.Section, countsAtStart: true),
         ]
     );
@@ -47,9 +51,11 @@ builder
     .AddTrust()
     .AddContent()
     .AddSupervision()
+    .AddIngress()
     .AddHealth()
     .AddUpdates()
     .AddHealing()
+    .AddAlerts()
     .AddControl();
 
 var app = builder.Build();

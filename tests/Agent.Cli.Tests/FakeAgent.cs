@@ -66,6 +66,8 @@ internal sealed partial class FakeAgent : IAsyncDisposable
         server.MapGrpcService<UpdatesAnswers>();
         server.MapGrpcService<OperationsAnswers>();
         server.MapGrpcService<MaintenanceAnswers>();
+        server.MapGrpcService<AlertsAnswers>();
+        server.MapGrpcService<IdentityAnswers>();
         await server.StartAsync();
     }
 

@@ -29,7 +29,7 @@ internal sealed partial record Page(string Version, long Visits)
 internal static class Appliance
 {
     /// <summary>An emulated machine takes its time; nothing here takes as long on a real one.</summary>
-    public static readonly TimeSpan Patience = TimeSpan.FromMinutes(5);
+    public static readonly TimeSpan Patience = TimeSpan.FromMinutes(10);
 
     /// <summary>For bash on the appliance: waits until it is well, and nothing is being done to it; prints its status.</summary>
     public static readonly string UntilWell = $$"""

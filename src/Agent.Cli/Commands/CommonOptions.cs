@@ -35,7 +35,29 @@ internal static class CommonOptions
 
     public static Option<bool> Plan() => new("--plan") { Description = "Only print what would change" };
 
-    public static Option<int> Limit() =>
+    /// <summary>Labels, as many as are given: <c>--match severity=critical</c>.</summary>
+    public static Option<Dictionary<string, string>> Labels(string name, string description) =>
+        new(name)
+        {
+            Description = description,
+            HelpName = "LABEL=VALUE",
+            Required = true,
+            Arity = ArgumentArity.OneOrMore,
+            CustomParser = result =>
+            {
+                var labels = new Dictionary<string, string>();
+                foreach (var token in result.Tokens)
+                {
+                    if (token.Value.Split('=', 2) is not [{ Length: > 0 } label, var value])
+                        result.AddError($"{name} takes LABEL=VALUE, not '{token.Value}'.");
+                    else if (!labels.TryAdd(label, value))
+                        result.AddError($"{name} names the label '{label}' twice.");
+                }
+                return labels;
+            },
+        };
+
+    public static Option<int> Limit(string nouns = "operations") =>
         new("--limit")
         {
             Description = "The newest N (default: 20); 0 for all that are kept",
@@ -47,7 +69,7 @@ internal static class CommonOptions
                     return 20;
                 if (int.TryParse(result.Tokens[0].Value, out var n) && n >= 0)
                     return n;
-                result.AddError($"--limit is a number of operations, not '{result.Tokens[0].Value}'.");
+                result.AddError($"--limit is a number of {nouns}, not '{result.Tokens[0].Value}'.");
                 return 0;
             },
         };

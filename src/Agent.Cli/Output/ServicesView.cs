@@ -130,6 +130,7 @@ internal static class ServicesView
             ServiceState.Waiting => new("waiting", Style.Yellow),
             ServiceState.Starting => new("starting", Style.Yellow),
             ServiceState.Running => new("running", Style.Green),
+            ServiceState.Unready => new("not ready", Style.Yellow),
             ServiceState.Unhealthy => new("unhealthy", Style.Red),
             ServiceState.BackingOff => new("backing off", Style.Red),
             ServiceState.Completed => new("completed", Style.Green),

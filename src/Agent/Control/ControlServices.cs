@@ -45,8 +45,11 @@ internal static class ControlServices
             .AddSingleton<EventsService>()
             .AddSingleton<AuditService>()
             .AddSingleton<UpdatesService>()
+            .AddSingleton<Rollouts>()
             .AddSingleton<MaintenanceService>()
             .AddSingleton<OperationsService>()
+            .AddSingleton<AlertsService>()
+            .AddSingleton<IdentityService>()
             .AddSingleton<HealthServiceImpl>()
             .AddHostedService<HealthReporter>();
     }
@@ -60,6 +63,8 @@ internal static class ControlServices
         endpoints.MapGrpcService<UpdatesService>();
         endpoints.MapGrpcService<MaintenanceService>();
         endpoints.MapGrpcService<OperationsService>();
+        endpoints.MapGrpcService<AlertsService>();
+        endpoints.MapGrpcService<IdentityService>();
         endpoints.MapGrpcService<HealthServiceImpl>();
     }
 

@@ -112,6 +112,7 @@ internal static class Mapping
             ServiceState.Waiting => V1.ServiceState.Waiting,
             ServiceState.Starting => V1.ServiceState.Starting,
             ServiceState.Running => V1.ServiceState.Running,
+            ServiceState.Unready => V1.ServiceState.Unready,
             ServiceState.Unhealthy => V1.ServiceState.Unhealthy,
             ServiceState.BackingOff => V1.ServiceState.BackingOff,
             ServiceState.Completed => V1.ServiceState.Completed,

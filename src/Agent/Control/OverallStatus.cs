@@ -56,8 +56,10 @@ internal sealed record OverallStatus(Overall Health, IReadOnlyList<string> Probl
             ServiceState.Completed => Overall.Ok,
             // A person asked for it.
             ServiceState.Stopped or ServiceState.Stopping => Overall.Ok,
-            ServiceState.Unhealthy or ServiceState.BackingOff or ServiceState.Failed when service.Ready == 0 =>
-                Overall.Failed,
+            ServiceState.Unready
+            or ServiceState.Unhealthy
+            or ServiceState.BackingOff
+            or ServiceState.Failed when service.Ready == 0 => Overall.Failed,
             _ => Overall.Degraded,
         };
 }

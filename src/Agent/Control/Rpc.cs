@@ -10,14 +10,18 @@ internal static class Rpc
 
     public static RpcException Error(StatusCode code, string message) => new(new Status(code, message));
 
-    public static RpcException NoSuchService(string name, IEnumerable<string> existing)
+    public static RpcException NoSuchService(string name, IEnumerable<string> existing) =>
+        NoSuch("service", name, existing);
+
+    /// <param name="noun">What it would be.</param>
+    public static RpcException NoSuch(string noun, string name, IEnumerable<string> existing)
     {
         if (name.Length > MaxName)
             name = $"{name.AsSpan(0, MaxName)}…";
         var names = string.Join(", ", existing);
         return Error(
             StatusCode.NotFound,
-            names.Length == 0 ? $"no service \"{name}\": there are none" : $"no service \"{name}\"; there are: {names}"
+            names.Length == 0 ? $"no {noun} \"{name}\": there are none" : $"no {noun} \"{name}\"; there are: {names}"
         );
     }
 }

@@ -11,6 +11,8 @@ internal sealed class UpdatesService(
     Updater updater,
     Plans plans,
     UpdateJournal journal,
+    Rollouts rollouts,
+    Rollout rollout,
     OperationProgress progress,
     IOptionsMonitor<SourcesOptions> sources,
     AuditTrail audit,
@@ -64,6 +66,19 @@ internal sealed class UpdatesService(
         V1.StartRollbackRequest request,
         ServerCallContext context
     ) => Shown(await updater.StartRollbackAsync(context.GetCaller().Actor, context.CancellationToken));
+
+    public override Task<V1.RolloutStatus> GetRollout(V1.GetRolloutRequest request, ServerCallContext context) =>
+        Task.FromResult(
+            rollouts.Show() ?? throw Rpc.Error(StatusCode.FailedPrecondition, "no operation is on its way")
+        );
+
+    public override Task<V1.RolloutStatus> PauseRollout(V1.PauseRolloutRequest request, ServerCallContext context) =>
+        Task.FromResult(rollouts.Show(rollout.Pause(context.GetCaller().Actor)));
+
+    public override Task<V1.RolloutStatus> PromoteRollout(
+        V1.PromoteRolloutRequest request,
+        ServerCallContext context
+    ) => Task.FromResult(rollouts.Show(rollout.Promote(context.GetCaller().Actor)));
 
     public override Task<V1.ListHistoryResponse> ListHistory(
         V1.ListHistoryRequest request,

@@ -1,16 +1,24 @@
 using Appliance.Agent.Supervision;
+using Appliance.Bundles.Compose;
 
 namespace Appliance.Agent.Health;
 
 /// <summary>Probes one run of one container until it is told to stop, and says when the verdict changes.</summary>
 internal sealed class ContainerWatch : IAsyncDisposable
 {
+    // A check over the network costs little, and each that comes sooner may be the one that ends a gap.
+    private static readonly TimeSpan Quick = TimeSpan.FromMilliseconds(50);
+
+    // A command in the container costs a process, and the engine's work for it.
+    private static readonly TimeSpan QuickCommand = TimeSpan.FromSeconds(1);
+
     private readonly ProbeTarget target;
     private readonly TimeProvider clock;
     private readonly Action<HealthVerdict> report;
     private readonly CancellationTokenSource stopping;
     private readonly Lock gate = new();
-    private readonly (IProbe Probe, ProbePolicy Policy)[] probes;
+    private readonly TaskCompletionSource hasStarted = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly (IProbe Probe, ProbeRole Role, ProbePolicy Policy)[] probes;
 
     public ContainerWatch(
         ProbeTarget target,
@@ -21,7 +29,14 @@ internal sealed class ContainerWatch : IAsyncDisposable
     )
     {
         (this.target, this.clock, this.report) = (target, clock, report);
-        probes = [.. target.Probes.Select(p => (make(p), new ProbePolicy(p.Timing, target.RunStartedAt)))];
+        probes =
+        [
+            .. target.Probes.Select(p =>
+                (make(p), p.Role, new ProbePolicy(p.Timing, target.RunStartedAt, p is ExecProbe ? QuickCommand : Quick))
+            ),
+        ];
+        if (Verdicts.HasStarted(Policies))
+            hasStarted.SetResult();
         stopping = CancellationTokenSource.CreateLinkedTokenSource(ct);
         Run = Task.WhenAll(probes.Select((_, i) => LoopAsync(i, stopping.Token)));
     }
@@ -53,6 +68,8 @@ internal sealed class ContainerWatch : IAsyncDisposable
         }
     }
 
+    private IReadOnlyList<(ProbeRole, ProbePolicy)> Policies => [.. probes.Select(p => (p.Role, p.Policy))];
+
     public async ValueTask DisposeAsync()
     {
         await stopping.CancelAsync();
@@ -62,13 +79,20 @@ internal sealed class ContainerWatch : IAsyncDisposable
 
     private async Task LoopAsync(int index, CancellationToken ct)
     {
+        var (probe, role, _) = probes[index];
         try
         {
+            if (!role.HasFlag(ProbeRole.Startup))
+                await hasStarted.Task.WaitAsync(ct);
             while (true)
             {
                 var began = clock.GetTimestamp();
-                var result = await probes[index].Probe.CheckAsync(ct);
-                var wait = Record(index, result) - clock.GetElapsedTime(began);
+                var result = await probe.CheckAsync(ct);
+                var (state, interval) = Record(index, result);
+                // It has said what it is there for.
+                if (role is ProbeRole.Startup && state is HealthState.Healthy)
+                    return;
+                var wait = interval - clock.GetElapsedTime(began);
                 // Half a percent either way keeps replicas that started together from being asked together for ever.
                 await Task.Delay(Max(wait * (0.995 + Random.Shared.NextDouble() / 100), TimeSpan.Zero), clock, ct);
             }
@@ -76,34 +100,30 @@ internal sealed class ContainerWatch : IAsyncDisposable
         catch (OperationCanceledException) when (ct.IsCancellationRequested) { }
     }
 
-    private TimeSpan Record(int index, ProbeResult result)
+    private (HealthState State, TimeSpan Interval) Record(int index, ProbeResult result)
     {
         HealthVerdict? verdict;
-        TimeSpan interval;
+        (HealthState, TimeSpan) recorded;
         lock (gate)
         {
             var before = Verdict();
             probes[index].Policy = probes[index].Policy.On(result, clock.GetUtcNow());
             var after = Verdict();
             verdict = after == before ? null : after;
-            interval = probes[index].Policy.Interval;
+            recorded = (probes[index].Policy.State, probes[index].Policy.Interval);
+            if (Verdicts.HasStarted(Policies))
+                hasStarted.TrySetResult();
         }
 
         if (verdict is not null)
             report(verdict);
-        return interval;
+        return recorded;
     }
 
     private HealthVerdict Verdict()
     {
-        var worst = probes
-            .Select(p => p.Policy)
-            .OrderByDescending(p => p.State is HealthState.Unhealthy)
-            .ThenByDescending(p => p.State is HealthState.Starting)
-            .First();
-        // What a healthy container said last is nobody's news.
-        var output = worst.State is HealthState.Healthy ? "" : worst.Output;
-        return new HealthVerdict(target.ContainerId, target.RunStartedAt, target.Probes, worst.State, output);
+        var (state, output) = Verdicts.Of(Policies);
+        return new HealthVerdict(target.ContainerId, target.RunStartedAt, target.Probes, state, output);
     }
 
     private static TimeSpan Max(TimeSpan a, TimeSpan b) => a > b ? a : b;

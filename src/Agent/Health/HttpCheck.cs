@@ -1,4 +1,5 @@
 using System.Net.Security;
+using System.Security.Cryptography.X509Certificates;
 using System.Text;
 using Appliance.Bundles.Compose;
 
@@ -15,27 +16,34 @@ internal sealed class HttpCheck(HttpProbe probe, string address, HttpClient http
     public string Target => $"GET {probe.Scheme}://{address}:{probe.Port}{probe.Path}";
 
     /// <summary>Shared by all checks: no proxy, no redirects, no cookies, and no connection kept between checks.</summary>
-    public static HttpClient CreateClient() =>
-        new(
-            new SocketsHttpHandler
-            {
-                UseProxy = false,
-                AllowAutoRedirect = false,
-                UseCookies = false,
-                PooledConnectionLifetime = TimeSpan.Zero,
-                MaxResponseHeadersLength = 32,
-                // The container's own certificate proves nothing about a peer on this machine's bridge.
-#pragma warning disable CA5359
-                SslOptions = new SslClientAuthenticationOptions
-                {
-                    RemoteCertificateValidationCallback = static (_, _, _, _) => true,
-                },
-#pragma warning restore CA5359
-            }
-        )
+    public static HttpClient CreateClient() => CreateClient(onCertificate: null);
+
+    /// <summary>No proxy, no redirects, no cookies, and no connection kept.</summary>
+    /// <param name="onCertificate">Told of the certificate that a server shows; null: nobody looks at it.</param>
+    public static SocketsHttpHandler CreateHandler(Action<X509Certificate2>? onCertificate) =>
+        new()
         {
-            Timeout = Timeout.InfiniteTimeSpan,
+            UseProxy = false,
+            AllowAutoRedirect = false,
+            UseCookies = false,
+            PooledConnectionLifetime = TimeSpan.Zero,
+            MaxResponseHeadersLength = 32,
+            // The container's own certificate proves nothing about a peer on this machine's bridge.
+#pragma warning disable CA5359
+            SslOptions = new SslClientAuthenticationOptions
+            {
+                RemoteCertificateValidationCallback = (_, certificate, _, _) =>
+                {
+                    if (certificate is X509Certificate2 shown)
+                        onCertificate?.Invoke(shown);
+                    return true;
+                },
+            },
+#pragma warning restore CA5359
         };
+
+    private static HttpClient CreateClient(Action<X509Certificate2>? onCertificate) =>
+        new(CreateHandler(onCertificate)) { Timeout = Timeout.InfiniteTimeSpan };
 
     public async Task<ProbeResult> CheckAsync(CancellationToken ct)
     {
@@ -50,8 +58,24 @@ internal sealed class HttpCheck(HttpProbe probe, string address, HttpClient http
             );
             foreach (var (name, value) in probe.Headers)
                 request.Headers.TryAddWithoutValidation(name, value);
-            using var response = await http.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, either.Token);
-            return await JudgeAsync(response, either.Token);
+            if (probe.CertificateValidFor is not { } validFor)
+            {
+                using var answer = await http.SendAsync(
+                    request,
+                    HttpCompletionOption.ResponseHeadersRead,
+                    either.Token
+                );
+                return await JudgeAsync(answer, either.Token);
+            }
+
+            DateTimeOffset? goodUntil = null;
+            // Of a connection of its own: the handler says nothing of which request it shook hands for.
+            using var own = CreateClient(c => goodUntil = new DateTimeOffset(c.NotAfter));
+            using var response = await own.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, either.Token);
+            var result = await JudgeAsync(response, either.Token);
+            return result.Healthy && goodUntil is { } until && until - clock.GetUtcNow() < validFor
+                ? ProbeResult.Failed($"the certificate is good until {until.UtcDateTime:yyyy-MM-dd HH:mm:ss'Z'} only")
+                : result;
         }
         catch (HttpRequestException e)
         {
@@ -72,6 +96,13 @@ internal sealed class HttpCheck(HttpProbe probe, string address, HttpClient http
         var status = (int)response.StatusCode;
         if (!probe.Statuses.Any(s => s.Includes(status)))
             return ProbeResult.Failed($"HTTP {status} {response.ReasonPhrase}");
+        foreach (var (name, text) in probe.ExpectedHeaders)
+        {
+            if (ValueOf(response, name) is not { } value)
+                return ProbeResult.Failed($"HTTP {status}, but without the header {name}");
+            if (!value.Contains(text, StringComparison.Ordinal))
+                return ProbeResult.Failed($"HTTP {status}, but {name} is \"{value}\" and does not contain \"{text}\"");
+        }
         if (probe.Contains is not { } wanted)
             return ProbeResult.Ok($"HTTP {status}");
 
@@ -82,4 +113,10 @@ internal sealed class HttpCheck(HttpProbe probe, string address, HttpClient http
             ? ProbeResult.Ok($"HTTP {status}, body as expected")
             : ProbeResult.Failed($"HTTP {status}, but the body does not contain \"{wanted}\"");
     }
+
+    // Some of the headers are those of the content, by the specification as .NET has it.
+    private static string? ValueOf(HttpResponseMessage response, string name) =>
+        response.Headers.TryGetValues(name, out var values) || response.Content.Headers.TryGetValues(name, out values)
+            ? string.Join(", ", values)
+            : null;
 }

@@ -7,9 +7,12 @@ namespace Appliance.Agent.Health;
 /// How many answers change the verdict: pure, and apart from how the answers are got. Starts unproven; a success
 /// streak proves it, a failure streak condemns it, and failures inside the start period count only once it was healthy.
 /// </summary>
-internal sealed record ProbePolicy(ProbeTiming Timing, DateTimeOffset RunStartedAt)
+/// <param name="Timing">As declared.</param>
+/// <param name="RunStartedAt">When what is probed was started.</param>
+/// <param name="Quickest">The pace of the first checks of a start; each one after them takes twice as long.</param>
+internal sealed record ProbePolicy(ProbeTiming Timing, DateTimeOffset RunStartedAt, TimeSpan Quickest)
 {
-    // While a container starts, its first success is looked for more often than its interval says.
+    // While a container starts, its first success is looked for at least as often as this, whatever its interval.
     private static readonly TimeSpan StartingInterval = TimeSpan.FromSeconds(1);
 
     public HealthState State { get; private init; } = HealthState.Starting;
@@ -17,11 +20,21 @@ internal sealed record ProbePolicy(ProbeTiming Timing, DateTimeOffset RunStarted
     public int Failures { get; private init; }
     public string Output { get; private init; } = "";
     public DateTimeOffset? CheckedAt { get; private init; }
+    private int Checks { get; init; }
     private DateTimeOffset? FailureCountedAt { get; init; }
 
     /// <summary>From the start of one check to the start of the next.</summary>
-    public TimeSpan Interval =>
-        State is HealthState.Starting && Timing.Interval > StartingInterval ? StartingInterval : Timing.Interval;
+    public TimeSpan Interval
+    {
+        get
+        {
+            if (State is not HealthState.Starting)
+                return Timing.Interval;
+            var slowest = Timing.Interval < StartingInterval ? Timing.Interval : StartingInterval;
+            var pace = Quickest * (1 << Math.Min(Checks, 10));
+            return pace < slowest ? pace : slowest;
+        }
+    }
 
     public ProbePolicy On(ProbeResult result, DateTimeOffset now)
     {
@@ -36,10 +49,11 @@ internal sealed record ProbePolicy(ProbeTiming Timing, DateTimeOffset RunStarted
                 FailureCountedAt = null,
                 Output = result.Output,
                 CheckedAt = now,
+                Checks = Checks + 1,
             };
         }
 
-        var seen = this with { Successes = 0, Output = result.Output, CheckedAt = now };
+        var seen = this with { Successes = 0, Output = result.Output, CheckedAt = now, Checks = Checks + 1 };
         var starting = State is HealthState.Starting;
         if (starting && now >= RunStartedAt && now - RunStartedAt < Timing.StartPeriod)
             return seen;

@@ -20,7 +20,7 @@ internal readonly record struct ProbeResult(bool Healthy, string Output)
 /// <summary>One way to ask a container whether it is well. Never throws but for cancellation.</summary>
 internal interface IProbe
 {
-    /// <summary>docker, http, tcp or exec.</summary>
+    /// <summary>http, tcp, grpc or exec.</summary>
     string Kind { get; }
 
     /// <summary>What is asked, for people.</summary>

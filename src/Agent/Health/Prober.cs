@@ -75,6 +75,7 @@ internal sealed class Prober(Supervisor supervisor, DockerEngine engine, TimePro
             ExecProbe exec => new ExecCheck(exec, target.ContainerId, engine, clock),
             _ when target.Address is not { } => new NoAddressCheck(probe),
             HttpProbe httpProbe => new HttpCheck(httpProbe, target.Address, http, clock),
+            GrpcProbe grpc => new GrpcCheck(grpc, target.Address, clock),
             TcpProbe tcp => new TcpCheck(tcp, target.Address, clock),
             _ => throw new InvalidOperationException($"no check for {probe.GetType().Name}"),
         };
@@ -83,7 +84,13 @@ internal sealed class Prober(Supervisor supervisor, DockerEngine engine, TimePro
 /// <summary>A container that is on no network cannot be asked over one; saying so beats an address that is not there.</summary>
 internal sealed class NoAddressCheck(Probe probe) : IProbe
 {
-    public string Kind => probe is HttpProbe ? "http" : "tcp";
+    public string Kind =>
+        probe switch
+        {
+            HttpProbe => "http",
+            GrpcProbe => "grpc",
+            _ => "tcp",
+        };
 
     public string Target => "no address";
 

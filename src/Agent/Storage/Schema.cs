@@ -128,6 +128,16 @@ internal static class Schema
                 boot TEXT NOT NULL
             ) STRICT, WITHOUT ROWID;
             """,
+        // What people want of an operation on its way, and how long it is to go on trying a service.
+        """
+            CREATE TABLE rollouts (
+                operation INTEGER PRIMARY KEY REFERENCES operations (id) ON DELETE CASCADE,
+                paused_by TEXT,
+                promoted_by TEXT,
+                trial TEXT,
+                trial_left INTEGER NOT NULL
+            ) STRICT;
+            """,
         // What healing has spent, the wish that nothing is healed (one row, or none), and what tries were made for.
         """
             CREATE TABLE rungs (
@@ -150,6 +160,49 @@ internal static class Schema
             ) STRICT;
             ALTER TABLE restarts ADD COLUMN causes TEXT NOT NULL DEFAULT '';
             """,
+        // Of a token only a hash is kept. An alert is one row however often it comes; "touched" says in which order they came
+        // last, whatever the clock did.
+        """
+            CREATE TABLE tokens (
+                name TEXT PRIMARY KEY,
+                role TEXT NOT NULL,
+                hash BLOB NOT NULL,
+                created INTEGER NOT NULL,
+                created_by TEXT NOT NULL,
+                last_used INTEGER
+            ) STRICT, WITHOUT ROWID;
+            CREATE TABLE alert_rules (
+                name TEXT PRIMARY KEY,
+                position INTEGER NOT NULL,
+                matchers TEXT NOT NULL,
+                action TEXT NOT NULL,
+                service TEXT,
+                cool_down INTEGER NOT NULL,
+                dry_run INTEGER NOT NULL,
+                last_at INTEGER
+            ) STRICT, WITHOUT ROWID;
+            CREATE TABLE alerts (
+                id INTEGER PRIMARY KEY AUTOINCREMENT,
+                touched INTEGER NOT NULL,
+                received INTEGER NOT NULL,
+                last_seen INTEGER NOT NULL,
+                times INTEGER NOT NULL,
+                resolved INTEGER,
+                sender TEXT NOT NULL,
+                source TEXT NOT NULL,
+                fingerprint TEXT NOT NULL,
+                starts_at INTEGER NOT NULL,
+                labels TEXT NOT NULL,
+                state TEXT NOT NULL,
+                rule TEXT,
+                action TEXT NOT NULL,
+                service TEXT,
+                why TEXT NOT NULL,
+                UNIQUE (fingerprint, starts_at)
+            ) STRICT;
+            CREATE INDEX alerts_by_touch ON alerts (touched);
+            CREATE INDEX alerts_to_do ON alerts (state, id) WHERE state IN ('Queued', 'Acting');
+            """,
     ];
 
     /// <summary>What is worth carrying over from a damaged file, what people rely on first.</summary>
@@ -161,11 +214,15 @@ internal static class Schema
         "installed",
         "operations",
         "operation_steps",
+        "rollouts",
         "trust_pending",
         "loaded_images",
         "unsettled_images",
         "wishes",
         "holds",
+        "tokens",
+        "alert_rules",
+        "alerts",
         "completions",
         "rungs",
         "restarts",

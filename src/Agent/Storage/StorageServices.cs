@@ -17,6 +17,10 @@ internal static class StorageServices
             .AddSingleton<Completions>()
             .AddSingleton<AuditTrail>()
             .AddSingleton<TrustTable>()
-            .AddSingleton<UpdateJournal>();
+            .AddSingleton<UpdateJournal>()
+            .AddSingleton<RolloutTable>()
+            .AddSingleton<TokenTable>()
+            .AddSingleton<AlertRules>()
+            .AddSingleton<AlertJournal>();
     }
 }

@@ -27,12 +27,15 @@ internal static class Claims
         foreach (var mount in host.Mounts ?? [])
         {
             if (mount is { ReadOnly: false, Source: { } source, Type: MountType.Volume or MountType.Bind })
-                yield return $"contents of {source}";
+                yield return ContentsOf(source);
         }
         foreach (var bind in (host.Binds ?? []).Select(b => b.Split(':')))
         {
             if (bind is [var source, _, ..] && !(bind is [_, _, var options, ..] && options.Split(',').Contains("ro")))
-                yield return $"contents of {source}";
+                yield return ContentsOf(source);
         }
     }
+
+    /// <summary>The claim of one who writes to a volume, or to a folder of the host.</summary>
+    public static string ContentsOf(string source) => $"contents of {source}";
 }

@@ -92,6 +92,13 @@ internal sealed record DesiredService(
     /// <summary>See <see cref="Supervision.Claims"/>.</summary>
     public IReadOnlySet<string> Claims { get; init; } = new HashSet<string>();
 
+    /// <summary>Of these, what two of its containers may hold at once, because the release says so.</summary>
+    public IReadOnlySet<string> SharedClaims { get; init; } = new HashSet<string>();
+
+    /// <summary>Whether a container, which may be of another definition, holds what one of this service needs for itself.</summary>
+    public bool CannotRunBeside(ObservedContainer container) =>
+        container.Claims.Any(c => Claims.Contains(c) && !SharedClaims.Contains(c));
+
     /// <summary>Whether running is only its way to the end, which somebody waits for.</summary>
     public bool IsMeantToEnd { get; init; }
 
@@ -100,6 +107,20 @@ internal sealed record DesiredService(
 
     /// <summary>The ways from outside the appliance to it.</summary>
     public IReadOnlyList<IngressRoute> Routes { get; init; } = [];
+
+    /// <summary>The share of requests that a container gets that is tried, in per cent; null: none is tried.</summary>
+    public int? CanaryWeight { get; init; }
+
+    /// <summary>As it may be soon: one container of that runs beside its own; null: none.</summary>
+    public DesiredService? Canary { get; init; }
+
+    /// <summary>The slot of the container that is tried: after all others.</summary>
+    public Slot CanarySlot => new(Name, Replicas + 1);
+
+    /// <summary>Whether a container may be of this slot of it.</summary>
+    public bool Has(Slot slot) =>
+        slot.Service == Name
+        && (slot.Replica >= 1 && slot.Replica <= Replicas || Canary is not null && slot == CanarySlot);
 
     /// <summary>Whether it is reached through ingress.</summary>
     public bool IsPublished => Routes.Count > 0;

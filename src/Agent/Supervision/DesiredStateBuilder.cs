@@ -16,7 +16,8 @@ internal static class DesiredStateBuilder
                 Build(what.Release, fileOf, what.IsReturn),
                 Build(next, fileOf, what.IsReturn),
                 what.IsSwitched,
-                what.HasBegun
+                what.HasBegun,
+                what.Canary
             )
             : Build(what.Release, fileOf, what.IsReturn);
 
@@ -109,9 +110,13 @@ internal static class DesiredStateBuilder
         )
         {
             Claims = Claims.Of(spec.HostConfig!),
+            SharedClaims = service
+                .ShareSafe.Select(s => Claims.ContentsOf(s.StartsWith('/') ? s : containers.VolumeName(s)))
+                .ToHashSet(),
             IsMeantToEnd = isWaitedFor || service.Restart is { Declared: true, Kind: RestartKind.No },
             Exchange = Exchange.Of(isReturn ? OnTheWayBack(service.Deploy) : service.Deploy.Update),
             Routes = service.Ingress,
+            CanaryWeight = service.Canary?.Weight,
         };
     }
 

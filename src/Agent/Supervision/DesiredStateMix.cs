@@ -5,11 +5,22 @@ internal static class DesiredStateMix
 {
     /// <param name="isSwitched">Whether a service is as the next release has it.</param>
     /// <param name="hasBegun">From then on the next release says what both define: networks, volumes, tags.</param>
-    public static DesiredState Of(DesiredState from, DesiredState to, Func<string, bool> isSwitched, bool hasBegun)
+    /// <param name="canary">A service of which one container is tried as the next release has it; null: none.</param>
+    public static DesiredState Of(
+        DesiredState from,
+        DesiredState to,
+        Func<string, bool> isSwitched,
+        bool hasBegun,
+        string? canary = null
+    )
     {
         var (first, second) = hasBegun ? (to, from) : (from, to);
         var services = to
-            .Services.Select(s => isSwitched(s.Name) ? s : from.Service(s.Name))
+            .Services.Select(s =>
+                isSwitched(s.Name) ? s
+                : from.Service(s.Name) is { } before ? before with { Canary = s.Name == canary ? s : null }
+                : null
+            )
             .OfType<DesiredService>()
             .Concat(from.Services.Where(s => to.Service(s.Name) is null && !isSwitched(s.Name)));
         return new DesiredState(

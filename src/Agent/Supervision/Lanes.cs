@@ -132,7 +132,7 @@ internal sealed class Lanes(
         try
         {
             if (step is Step.Create or Step.Start or Step.Switch && step.Slot is { } slot)
-                PutFilesInPlace(slot.Service);
+                PutFilesInPlace(slot);
             if (!beginIfWanted(() => CountAgainst(step)))
                 return;
             madeId = await runner.RunAsync(step, ct);
@@ -164,10 +164,10 @@ internal sealed class Lanes(
         }
     }
 
-    private void PutFilesInPlace(string service)
+    private void PutFilesInPlace(Slot slot)
     {
         if (Running is { } what)
-            files.PutInPlace(what.ReleaseOf(service), service);
+            files.PutInPlace(what.ReleaseOf(slot), slot.Service);
     }
 
     /// <summary>A promise before the effect: a container that takes the agent down with it still backs off.</summary>

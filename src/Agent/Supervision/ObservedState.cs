@@ -32,6 +32,9 @@ internal enum HealthState
     None,
     Starting,
     Healthy,
+
+    /// <summary>It lives, and does not want requests now.</summary>
+    Unready,
     Unhealthy,
 }
 

@@ -17,7 +17,7 @@ internal sealed class Passing
     /// <returns>Whether another plan is due because of it.</returns>
     public bool Remember(Plan plan, DateTimeOffset now)
     {
-        var slots = plan.Services.SelectMany(s => s.Slots).ToList();
+        var slots = plan.Services.SelectMany(s => s.AllSlots).ToList();
         var isNews = slots.Any(s => s is { IsReady: true, Container: { } c } && !ready.ContainsKey(c.Id));
         var exchanging = plan
             .Services.Where(s => s.Slots.Any(slot => slot.Others.Count > 0))

@@ -19,7 +19,7 @@ internal static class Planner
         foreach (var service in inputs.Desired.Services)
             services.Add(PlanService(service, inputs, services));
 
-        steps.AddRange(services.SelectMany(s => s.Slots).SelectMany(s => s.Steps));
+        steps.AddRange(services.SelectMany(s => s.AllSlots).SelectMany(s => s.Steps));
         var orphans = OrphansOf(inputs).Select(c => PlanOrphan(c, inputs)).ToList();
         steps.AddRange(orphans.Select(o => o.Step).OfType<Step>());
         steps.AddRange(inputs.IsHeld ? [] : UnusedNetworks(inputs));
@@ -31,9 +31,9 @@ internal static class Planner
             .OfType<Storage.Completion>()
             .ToList();
         var wakeAt = services
-            .SelectMany(s => s.Slots)
+            .SelectMany(s => s.AllSlots)
             .Select(s => s.NextAttempt)
-            .Concat(services.SelectMany(s => s.Slots).Select(s => s.WakeAt))
+            .Concat(services.SelectMany(s => s.AllSlots).Select(s => s.WakeAt))
             .Concat(services.Select(s => s.NextTurnAt))
             .Concat(orphans.Select(o => o.WakeAt))
             .Append(inputs.Hold?.Until)
@@ -43,7 +43,7 @@ internal static class Planner
         var isTidy =
             !steps.Concat(inputs.InFlight.Values).Any(s => s is Step.Remove or Step.RemoveNetwork)
             && orphans.Count == 0
-            && !services.SelectMany(s => s.Slots).Any(s => s.Leaving.Count > 0);
+            && !services.SelectMany(s => s.AllSlots).Any(s => s.Leaving.Count > 0);
         return new Plan(due, services, orphans, completed, isTidy, wakeAt);
     }
 
@@ -85,6 +85,10 @@ internal static class Planner
         {
             Definition = inputs.Desired.DefinitionOf(service),
             NextTurnAt = turns.NextAt,
+            CanaryDefinition = service.Canary is { } tried ? inputs.Desired.DefinitionOf(tried) : "",
+            Canary = service.Canary is { } canary
+                ? new SlotPlanner(canary, service.CanarySlot, obstacle, turns, inputs).Decide()
+                : null,
         };
     }
 
@@ -115,7 +119,7 @@ internal static class Planner
 
     /// <summary>What is being removed, and would be in its way: a service that goes by another name now.</summary>
     private static string? Predecessor(DesiredService service, PlanningInputs inputs) =>
-        OrphansOf(inputs).FirstOrDefault(c => c.IsUp && c.Claims.Overlaps(service.Claims)) is { } holder
+        OrphansOf(inputs).FirstOrDefault(c => c.IsUp && service.CannotRunBeside(c)) is { } holder
             ? $"{holder.Name}, which is being removed, to give up the {holder.Claims.First(service.Claims.Contains)}"
             : null;
 
@@ -130,9 +134,10 @@ internal static class Planner
     private static int Gravity(ServiceState state) =>
         state switch
         {
-            ServiceState.Failed => 9,
-            ServiceState.BackingOff => 8,
-            ServiceState.Unhealthy => 7,
+            ServiceState.Failed => 10,
+            ServiceState.BackingOff => 9,
+            ServiceState.Unhealthy => 8,
+            ServiceState.Unready => 7,
             ServiceState.Waiting => 6,
             ServiceState.Pending => 5,
             ServiceState.Starting => 4,
@@ -180,9 +185,9 @@ internal static class Planner
     /// <summary>Ours, and of no replica that the release has.</summary>
     private static IEnumerable<ObservedContainer> OrphansOf(PlanningInputs inputs)
     {
-        var replicas = inputs.Desired.Services.ToDictionary(s => s.Name, s => s.Replicas);
+        var services = inputs.Desired.Services.ToDictionary(s => s.Name);
         return inputs.Observed.Containers.Where(c =>
-            c.Ours && !(c.Slot is { } s && s.Replica >= 1 && s.Replica <= replicas.GetValueOrDefault(s.Service))
+            c.Ours && !(c.Slot is { } s && services.GetValueOrDefault(s.Service)?.Has(s) == true)
         );
     }
 

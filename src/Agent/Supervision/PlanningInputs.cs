@@ -96,6 +96,14 @@ internal sealed record ServicePlan(
     /// <summary>See <see cref="DesiredState.DefinitionOf"/>.</summary>
     public required string Definition { get; init; }
 
+    /// <summary>As <see cref="Definition"/>, of what is tried.</summary>
+    public string CanaryDefinition { get; init; } = "";
+
+    /// <summary>The container that is tried as the next release has it; null: none is.</summary>
+    public SlotPlan? Canary { get; init; }
+
+    public IEnumerable<SlotPlan> AllSlots => Canary is { } canary ? Slots.Append(canary) : Slots;
+
     /// <summary>When time alone makes it the turn of another replica; null: it does not.</summary>
     public DateTimeOffset? NextTurnAt { get; init; }
 

@@ -12,9 +12,15 @@ internal static class ProbesAlike
         (a, b) switch
         {
             (ExecProbe x, ExecProbe y) => x with { Command = y.Command } == y && x.Command.SequenceEqual(y.Command),
-            (HttpProbe x, HttpProbe y) => x with { Statuses = y.Statuses, Headers = y.Headers } == y
+            (HttpProbe x, HttpProbe y) => x with
+            {
+                Statuses = y.Statuses,
+                Headers = y.Headers,
+                ExpectedHeaders = y.ExpectedHeaders,
+            } == y
                 && x.Statuses.SequenceEqual(y.Statuses)
-                && x.Headers.SequenceEqual(y.Headers),
+                && x.Headers.SequenceEqual(y.Headers)
+                && x.ExpectedHeaders.SequenceEqual(y.ExpectedHeaders),
             _ => a == b,
         };
 }

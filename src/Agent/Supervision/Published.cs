@@ -14,7 +14,14 @@ internal sealed record PublishedService(
     InternalListener? Internal,
     TimeSpan StopGrace,
     IReadOnlyList<PublishedServer> Servers
-);
+)
+{
+    /// <summary>
+    /// The share of requests that those servers get together that are a <see cref="ServerRole.Canary"/>, in per cent; null:
+    /// there is none.
+    /// </summary>
+    public int? CanaryShare { get; init; }
+}
 
 /// <summary>Where other services reach a service, whichever of its containers is there.</summary>
 /// <param name="Address">One of this machine's own, which containers resolve the service's name to.</param>

@@ -12,16 +12,23 @@ internal static class PublishedServices
                     s.Service.Routes,
                     Internal: null,
                     s.Service.StopGrace,
-                    [.. s.Slots.SelectMany(slot => ServersOf(slot, inputs)), .. Orphans(s, plan)]
-                )),
+                    [
+                        .. s.Slots.SelectMany(slot => ServersOf(slot, ServerRole.Current, inputs)),
+                        .. s.Canary is { } canary ? ServersOf(canary, ServerRole.Canary, inputs) : [],
+                        .. Orphans(s, plan),
+                    ]
+                )
+                {
+                    CanaryShare = s.Service.Canary?.CanaryWeight,
+                }),
         ];
 
-    private static IEnumerable<PublishedServer> ServersOf(SlotPlan slot, PlanningInputs inputs)
+    private static IEnumerable<PublishedServer> ServersOf(SlotPlan slot, ServerRole role, PlanningInputs inputs)
     {
         if (slot.Container is { State: RunState.Running } current)
             yield return Of(
                 current,
-                ServerRole.Current,
+                role,
                 slot.Health is HealthState.None or HealthState.Healthy,
                 slot.Leaving.GetValueOrDefault(current.Id)
             );

@@ -10,13 +10,27 @@ namespace Appliance.Agent.Supervision;
 /// </param>
 internal sealed record RunningRelease(Release Release, Release? Next = null, IReadOnlySet<string>? Switched = null)
 {
+    /// <summary>
+    /// A service that is not switched yet, and of which one container as <see cref="Next"/> has it runs beside the others;
+    /// null: none.
+    /// </summary>
+    public string? Canary { get; init; }
+
     /// <summary>Whether it is a way back: <c>rollback_config</c> says then how replicas are exchanged, if it says anything.</summary>
     public bool IsReturn { get; init; }
 
     public bool IsSwitched(string service) => Next is not null && Switched?.Contains(service) == true;
 
-    public bool HasBegun => Next is not null && Switched is { Count: > 0 };
+    public bool HasBegun => Next is not null && (Switched is { Count: > 0 } || Canary is not null);
 
     /// <summary>The one that says what a service is.</summary>
     public Release ReleaseOf(string service) => IsSwitched(service) ? Next! : Release;
+
+    /// <summary>The one that says what a container of a service is made of.</summary>
+    public Release ReleaseOf(Slot slot) =>
+        slot.Service == Canary
+        && Next is { } next
+        && slot.Replica > Release.Model.Services[slot.Service].Deploy.Replicas
+            ? next
+            : ReleaseOf(slot.Service);
 }

@@ -352,6 +352,12 @@ internal sealed class SlotPlanner(
                     + (output.Length > 0 ? $" The last check said: {Words.Brief(output)}" : "")
             );
 
+        if (health is HealthState.Unready)
+            return State(
+                ServiceState.Unready,
+                "Running, and not ready for requests" + (output.Length > 0 ? $": {Words.Brief(output)}." : ".")
+            );
+
         if (Unjoined(current) is { } network)
             return State(ServiceState.Starting, $"Running, and not on {network} yet, which is being made.");
 
@@ -546,7 +552,7 @@ internal sealed class SlotPlanner(
 
     /// <summary>The release says so, and yet a predecessor may hold what it did not think of.</summary>
     private bool CanRunBeside(ObservedContainer predecessor) =>
-        service.Exchange.StartFirst && !predecessor.Claims.Overlaps(service.Claims);
+        service.Exchange.StartFirst && !service.CannotRunBeside(predecessor);
 
     private (HealthState State, string Output) HealthOf(ObservedContainer container)
     {
@@ -557,7 +563,10 @@ internal sealed class SlotPlanner(
                 ? (v.State, v.Output)
                 : (State: service.Probes.Count > 0 ? HealthState.Starting : HealthState.None, Output: "");
         var checkedByEngine = (State: container.Health, Output: container.HealthOutput);
-        foreach (var state in (HealthState[])[HealthState.Unhealthy, HealthState.Starting, HealthState.Healthy])
+        foreach (
+            var state in (HealthState[])
+                [HealthState.Unhealthy, HealthState.Starting, HealthState.Unready, HealthState.Healthy]
+        )
         {
             if (checkedByEngine.State == state)
                 return checkedByEngine;

@@ -586,7 +586,11 @@ internal sealed class Supervisor : BackgroundService, ISupervisor
     private void ForgiveChanged(DesiredState? before, DesiredState next)
     {
         var others = next.Services.Where(s => before?.Service(s.Name) is { } past && past.ConfigHash != s.ConfigHash);
-        foreach (var slot in others.SelectMany(SlotsOf).Select(s => s.ToString()))
+        // Each try of a new version begins anew.
+        var tried = next.Services.Where(s => s.Canary is not null && before?.Service(s.Name)?.Canary is null);
+        foreach (
+            var slot in others.SelectMany(SlotsOf).Concat(tried.Select(s => s.CanarySlot)).Select(s => s.ToString())
+        )
         {
             storage.Restarts.Forget(slot);
             lanes.Forgive(slot);

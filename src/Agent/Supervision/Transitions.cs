@@ -17,6 +17,12 @@ internal static class Transitions
                 "service.unhealthy",
                 "restarts it as its pace and what it needs allow"
             ),
+            // A start is not told as one that was ready before.
+            ServiceState.Unready when before?.State is ServiceState.Running => Tell(
+                EventSeverity.Warning,
+                "service.unready",
+                "sends it no requests, and lets it run"
+            ),
             ServiceState.Failed => Tell(EventSeverity.Error, "service.failed", "leaves it; a person has to decide"),
             ServiceState.Completed when newlyCompleted => Tell(
                 EventSeverity.Info,
@@ -24,7 +30,11 @@ internal static class Transitions
                 "lets what waits for it start"
             ),
             ServiceState.Running
-                when before?.State is ServiceState.Unhealthy or ServiceState.BackingOff or ServiceState.Failed => Tell(
+                when before?.State
+                    is ServiceState.Unhealthy
+                        or ServiceState.Unready
+                        or ServiceState.BackingOff
+                        or ServiceState.Failed => Tell(
                 EventSeverity.Info,
                 "service.recovered",
                 "nothing more is needed"

@@ -96,21 +96,16 @@ internal static class ViewBuilder
 
     public static IReadOnlyList<ProbeTarget> Targets(Plan plan) =>
         [
-            .. plan
-                .Services.Where(s => s.Service.Probes.Count > 0)
-                .SelectMany(s =>
-                    s.Slots.Where(slot => slot.Container is { State: RunState.Running, StartedAt: not null })
-                        .Select(slot => slot.Container!)
-                        .Select(c => new ProbeTarget(
-                            s.Service.Name,
-                            c.Id,
-                            c.Name,
-                            c.StartedAt!.Value,
-                            c.Addresses.Values.FirstOrDefault(),
-                            s.Service.Probes
-                        ))
-                ),
+            .. plan.Services.SelectMany(s => s.Slots.SelectMany(slot => TargetOf(slot, s.Service))),
+            .. plan.Services.SelectMany(s =>
+                s is { Canary: { } slot, Service.Canary: { } tried } ? TargetOf(slot, tried) : []
+            ),
         ];
+
+    private static IEnumerable<ProbeTarget> TargetOf(SlotPlan slot, DesiredService service) =>
+        service.Probes.Count > 0 && slot.Container is { State: RunState.Running, StartedAt: { } started } c
+            ? [new(service.Name, c.Id, c.Name, started, c.Addresses.Values.FirstOrDefault(), service.Probes)]
+            : [];
 
     private static ServiceView ServiceOf(
         ServicePlan plan,
@@ -130,11 +125,19 @@ internal static class ViewBuilder
             plan.Service.RestartPolicy,
             [.. plan.Slots.SelectMany(s => s.Container?.Ports ?? [])],
             plan.Dependencies,
-            [.. plan.Slots.SelectMany(s => ContainersOf(s, restartOf))]
+            [
+                .. plan.Slots.SelectMany(s => ContainersOf(s, restartOf)),
+                .. plan.Canary is { } tried
+                    ? ContainersOf(tried, restartOf).Select(c => c with { IsCurrent = false, IsCanary = true })
+                    : [],
+            ]
         )
         {
             ConfigHash = plan.Definition,
             IsMeantToEnd = plan.Service.IsMeantToEnd,
+            Canary = plan.Canary is { } canary
+                ? new CanaryView(canary.State, canary.Explanation, plan.CanaryDefinition)
+                : null,
             IsOneShot = plan.Service.Restart is not RestartRule.Always,
             Ailments = [.. plan.Slots.Select(s => s.Ailment).OfType<Ailment>()],
         };

@@ -67,6 +67,9 @@ internal enum ServiceState
     Waiting,
     Starting,
     Running,
+
+    /// <summary>Running, and not ready for requests by what it says itself: it is not restarted for that.</summary>
+    Unready,
     Unhealthy,
     BackingOff,
     Completed,
@@ -95,6 +98,9 @@ internal sealed record ServiceView(
     /// <summary>Which definition of the service and its networks this speaks of: while a release is exchanged there are two.</summary>
     public string ConfigHash { get; init; } = "";
 
+    /// <summary>The container that is tried as the next release has it; null: none is.</summary>
+    public CanaryView? Canary { get; init; }
+
     /// <summary>Whether it is well only when it has completed: running is its way there.</summary>
     public bool IsMeantToEnd { get; init; }
 
@@ -104,6 +110,9 @@ internal sealed record ServiceView(
     /// <summary>Its replicas that are not well.</summary>
     public IReadOnlyList<Ailment> Ailments { get; init; } = [];
 }
+
+/// <param name="ConfigHash">As <see cref="ServiceView.ConfigHash"/>, of what is tried.</param>
+internal sealed record CanaryView(ServiceState State, string Explanation, string ConfigHash);
 
 internal sealed record DependencyView(string Service, string Condition, bool Satisfied);
 
@@ -126,4 +135,7 @@ internal sealed record ContainerView(
 {
     /// <summary>Whether it is as the service is defined now; one that is not is about to be replaced.</summary>
     public bool IsCurrent { get; init; } = true;
+
+    /// <summary>Whether it is the one that is tried as the next release has it.</summary>
+    public bool IsCanary { get; init; }
 }

@@ -23,6 +23,7 @@ internal static class ViewsAlike
         && (a.IsMeantToEnd, a.IsOneShot) == (b.IsMeantToEnd, b.IsOneShot)
         && a.Ailments.SequenceEqual(b.Ailments)
         && (a.Replicas, a.Ready, a.Restarts, a.RestartPolicy) == (b.Replicas, b.Ready, b.Restarts, b.RestartPolicy)
+        && a.Canary == b.Canary
         && a.Ports.SequenceEqual(b.Ports)
         && a.DependsOn.SequenceEqual(b.DependsOn)
         && Same(a.Containers, b.Containers, Alike);
@@ -36,7 +37,8 @@ internal static class ViewsAlike
         && ProbesAlike.Are(a.Probes, b.Probes);
 
     private static bool Alike(PublishedService a, PublishedService b) =>
-        (a.Name, a.StopGrace, a.Internal?.Address) == (b.Name, b.StopGrace, b.Internal?.Address)
+        (a.Name, a.StopGrace, a.CanaryShare, a.Internal?.Address)
+            == (b.Name, b.StopGrace, b.CanaryShare, b.Internal?.Address)
         && a.Routes.SequenceEqual(b.Routes)
         && (a.Internal?.Ports ?? []).SequenceEqual(b.Internal?.Ports ?? [])
         && a.Servers.SequenceEqual(b.Servers);

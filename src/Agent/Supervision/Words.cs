@@ -12,6 +12,7 @@ internal static class Words
             ServiceState.Waiting => "waiting for a dependency",
             ServiceState.Starting => "starting",
             ServiceState.Running => "running",
+            ServiceState.Unready => "not ready",
             ServiceState.Unhealthy => "unhealthy",
             ServiceState.BackingOff => "waiting for its next try",
             ServiceState.Completed => "completed",

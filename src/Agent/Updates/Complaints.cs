@@ -6,7 +6,7 @@ namespace Appliance.Agent.Updates;
 /// What counts against the services of a release, each from when it came under watch: what it did before is held against
 /// nobody.
 /// </summary>
-internal sealed class Complaints(EventLog events, int attempts)
+internal sealed class Complaints(EventLog events, TrafficWatch traffic, int attempts)
 {
     private const int Page = 256;
 
@@ -23,7 +23,13 @@ internal sealed class Complaints(EventLog events, int attempts)
     /// <summary>What it did and does is no longer of interest.</summary>
     public void Drop(string service) => conducts.Remove(service);
 
-    /// <returns>Null: nothing counts against any of them.</returns>
+    /// <summary>By when it is to be asked again, though nothing happens; null: by no time.</summary>
+    public TimeSpan? NextLook => conducts.Count > 0 ? traffic.NextLook : null;
+
+    /// <returns>Null: nothing counts against any of them, nor how the requests to them go.</returns>
+    public async Task<Unfit?> FirstAsync(CancellationToken ct) => First() ?? await traffic.LookAsync(conducts.Keys, ct);
+
+    /// <returns>Null: nothing that they did counts against any of them.</returns>
     public Unfit? First()
     {
         ReadOn();

@@ -10,7 +10,15 @@ internal sealed record Unfit(string Service, string Reason);
 /// <summary>A service that has to prove itself.</summary>
 /// <param name="ConfigHash">As the release has it that it is to be.</param>
 /// <param name="StartPeriod">What it declares that it takes to start.</param>
-internal sealed record Candidate(string Service, string ConfigHash, TimeSpan StartPeriod);
+internal sealed record Candidate(string Service, string ConfigHash, TimeSpan StartPeriod)
+{
+    /// <summary>In how many turns its replicas are exchanged, and how long each of them has to be ready before the next.</summary>
+    public (int Count, TimeSpan Each) Turns { get; init; } = (1, TimeSpan.Zero);
+
+    /// <summary>What it may take until all of it is well, where a container may take so long to start.</summary>
+    public TimeSpan Within(TimeSpan start) =>
+        (start + StartPeriod + Turns.Each) * Math.Max(1, Turns.Count) - Turns.Each;
+}
 
 /// <summary>
 /// Waits for services to prove themselves, and says why they do not. Waiting is for a state of the service as the new
@@ -19,6 +27,7 @@ internal sealed record Candidate(string Service, string ConfigHash, TimeSpan Sta
 internal sealed class Gate(
     ISupervisor supervisor,
     EventLog events,
+    TrafficWatch traffic,
     IOptionsMonitor<UpdatesOptions> options,
     TimeProvider clock
 )
@@ -29,7 +38,7 @@ internal sealed class Gate(
     private static readonly TimeSpan LongestWait = TimeSpan.FromDays(1);
 
     /// <summary>Nobody is watched yet.</summary>
-    public Complaints NewComplaints() => new(events, options.CurrentValue.Attempts);
+    public Complaints NewComplaints() => new(events, traffic, options.CurrentValue.Attempts);
 
     /// <summary>Waits until a service is as wanted and well.</summary>
     /// <param name="complaints">About this service and all that are to stay well meanwhile.</param>
@@ -37,14 +46,14 @@ internal sealed class Gate(
     public async Task<Unfit?> PassAsync(Candidate candidate, Complaints complaints, CancellationToken ct)
     {
         var patience = options.CurrentValue.StartTimeout;
-        var itself = new Allowance(patience + candidate.StartPeriod, "was not healthy");
+        var itself = new Allowance(candidate.Within(patience), "was not healthy");
         // What it waits for had time of its own, at its own gate: this is for what fell ill since.
         var others = new Allowance(patience, "could not start");
         while (true)
         {
             var view = supervisor.View;
             var seen = view.Service(candidate.Service);
-            if (complaints.First() is { } unfit)
+            if (await complaints.FirstAsync(ct) is { } unfit)
                 return unfit;
             if (IsWell(seen, candidate))
                 return null;
@@ -59,7 +68,7 @@ internal sealed class Gate(
                     $"{candidate.Service} {spent.Failing} within {spent.Total.TotalSeconds:0} s: {seen?.Explanation}"
                 );
             var from = clock.GetTimestamp();
-            await WaitForChangeAsync(view, spent?.Left ?? Timeout.InfiniteTimeSpan, ct);
+            await WaitForChangeAsync(view, Least(spent?.Left, complaints.NextLook), ct);
             spent?.Spend(clock.GetElapsedTime(from));
         }
     }
@@ -77,7 +86,7 @@ internal sealed class Gate(
         while (true)
         {
             var view = supervisor.View;
-            if (complaints.First() is { } unfit)
+            if (await complaints.FirstAsync(ct) is { } unfit)
                 return unfit;
             foreach (var candidate in candidates)
             {
@@ -87,10 +96,56 @@ internal sealed class Gate(
             if (watched >= period)
                 return null;
             var from = clock.GetTimestamp();
-            await WaitForChangeAsync(view, view.Engine.Reachable ? period - watched : Timeout.InfiniteTimeSpan, ct);
+            await WaitForChangeAsync(
+                view,
+                Least(view.Engine.Reachable ? period - watched : null, complaints.NextLook),
+                ct
+            );
             if (view.Engine.Reachable)
                 watched += clock.GetElapsedTime(from);
         }
+    }
+
+    /// <summary>Waits until the container of a service that is tried is well.</summary>
+    /// <param name="candidate">Its hash is that of what is tried.</param>
+    /// <param name="complaints">About all that are to stay well meanwhile.</param>
+    /// <returns>Null when it is; otherwise why not.</returns>
+    public async Task<Unfit?> TriedAsync(Candidate candidate, Complaints complaints, CancellationToken ct)
+    {
+        var patience = new Allowance(options.CurrentValue.StartTimeout + candidate.StartPeriod, "was not healthy");
+        while (true)
+        {
+            var view = supervisor.View;
+            var seen = view.Service(candidate.Service)?.Canary;
+            if (HasFailedTrial(candidate, complaints) is { } unfit)
+                return unfit;
+            if (seen is { State: ServiceState.Running } && seen.ConfigHash == candidate.ConfigHash)
+                return null;
+            if (patience.Left <= TimeSpan.Zero)
+                return new Unfit(
+                    candidate.Service,
+                    $"the new {candidate.Service} was not healthy within {patience.Total.TotalSeconds:0} s: {seen?.Explanation}"
+                );
+            var from = clock.GetTimestamp();
+            await WaitForChangeAsync(view, view.Engine.Reachable ? patience.Left : Timeout.InfiniteTimeSpan, ct);
+            if (view.Engine.Reachable)
+                patience.Spend(clock.GetElapsedTime(from));
+        }
+    }
+
+    /// <returns>Why what is tried is not fit, by its own state; null: nothing speaks against it.</returns>
+    public Unfit? HasFailedTrial(Candidate candidate, Complaints complaints)
+    {
+        if (complaints.First() is { } unfit)
+            return unfit;
+        var view = supervisor.View;
+        return
+            view.Engine.Reachable
+            && view.Service(candidate.Service)?.Canary is { } seen
+            && seen.ConfigHash == candidate.ConfigHash
+            && seen.State is ServiceState.Unhealthy or ServiceState.Failed or ServiceState.BackingOff
+            ? new Unfit(candidate.Service, $"the new {candidate.Service} is not well: {seen.Explanation}")
+            : null;
     }
 
     /// <summary>Those that are not well; waits until each has shown whether it is, no longer than one may take to start.</summary>
@@ -149,6 +204,9 @@ internal sealed class Gate(
         seen.ConfigHash == candidate.ConfigHash
         && seen.State is ServiceState.Unhealthy or ServiceState.Failed or ServiceState.BackingOff;
 
+    private static TimeSpan Least(TimeSpan? a, TimeSpan? b) =>
+        a is null || b < a ? b ?? Timeout.InfiniteTimeSpan : a.Value;
+
     private sealed class Allowance(TimeSpan total, string failing)
     {
         private TimeSpan spent;
@@ -165,7 +223,10 @@ internal sealed class Gate(
 
     private async Task WaitForChangeAsync(SupervisionView seen, TimeSpan atMost, CancellationToken ct)
     {
-        using var enough = new CancellationTokenSource(atMost < LongestWait ? atMost : LongestWait, clock);
+        using var enough = new CancellationTokenSource(
+            atMost < TimeSpan.Zero || atMost > LongestWait ? LongestWait : atMost,
+            clock
+        );
         using var either = CancellationTokenSource.CreateLinkedTokenSource(enough.Token, ct);
         await supervisor.WaitForChangeAsync(seen, either.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         ct.ThrowIfCancellationRequested();

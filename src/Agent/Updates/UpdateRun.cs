@@ -2,6 +2,7 @@ using Appliance.Agent.Content;
 using Appliance.Agent.Host;
 using Appliance.Agent.Storage;
 using Appliance.Agent.Supervision;
+using Appliance.Bundles.Compose;
 using Appliance.Bundles.Releases;
 using Appliance.Docker;
 
@@ -20,6 +21,9 @@ internal sealed class UpdateRun(
     Preflight preflight,
     ImageLoader images,
     Gate gate,
+    TrafficWatch traffic,
+    Trial trial,
+    Rollout rollout,
     Evidence evidence,
     MachineBoot boot,
     OperationProgress progress,
@@ -70,13 +74,17 @@ internal sealed class UpdateRun(
             }
             supervisor.Run(new RunningRelease(to.Release));
             await gate.TidyAsync(ct);
-            return new Conclusion(OperationState.Done, Phase.Pruned, DoneSentence, "", "");
+            return new Conclusion(OperationState.Done, Phase.Pruned, await WithTrafficAsync(DoneSentence, ct), "", "");
         }
         catch (OperationCanceledException) when (!ct.IsCancellationRequested)
         {
             return await CancelledAsync(ct);
         }
     }
+
+    /// <summary>What the change cost those who used the application meanwhile, as far as it was seen.</summary>
+    private async Task<string> WithTrafficAsync(string sentence, CancellationToken ct) =>
+        await traffic.SummaryAsync(ct) is { } summary ? $"{sentence}; {summary}" : sentence;
 
     private string DoneSentence =>
         operation.Kind switch
@@ -191,15 +199,21 @@ internal sealed class UpdateRun(
             .Select(d => d.Service)
             .Concat(journal.Steps(operation.Id).Select(s => s.Service).OfType<string>())
             .ToHashSet();
+        if (rollout.Of(operation).Trial is { } tried)
+            switched.Remove(tried);
         var changes = differences.Where(d => d.Change is not ServiceChange.Untouched).ToList();
         // Of what may be running there is no description: what the target has of it is adopted, and not removed first.
         if (!HasOrigin)
             switched.UnionWith(changes.Select(c => c.Service));
         await NoteAilingAsync(ct);
+        await traffic.BeginAsync(ct);
         var complaints = gate.NewComplaints();
         foreach (var (change, number) in changes.Select((c, i) => (c, i)))
         {
             progress.Set(new Progress(0, 0, number, changes.Count));
+            await rollout.WaitWhileHeldAsync(operation, ct);
+            if (await TryFirstAsync(change, switched, complaints, ct) is { } failed)
+                return failed;
             if (!IsRecorded(change.Service))
                 Record(Phase.Switching, StepOutcome.Begun, Announce(change), change.Service);
             switched.Add(change.Service);
@@ -220,6 +234,42 @@ internal sealed class UpdateRun(
                 Record(Phase.Switching, StepOutcome.Done, Report(change), change.Service);
         }
         return await ObserveAsync(complaints, ct);
+    }
+
+    /// <summary>One container of it on a share of the requests, if the release wants that.</summary>
+    private async Task<Unfit?> TryFirstAsync(
+        ServiceDifference change,
+        HashSet<string> switched,
+        Complaints complaints,
+        CancellationToken ct
+    )
+    {
+        if (
+            change.Change is not ServiceChange.Changed
+            || operation.Kind is OperationKind.Rollback
+            || switched.Contains(change.Service)
+            || to.Release.Model.Services[change.Service].Canary is not { } terms
+        )
+            return null;
+        // Before the step that names it: a start of the agent takes what is named for switched, but for what is tried.
+        rollout.BeginTrial(operation, change.Service, terms.Duration);
+        if (!IsRecorded(change.Service))
+            Record(
+                Phase.Switching,
+                StepOutcome.Begun,
+                $"trying the new {change.Service} on {terms.Weight} % of the requests, for {terms.Duration.TotalSeconds:0} s",
+                change.Service
+            );
+        supervisor.Run(new RunningRelease(from, to.Release, switched.ToHashSet()) { Canary = change.Service });
+        var candidate = CandidatesOf(to.Release).Single(c => c.Service == change.Service);
+        if (await trial.RunAsync(operation, candidate, terms, complaints, ct) is { } unfit)
+        {
+            Record(Phase.Switching, StepOutcome.Failed, unfit.Reason, unfit.Service);
+            return unfit;
+        }
+        Record(Phase.Switching, StepOutcome.Begun, trial.Report(change.Service), change.Service);
+        rollout.EndTrial(operation);
+        return null;
     }
 
     /// <param name="complaints">About what was switched; the others join once everything was well at the same time.</param>
@@ -348,8 +398,20 @@ internal sealed class UpdateRun(
         [
             .. supervisor
                 .HashesOf(release)
-                .Select(s => new Candidate(s.Key, s.Value, StartPeriods.Of(release.Model.Services[s.Key]))),
+                .Select(s => new Candidate(s.Key, s.Value, StartPeriods.Of(release.Model.Services[s.Key]))
+                {
+                    Turns = TurnsOf(release.Model.Services[s.Key].Deploy),
+                }),
         ];
+
+    // How many times one after the other a new container is started, and how long each has to be ready.
+    private static (int Count, TimeSpan Each) TurnsOf(Deploy deploy) =>
+        (
+            deploy.Update.Parallelism == 0
+                ? 1
+                : (deploy.Replicas + deploy.Update.Parallelism - 1) / deploy.Update.Parallelism,
+            deploy.Update.Monitor + deploy.Update.Delay
+        );
 
     private async Task<Conclusion> TurnBackAsync(Unfit unfit, CancellationToken ct)
     {
@@ -411,13 +473,9 @@ internal sealed class UpdateRun(
         }
         await gate.TidyAsync(ct);
         var sentence = $"{operation.Product} {Origin} runs again";
-        return new Conclusion(
-            state,
-            Phase.RolledBack,
-            ailing.Count == 0 ? sentence : $"{sentence}, but not all of it is well: {string.Join("; ", ailing)}",
-            reason,
-            said
-        );
+        var outcome =
+            ailing.Count == 0 ? sentence : $"{sentence}, but not all of it is well: {string.Join("; ", ailing)}";
+        return new Conclusion(state, Phase.RolledBack, await WithTrafficAsync(outcome, ct), reason, said);
     }
 
     private Complaints ComplaintsAbout(Candidate candidate)

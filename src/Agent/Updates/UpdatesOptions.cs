@@ -15,6 +15,13 @@ internal sealed class UpdatesOptions : IValidatableObject
     [Range(1, 100)]
     public int Attempts { get; set; } = 3;
 
+    /// <summary>
+    /// What part of the requests to new containers may fail beyond what fails of those to the ones before, 0 to 1; more than
+    /// that takes the update back. A release that is tried first (canary) says it for itself until it is promoted.
+    /// </summary>
+    [Range(typeof(decimal), "0", "1")]
+    public decimal MaxErrorRatio { get; set; } = 0.02m;
+
     /// <summary>How long a bundle that was taken in waits to be installed.</summary>
     public TimeSpan StagedFor { get; set; } = TimeSpan.FromHours(1);
 

@@ -20,6 +20,7 @@ public sealed partial class RoomsTests
         "Backups",
         "Updates",
         "Healing",
+        "Alerts",
         "Observability",
         "Control",
         "Link",

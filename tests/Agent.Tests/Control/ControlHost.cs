@@ -1,4 +1,5 @@
 using System.Net.Sockets;
+using Appliance.Agent.Alerts;
 using Appliance.Agent.Content;
 using Appliance.Agent.Control;
 using Appliance.Agent.Health;
@@ -34,6 +35,7 @@ internal sealed class ControlHost : IAsyncDisposable
             {
                 ["storage:DataDirectory"] = Path.Combine(folder, "state"),
                 ["control:Socket"] = Socket,
+                ["alerts:Listen"] = "off",
             }
         );
         builder
@@ -45,6 +47,7 @@ internal sealed class ControlHost : IAsyncDisposable
             .AddSingleton(DockerEngine.Connect(engine, TimeProvider.System))
             .AddSingleton<ISupervisor>(Supervisor)
             .AddSingleton<IProbeBook>(new NoProbes())
+            .AddAlerts()
             .AddControl()
             .AddSingleton(Groups);
         App = builder.Build();

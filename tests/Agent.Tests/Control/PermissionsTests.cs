@@ -21,6 +21,13 @@ public sealed class PermissionsTests
         ["/appliance.v1.EventsService/StreamEvents"] = Role.Viewer,
         ["/appliance.v1.AuditService/ListAudit"] = Role.Admin,
         ["/appliance.v1.AuditService/VerifyAudit"] = Role.Admin,
+        ["/appliance.v1.AlertsService/ListAlerts"] = Role.Viewer,
+        ["/appliance.v1.AlertsService/MapAlert"] = Role.Admin,
+        ["/appliance.v1.AlertsService/UnmapAlert"] = Role.Admin,
+        ["/appliance.v1.AlertsService/TestAlert"] = Role.Viewer,
+        ["/appliance.v1.IdentityService/CreateToken"] = Role.Admin,
+        ["/appliance.v1.IdentityService/ListTokens"] = Role.Admin,
+        ["/appliance.v1.IdentityService/RevokeToken"] = Role.Admin,
         ["/grpc.health.v1.Health/Check"] = Role.None,
         ["/grpc.health.v1.Health/Watch"] = Role.None,
     };
@@ -31,6 +38,8 @@ public sealed class PermissionsTests
         ServicesReflection.Descriptor,
         EventsReflection.Descriptor,
         AuditReflection.Descriptor,
+        AlertsReflection.Descriptor,
+        IdentityReflection.Descriptor,
         HealthReflection.Descriptor,
     ];
 
@@ -72,6 +81,27 @@ public sealed class PermissionsTests
         );
     }
 
+    [Fact]
+    public async Task A_token_for_webhooks_opens_nothing_here()
+    {
+        await using var host = await ControlHost.StartAsync();
+        var ct = TestContext.Current.CancellationToken;
+        var token = await new IdentityService.IdentityServiceClient(host.Channel(Identity.Root)).CreateTokenAsync(
+            new CreateTokenRequest { Name = "am", Role = "webhook" },
+            cancellationToken: ct
+        );
+        var invoker = host.Channel(IdentityOf(Role.None)).CreateCallInvoker();
+        var shown = new Metadata { { "authorization", $"Bearer {token.Secret}" } };
+        foreach (var method in Files.SelectMany(f => f.Services).SelectMany(s => s.Methods))
+        {
+            if (Expected[NameOf(method)] > Role.None)
+                Assert.Equal(
+                    StatusCode.PermissionDenied,
+                    await CallAsync(invoker, NameOf(method), method.IsServerStreaming, ct, shown)
+                );
+        }
+    }
+
     private static Identity IdentityOf(Role role) =>
         role switch
         {
@@ -90,13 +120,15 @@ public sealed class PermissionsTests
         CallInvoker invoker,
         string name,
         bool streaming,
-        CancellationToken ct
+        CancellationToken ct,
+        Metadata? headers = null
     )
     {
         var parts = name.Split('/');
         var type = streaming ? MethodType.ServerStreaming : MethodType.Unary;
         var method = new Method<byte[], byte[]>(type, parts[1], parts[2], Bytes, Bytes);
         var options = new CallOptions(
+            headers,
             deadline: TimeProvider.System.GetUtcNow().UtcDateTime.AddSeconds(60),
             cancellationToken: ct
         );

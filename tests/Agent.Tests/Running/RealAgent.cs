@@ -79,6 +79,8 @@ internal sealed class RealAgent : IAsyncDisposable
     public MaintenanceService.MaintenanceServiceClient Maintenance => new(Channel);
     public UpdatesService.UpdatesServiceClient Updates => new(Channel);
     public OperationsService.OperationsServiceClient Operations => new(Channel);
+    public AlertsService.AlertsServiceClient Alerts => new(Channel);
+    public IdentityService.IdentityServiceClient Identity => new(Channel);
     public Grpc.Health.V1.Health.HealthClient Health => new(Channel);
 
     public string Log

@@ -204,6 +204,43 @@ public sealed class ExchangeTests
         Assert.IsType<Step.Remove>(Assert.Single(web.Plan().Steps));
     }
 
+    [Fact]
+    public void One_container_of_the_next_version_is_tried_beside_the_others()
+    {
+        var plan = Tried().Plan();
+        var create = Assert.IsType<Step.Create>(Assert.Single(plan.Steps));
+        Assert.Equal(("app-web-3", "new"), (create.Name, create.Service.ConfigHash));
+        Assert.Equal(ServiceState.Running, plan.Services[0].State);
+        Assert.Equal(ServiceState.Starting, plan.Services[0].Canary!.State);
+    }
+
+    [Fact]
+    public void What_is_tried_does_not_make_the_service_sick()
+    {
+        var plan = Tried()
+            .Container("web", c => c with { ConfigHash = "new", Health = HealthState.Unhealthy }, replica: 3)
+            .Plan();
+        Assert.Equal(ServiceState.Running, plan.Services[0].State);
+        Assert.Equal(ServiceState.Unhealthy, plan.Services[0].Canary!.State);
+    }
+
+    [Fact]
+    public void What_was_tried_leaves_when_the_trial_is_over()
+    {
+        var web = Published(2, StartFirst)
+            .Container("web")
+            .Container("web", replica: 2)
+            .Container("web", c => c with { ConfigHash = "new" }, replica: 3);
+        web.Traffic = Serving(joined: [Web1, "web2-id-0123456789", "web3-id-0123456789"]);
+        Assert.True(Assert.Single(web.Plan().Orphans).IsLeaving);
+    }
+
+    private static Scenario Tried() =>
+        Published(2, StartFirst)
+            .With(s => s with { Canary = s with { ConfigHash = "new", CanaryWeight = 10 } })
+            .Container("web")
+            .Container("web", replica: 2);
+
     private static Scenario Web(int replicas, Exchange exchange) =>
         new Scenario().Service("web", replicas: replicas).With(s => s with { Exchange = exchange });
 

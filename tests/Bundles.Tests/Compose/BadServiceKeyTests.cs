@@ -236,8 +236,8 @@ public sealed class BadServiceKeyTests
             { "links: [x]", "5:5: error: services.web.links: links are not supported" },
             { "annotations: {}", "5:5: error: services.web.annotations: annotations are not supported" },
             {
-                "x-appliance: {ingress: {}}",
-                "5:19: error: services.web.x-appliance.ingress: x-appliance.ingress is not supported by this version"
+                "x-appliance: {backup: {}}",
+                "5:19: error: services.web.x-appliance.backup: x-appliance.backup is not supported by this version"
             },
             {
                 "x-appliance: {probe: []}",
@@ -245,7 +245,7 @@ public sealed class BadServiceKeyTests
             },
             {
                 "x-appliance: {probes: [{interval: 1s}]}",
-                "5:28: error: services.web.x-appliance.probes[0]: a probe has exactly one of http, tcp and exec"
+                "5:28: error: services.web.x-appliance.probes[0]: a probe has exactly one of http, tcp, exec and grpc"
             },
             {
                 "x-appliance: {probes: [{tcp: {}}]}",

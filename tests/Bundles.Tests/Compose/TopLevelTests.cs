@@ -42,6 +42,15 @@ public sealed class TopLevelTests
                 "4:15: error: x-appliance.backups: x-appliance.backups is not supported by this version"
             },
             {
+                Head + "x-appliance: {ingress: [80]}",
+                "4:15: error: x-appliance.ingress: ingress belongs in a service: services.NAME.x-appliance.ingress"
+            },
+            { Head + "x-appliance: {canary: {}}", "4:15: error: x-appliance.canary: canary belongs in a service" },
+            {
+                Head + "x-appliance: {share-safe: [v]}",
+                "4:15: error: x-appliance.share-safe: share-safe belongs in a service"
+            },
+            {
                 Head + "x-appliance: {descripton: x}",
                 "4:15: error: x-appliance.descripton: unknown key; did you mean \"description\"?"
             },

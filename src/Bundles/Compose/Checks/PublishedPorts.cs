@@ -40,15 +40,9 @@ internal static class PublishedPorts
     private sealed record Claim(ServiceDraft Service, PortMapping Port, Field Field)
     {
         public bool Conflicts(Claim other) =>
-            SameAddress(Port.HostIp, other.Port.HostIp) && !Alternatives(Service, other.Service);
+            SameAddress(Port.HostIp, other.Port.HostIp) && !Service.IsAlternativeTo(other.Service);
 
         private static bool SameAddress(string? a, string? b) =>
             a is null or "0.0.0.0" or "::" || b is null or "0.0.0.0" or "::" || a == b;
-
-        // Two services for different profiles are usually meant as one or the other.
-        private static bool Alternatives(ServiceDraft a, ServiceDraft b) =>
-            a.Service.Profiles.Count > 0
-            && b.Service.Profiles.Count > 0
-            && !a.Service.Profiles.Intersect(b.Service.Profiles).Any();
     }
 }

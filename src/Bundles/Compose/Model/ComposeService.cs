@@ -57,6 +57,12 @@ public sealed record ComposeService
     /// <summary>How a new version of it is tried first; null: it is not.</summary>
     public Canary? Canary { get; init; }
 
+    /// <summary>
+    /// What it mounts (a volume's name, or a path of the host) that an old container of it and a new one may write to at
+    /// once (<c>x-appliance.share-safe</c>).
+    /// </summary>
+    public IReadOnlyList<string> ShareSafe { get; init; } = [];
+
     public RestartPolicy Restart { get; init; } = RestartPolicy.Undeclared;
     public Deploy Deploy { get; init; } = Deploy.Default;
 

@@ -22,7 +22,7 @@ public enum IngressProtocol
 /// <param name="Host">
 /// The host name that requests are for, lower-case, or <c>*.name</c> for all below one; null: any. Not with TCP.
 /// </param>
-/// <param name="Path">Requests for this path and all below it: <c>/</c>, or a path without a slash at its end. Not with TCP.</param>
+/// <param name="Path">Requests for this path and all below it: <c>/</c>, or a path without a slash at its end. <c>/</c> with TCP.</param>
 /// <param name="Listen">The port of the appliance that connections come to; with TCP only, where it is required.</param>
 public sealed record IngressRoute(IngressProtocol Protocol, int Port, string? Host, string Path, int? Listen);
 
@@ -32,4 +32,7 @@ public sealed record IngressRoute(IngressProtocol Protocol, int Port, string? Ho
 /// <param name="MaxErrorRatio">
 /// The share of its requests that may fail beyond what fails of the old version's, 0 to 1. Default 0.01.
 /// </param>
-public sealed record Canary(int Weight, TimeSpan Duration, decimal MaxErrorRatio);
+public sealed record Canary(int Weight, TimeSpan Duration, decimal MaxErrorRatio)
+{
+    public static Canary Default { get; } = new(10, TimeSpan.FromMinutes(5), 0.01m);
+}

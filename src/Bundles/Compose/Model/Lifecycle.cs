@@ -42,8 +42,32 @@ public sealed record HealthCheck(
     public bool Disabled => Test is ["NONE"];
 }
 
+/// <summary>What the answers of a probe decide. A probe may have several roles.</summary>
+[Flags]
+public enum ProbeRole
+{
+    /// <summary>
+    /// When the service has started: until the probe has succeeded once, those without this role are not asked. If it
+    /// does not succeed in its time, the service is unhealthy.
+    /// </summary>
+    Startup = 1,
+
+    /// <summary>Whether the service counts as ready and is sent requests. A failure never restarts it.</summary>
+    Readiness = 2,
+
+    /// <summary>Whether the service is to be restarted.</summary>
+    Liveness = 4,
+}
+
 /// <summary>A check that the agent makes itself.</summary>
-public abstract record Probe(ProbeTiming Timing);
+public abstract record Probe(ProbeTiming Timing)
+{
+    /// <summary>What a probe decides that does not say it.</summary>
+    public const ProbeRole DefaultRole = ProbeRole.Readiness | ProbeRole.Liveness;
+
+    /// <summary>What it decides; never nothing.</summary>
+    public ProbeRole Role { get; init; } = DefaultRole;
+}
 
 /// <summary>When a probe runs, and how many answers change the verdict.</summary>
 /// <param name="Interval">From the start of one check to the start of the next. Default 10 s.</param>
@@ -68,6 +92,7 @@ public sealed record ProbeTiming(
 /// <param name="Path">Starts with <c>/</c>; may have a query.</param>
 /// <param name="Statuses">Status codes that count as success. Default 200-399.</param>
 /// <param name="Contains">Text that the body must contain; null: any body.</param>
+/// <param name="Headers">Headers of the request.</param>
 public sealed record HttpProbe(
     int Port,
     string Path,
@@ -76,7 +101,20 @@ public sealed record HttpProbe(
     string? Contains,
     IReadOnlyDictionary<string, string> Headers,
     ProbeTiming Timing
-) : Probe(Timing);
+) : Probe(Timing)
+{
+    /// <summary>
+    /// Headers that the response must have, each with text that its value must contain; an empty text asks for the header
+    /// only. Names differ in more than their case.
+    /// </summary>
+    public IReadOnlyDictionary<string, string> ExpectedHeaders { get; init; } = Empty.Strings;
+
+    /// <summary>
+    /// For how long the certificate that is served must still be good; null: its dates are not looked at. Only with
+    /// <c>https</c>.
+    /// </summary>
+    public TimeSpan? CertificateValidFor { get; init; }
+}
 
 /// <summary>Both ends are included.</summary>
 public sealed record StatusRange(int First, int Last)
@@ -92,3 +130,8 @@ public sealed record TcpProbe(int Port, ProbeTiming Timing) : Probe(Timing);
 
 /// <summary>A command inside the container exits with 0.</summary>
 public sealed record ExecProbe(IReadOnlyList<string> Command, ProbeTiming Timing) : Probe(Timing);
+
+/// <summary>The container's <c>grpc.health.v1.Health</c> answers <c>SERVING</c>.</summary>
+/// <param name="Service">The gRPC service that is asked for; null: the server as a whole.</param>
+/// <param name="Tls">Over TLS (the certificate is not verified: it is the container's own); else HTTP/2 without it.</param>
+public sealed record GrpcProbe(int Port, string? Service, bool Tls, ProbeTiming Timing) : Probe(Timing);

@@ -22,7 +22,10 @@ internal static partial class DocumentReader
         new Dictionary<string, string>(ApplianceKeys.Later)
         {
             ["name"] = "the product's name is the top-level \"name\"",
+            ["canary"] = "canary belongs in a service: services.NAME.x-appliance.canary",
+            ["ingress"] = "ingress belongs in a service: services.NAME.x-appliance.ingress",
             ["probes"] = "probes belong in a service: services.NAME.x-appliance.probes",
+            ["share-safe"] = "share-safe belongs in a service: services.NAME.x-appliance.share-safe",
         },
         extensions: false
     );

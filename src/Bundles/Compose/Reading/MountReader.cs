@@ -61,6 +61,33 @@ internal sealed class MountReader(string service, ReadContext context)
         }
     }
 
+    /// <summary>What is mounted, by the names that <see cref="SourceOf"/> has for it.</summary>
+    public static IReadOnlyList<Placed<string>> ShareSafe(Field? field)
+    {
+        var sources = new List<Placed<string>>();
+        foreach (var item in field?.Items("a list of volumes") ?? [])
+        {
+            if (item.Name() is not { } text)
+                continue;
+            var source = text.StartsWith('/') ? HostPaths.Normalise(text) : text;
+            if (sources.Any(s => s.Value == source))
+                item.Error($"\"{Field.Shorten(source)}\" is listed twice");
+            else
+                sources.Add(new(source, item));
+        }
+
+        return sources;
+    }
+
+    /// <summary>The volume's name, or the path of the host; null if the mount is the container's own.</summary>
+    public static string? SourceOf(Mount mount) =>
+        mount switch
+        {
+            VolumeMount volume => volume.Volume,
+            BindMount bind => bind.Source,
+            _ => null,
+        };
+
     /// <summary>An absolute path inside the container, normalised.</summary>
     public static string? Target(Field field, string text)
     {

@@ -49,6 +49,16 @@ internal sealed partial class Field
         return null;
     }
 
+    /// <summary>A duration longer than zero that may be given in days.</summary>
+    public TimeSpan? PositiveDays()
+    {
+        var duration = Parse(Durations.TryParseWithDays, "a duration with its unit, like 7d, 36h or 1d12h");
+        if (duration != TimeSpan.Zero)
+            return duration;
+        Error("must be longer than 0");
+        return null;
+    }
+
     public long? Bytes() => Parse(ByteSizes.TryParse, "a size, like 64m, 1.5g or 1048576 (bytes)");
 
     /// <summary>Permission bits.</summary>
@@ -72,10 +82,17 @@ internal static class Durations
         ("h", TimeSpan.TicksPerHour),
     ];
 
+    // Compose has no days, and what it does not read is not to be taken for its keys.
+    private static readonly (string Unit, decimal Ticks)[] s_unitsWithDays = [.. s_units, ("d", TimeSpan.TicksPerDay)];
+
     // Longer than any sensible wait, and short enough for nanoseconds in 64 bits.
     private static readonly decimal s_max = TimeSpan.FromDays(3650).Ticks;
 
-    public static TimeSpan? TryParse(string text)
+    public static TimeSpan? TryParse(string text) => Read(text, s_units);
+
+    public static TimeSpan? TryParseWithDays(string text) => Read(text, s_unitsWithDays);
+
+    private static TimeSpan? Read(string text, (string Unit, decimal Ticks)[] units)
     {
         if (text == "0")
             return TimeSpan.Zero;
@@ -102,7 +119,7 @@ internal static class Durations
             rest = rest[digits..];
             var letters = rest.IndexOfAny(Digits.AndPoint);
             var name = letters < 0 ? rest.ToString() : rest[..letters].ToString();
-            var unit = Array.Find(s_units, u => u.Unit == name);
+            var unit = Array.Find(units, u => u.Unit == name);
             if (unit.Ticks == 0 || number > s_max || (ticks += number * unit.Ticks) > s_max)
                 return null;
             rest = rest[name.Length..];

@@ -15,9 +15,19 @@ internal sealed record ServiceDraft(Field Field, ComposeService Service)
     public required IReadOnlyList<Placed<Dependency>> DependsOn { get; init; }
     public required IReadOnlyList<Placed<FileMount>> Secrets { get; init; }
     public required IReadOnlyList<Placed<FileMount>> Configs { get; init; }
+    public required IReadOnlyList<Placed<IngressRoute>> Routes { get; init; }
+    public required IReadOnlyList<Placed<string>> ShareSafe { get; init; }
+    public Field? Ingress { get; init; }
+    public Field? Canary { get; init; }
     public Field? Replicas { get; init; }
     public Field? UpdateOrder { get; init; }
     public string Name => Service.Name;
+
+    /// <summary>Two services for different profiles are usually meant as one or the other.</summary>
+    public bool IsAlternativeTo(ServiceDraft other) =>
+        Service.Profiles.Count > 0
+        && other.Service.Profiles.Count > 0
+        && !Service.Profiles.Intersect(other.Service.Profiles).Any();
 }
 
 /// <summary>The file after reading: only then can it be checked as a whole.</summary>

@@ -7,7 +7,7 @@ internal static partial class ServiceReader
 {
     private static readonly KeySet s_applianceKeys = new(
         "service's x-appliance",
-        ["probes"],
+        ["probes", "ingress", "canary", "share-safe"],
         new Dictionary<string, string>(ApplianceKeys.Later)
         {
             ["upgrade-from"] = "upgrade-from belongs in the top-level x-appliance: it is said of the whole release",
@@ -34,6 +34,9 @@ internal static partial class ServiceReader
         var secrets = FileReader.OfService(map["secrets"], "secret", "/run/secrets/");
         var configs = FileReader.OfService(map["configs"], "config", "/");
         var deploy = map["deploy"];
+        var appliance = map["x-appliance"]?.Map(s_applianceKeys);
+        var routes = IngressReader.Routes(appliance?["ingress"]);
+        var shareSafe = MountReader.ShareSafe(appliance?["share-safe"]);
 
         var service = new ComposeService
         {
@@ -60,7 +63,10 @@ internal static partial class ServiceReader
             DnsOptions = map["dns_opt"]?.Texts() ?? [],
             DependsOn = dependsOn.Values(),
             HealthCheck = HealthReader.HealthCheck(map["healthcheck"]),
-            Probes = HealthReader.Probes(map["x-appliance"]?.Map(s_applianceKeys)["probes"]),
+            Probes = ProbeReader.Probes(appliance?["probes"]),
+            Ingress = routes.Values(),
+            Canary = IngressReader.Canary(appliance?["canary"]),
+            ShareSafe = shareSafe.Values(),
             Restart = Restart(map["restart"]),
             Deploy = DeployReader.Read(deploy, map),
             Labels = EnvironmentReader.Labels(map["labels"]),
@@ -88,6 +94,10 @@ internal static partial class ServiceReader
             DependsOn = dependsOn,
             Secrets = secrets,
             Configs = configs,
+            Routes = routes,
+            ShareSafe = shareSafe,
+            Ingress = appliance?["ingress"],
+            Canary = appliance?["canary"],
             Replicas = deploy?.Child("replicas"),
             UpdateOrder = deploy?.Child("update_config")?.Child("order"),
         };
@@ -135,7 +145,7 @@ internal static partial class ServiceReader
     {
         if (field?.TextOrNumber() is not { } text)
             return null;
-        if (HostNames().IsMatch(text))
+        if (Names.IsHostName(text))
             return text;
         field.Error(
             $"\"{Field.Shorten(text)}\" is not a host name: letters, digits, \"-\" and \".\", at most 63 between dots"
@@ -328,13 +338,6 @@ internal static partial class ServiceReader
 
     // The engine serves no logs of other drivers, so "services logs" would show nothing.
     private static readonly string[] s_readableLogs = ["json-file", "local", "journald"];
-
-    [GeneratedRegex(
-        @"^(?=.{1,253}\z)[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?(\.[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?)*\z",
-        RegexOptions.ExplicitCapture,
-        1000
-    )]
-    private static partial Regex HostNames();
 
     [GeneratedRegex(@"^[A-Za-z_][A-Za-z0-9_.-]{0,31}\$?\z", RegexOptions.None, 1000)]
     private static partial Regex UserNames();

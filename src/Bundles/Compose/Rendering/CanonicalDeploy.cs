@@ -44,6 +44,6 @@ internal static class CanonicalDeploy
                 .Add("order", policy.Order == UpdateOrder.StartFirst ? "start-first" : "stop-first");
 
     // Without the trailing zeros that a decimal remembers.
-    private static string? Number(decimal? value) =>
+    public static string? Number(decimal? value) =>
         value?.ToString("0.############################", CultureInfo.InvariantCulture);
 }

@@ -14,6 +14,10 @@ internal static class CanonicalProbe
                 "exec",
                 new CanonicalMap().AddList("command", exec.Command).ToNode()
             ),
+            GrpcProbe grpc => new CanonicalMap().Add(
+                "grpc",
+                new CanonicalMap().Add("port", grpc.Port).Add("service", grpc.Service).Add("tls", grpc.Tls).ToNode()
+            ),
             _ => throw new InvalidOperationException($"{probe.GetType()} is no probe"),
         };
         return map.Add("interval", Durations.Format(probe.Timing.Interval))
@@ -21,8 +25,12 @@ internal static class CanonicalProbe
             .Add("start-period", Durations.Format(probe.Timing.StartPeriod))
             .Add("healthy-after", probe.Timing.HealthyAfter)
             .Add("unhealthy-after", probe.Timing.UnhealthyAfter)
+            .AddNonEmpty("role", Roles(probe.Role))
             .ToNode();
     }
+
+    private static IReadOnlyList<string> Roles(ProbeRole role) =>
+        role == Probe.DefaultRole ? [] : [.. ProbeReader.Roles.Where(r => role.HasFlag(r.Value)).Select(r => r.Key)];
 
     private static CanonicalNode Http(HttpProbe http) =>
         new CanonicalMap()
@@ -32,5 +40,7 @@ internal static class CanonicalProbe
             .Add("status", string.Join(',', http.Statuses))
             .Add("contains", http.Contains)
             .AddNonEmpty("headers", http.Headers)
+            .AddNonEmpty("expect-headers", http.ExpectedHeaders)
+            .Add("certificate-valid-for", http.CertificateValidFor is { } validFor ? Durations.Format(validFor) : null)
             .ToNode();
 }

@@ -49,7 +49,14 @@ internal static class CanonicalService
             .Add("shm_size", service.SharedMemoryBytes is { } shm ? ByteSizes.Format(shm) : null)
             .Add("logging", service.Logging is { } logging ? LoggingOf(logging) : null)
             .AddNonEmpty("labels", service.Labels)
-            .AddNonEmpty("x-appliance", new CanonicalMap().AddNonEmpty("probes", service.Probes, CanonicalProbe.Of))
+            .AddNonEmpty(
+                "x-appliance",
+                new CanonicalMap()
+                    .AddNonEmpty("probes", service.Probes, CanonicalProbe.Of)
+                    .AddNonEmpty("ingress", service.Ingress, CanonicalIngress.Route)
+                    .Add("canary", service.Canary is { } canary ? CanonicalIngress.Canary(canary) : null)
+                    .AddNonEmpty("share-safe", service.ShareSafe)
+            )
             .ToNode();
 
     private static CanonicalNode Port(PortMapping port) =>

@@ -1,0 +1,8 @@
+namespace Appliance.Agent.Ingress;
+
+/// <summary>HAProxy did not do what it was asked, in its own words where it had any.</summary>
+/// <param name="isGone">Nobody answered, or not the one who was asked: what is known of it does not hold any more.</param>
+internal sealed class HaproxyException(string message, bool isGone) : Exception(message)
+{
+    public bool IsGone { get; } = isGone;
+}

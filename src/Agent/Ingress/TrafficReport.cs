@@ -1,0 +1,40 @@
+using Appliance.Agent.Supervision;
+
+namespace Appliance.Agent.Ingress;
+
+/// <summary>What is told to supervision. Pure.</summary>
+internal static class TrafficReport
+{
+    /// <param name="shape">What is wanted.</param>
+    /// <param name="slots">Of the worker that accepts connections, as it says itself.</param>
+    public static Traffic Of(
+        IReadOnlyList<PublishedService> published,
+        IngressShape shape,
+        IReadOnlyList<ServerSlot> slots,
+        IReadOnlyList<OldWorker> old,
+        IReadOnlySet<string> drained
+    )
+    {
+        var joined = new HashSet<string>();
+        foreach (var service in published)
+        {
+            var backends = shape.Backends.Where(b => b.Service == service.Name).Select(b => b.Name).ToHashSet();
+            var ways = backends.Select(b => slots.Where(s => s.Backend == b)).ToList();
+            // Who is asked by a worker that knows only those before would miss it, so it has not joined there yet.
+            foreach (var worker in old.Where(w => w.MayBeAsked))
+                ways.AddRange(worker.Slots.Where(s => backends.Contains(s.Backend)).GroupBy(s => s.Backend));
+            joined.UnionWith(
+                service
+                    .Servers.Where(c => c.Leaving is null)
+                    .Where(c =>
+                        ways.TrueForAll(w => w.Any(s => s.Address == c.Address && s.State is ServerState.Ready))
+                    )
+                    .Select(c => c.ContainerId)
+            );
+        }
+        return new Traffic(IsServing: true, joined, drained.ToHashSet());
+    }
+
+    public static bool Same(Traffic a, Traffic b) =>
+        a.IsServing == b.IsServing && a.Joined.SetEquals(b.Joined) && a.Drained.SetEquals(b.Drained);
+}

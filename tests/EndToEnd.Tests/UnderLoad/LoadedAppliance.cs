@@ -1,0 +1,211 @@
+using System.Diagnostics;
+using System.Globalization;
+using System.Net;
+using System.Net.Sockets;
+using System.Text.Json.Nodes;
+using Appliance.Load;
+using Appliance.Testing;
+
+namespace Appliance.EndToEnd.UnderLoad;
+
+/// <summary>
+/// The published agent with HAProxy beside it, on an engine of their own, and the application under load behind ingress.
+/// </summary>
+internal sealed class LoadedAppliance : IAsyncDisposable
+{
+    private const string Bundles = "artifacts/load-app";
+
+    private readonly ScratchFolder folder = new();
+    private readonly PrivateEngine engine;
+    private readonly Process haproxy;
+    private Process agent;
+
+    private LoadedAppliance(PrivateEngine engine)
+    {
+        this.engine = engine;
+        (Http, Https) = (FreePort(), FreePort());
+        haproxy = StartHaproxy();
+        agent = StartAgent();
+    }
+
+    /// <summary>Where the application answers.</summary>
+    public Uri Url => new($"http://127.0.0.1:{Http}");
+
+    /// <summary>The same over TLS.</summary>
+    public Uri SecureUrl => new($"https://127.0.0.1:{Https}");
+
+    public string Data => folder["data"];
+
+    private int Http { get; }
+
+    private int Https { get; }
+
+    private static CancellationToken Ct => TestContext.Current.CancellationToken;
+
+    /// <summary>An appliance that runs the application's first release.</summary>
+    public static async Task<LoadedAppliance> StartAsync(string version = "1.0.0")
+    {
+        await BuildBundlesAsync();
+        var appliance = new LoadedAppliance(await PrivateEngine.StartAsync(Ct));
+        try
+        {
+            await Eventually.TrueAsync(
+                "the agent answers",
+                async _ => (await appliance.ControlAsync("status")).ExitCode == 0,
+                Ct,
+                TimeSpan.FromSeconds(60)
+            );
+            (await appliance.UpgradeAsync(version)).Succeeded();
+            await appliance.WaitUntilServedAsync();
+            return appliance;
+        }
+        catch
+        {
+            await appliance.DisposeAsync();
+            throw;
+        }
+    }
+
+    /// <summary>Installs, or upgrades to, a release of the application.</summary>
+    public Task<Command> UpgradeAsync(string version) =>
+        ControlAsync("upgrade", "--bundle", Path.Combine(DevelopmentRun.Root, Bundles, $"load-{version}.bundle"), "--yes");
+
+    /// <summary>Runs the published appliancectl against this agent.</summary>
+    public Task<Command> ControlAsync(params string[] arguments) =>
+        Command.RunAsync(
+            Path.Combine(DevelopmentRun.Root, "artifacts/bin/appliancectl"),
+            arguments,
+            new Dictionary<string, string?> { ["APPLIANCE_SOCKET"] = folder["agent.sock"] },
+            Ct
+        );
+
+    /// <summary>Puts load on the application.</summary>
+    public Task<LoadRun> LoadAsync(Uri? url = null, TimeSpan? longTime = null) =>
+        LoadRun.StartAsync(
+            new LoadOptions { Target = url ?? Url, LongTime = longTime ?? TimeSpan.FromSeconds(10) },
+            TimeProvider.System,
+            Ct
+        );
+
+    /// <summary>Ends the agent as a crash does, and starts it anew.</summary>
+    public async Task KillAgentAsync()
+    {
+        agent.Kill();
+        await agent.WaitForExitAsync(Ct);
+        agent.Dispose();
+        agent = StartAgent();
+    }
+
+    /// <summary>Tells HAProxy's configuration to be another shape, as a change of settings does.</summary>
+    public async Task SetAsync(string settings)
+    {
+        await File.WriteAllTextAsync(folder["agent.yaml"], settings, Ct);
+        Posix.Kill(agent.Id, 1);
+    }
+
+    /// <summary>The pid of the process of a container of the application.</summary>
+    public async Task<int> PidOfAsync(int replica)
+    {
+        var asked = await Command.RunAsync(
+            "docker",
+            ["container", "inspect", "--format", "{{.State.Pid}}", $"load-web-{replica}"],
+            new Dictionary<string, string?> { ["DOCKER_HOST"] = engine.Endpoint },
+            Ct
+        );
+        return int.Parse(asked.Succeeded().Output, NumberStyles.None | NumberStyles.AllowTrailingWhite, CultureInfo.InvariantCulture);
+    }
+
+    /// <summary>What <c>appliancectl</c> says as JSON.</summary>
+    public async Task<JsonNode> AskAsync(params string[] words) =>
+        JsonNode.Parse((await ControlAsync([.. words, "-o", "json"])).Succeeded().Output)!;
+
+    public async ValueTask DisposeAsync()
+    {
+        // The agent first: it would bring back what goes.
+        foreach (var process in (Process[])[agent, haproxy])
+        {
+            if (!process.HasExited)
+                process.Kill(entireProcessTree: true);
+            await process.WaitForExitAsync(CancellationToken.None);
+            process.Dispose();
+        }
+        await engine.DisposeAsync();
+        folder.Dispose();
+    }
+
+    private async Task WaitUntilServedAsync()
+    {
+        using var browser = new HttpClient();
+        await Eventually.TrueAsync(
+            "the application answers through ingress",
+            async ct =>
+            {
+                try
+                {
+                    return (await browser.GetAsync(Url, ct)).IsSuccessStatusCode;
+                }
+                catch (HttpRequestException)
+                {
+                    return false;
+                }
+            },
+            Ct,
+            TimeSpan.FromSeconds(60)
+        );
+    }
+
+    private Process StartHaproxy()
+    {
+        var start = new ProcessStartInfo(
+            Path.Combine(DevelopmentRun.Root, "appliance/image/rootfs/usr/libexec/appliance/ingress"),
+            ["run"]
+        );
+        start.Environment["INGRESS_DATA"] = folder["data/ingress"];
+        start.Environment["INGRESS_RUN"] = folder["run"];
+        Directory.CreateDirectory(folder["data"]);
+        return Process.Start(start)!;
+    }
+
+    private Process StartAgent()
+    {
+        if (!File.Exists(folder["agent.yaml"]))
+            File.WriteAllText(folder["agent.yaml"], "# Defaults.\n");
+        var start = new ProcessStartInfo(
+            Path.Combine(DevelopmentRun.Root, "artifacts/bin/appliance-agent"),
+            [
+                "--data",
+                folder["data"],
+                "--socket",
+                folder["agent.sock"],
+                "--docker",
+                engine.Endpoint,
+                "--config",
+                folder["agent.yaml"],
+            ]
+        );
+        start.Environment["APPLIANCE__TRUST__ROOT"] = Path.Combine(DevelopmentRun.Root, Bundles, "root.json");
+        start.Environment["APPLIANCE__INGRESS__HTTP_PORT"] = $"{Http}";
+        start.Environment["APPLIANCE__INGRESS__HTTPS_PORT"] = $"{Https}";
+        start.Environment["APPLIANCE__INGRESS__BIND_ADDRESS"] = "127.0.0.1";
+        start.Environment["APPLIANCE__INGRESS__REDIRECT_HTTP"] = "false";
+        start.Environment["APPLIANCE__INGRESS__RUN_DIRECTORY"] = folder["run"];
+        return Process.Start(start)!;
+    }
+
+    private static async Task BuildBundlesAsync() =>
+        (
+            await Command.RunAsync(
+                Path.Combine(DevelopmentRun.Root, "tests/LoadApp/bundles.sh"),
+                [Path.Combine(DevelopmentRun.Root, Bundles)],
+                new Dictionary<string, string?>(),
+                Ct
+            )
+        ).Succeeded();
+
+    private static int FreePort()
+    {
+        using var listener = new TcpListener(IPAddress.Loopback, 0);
+        listener.Start();
+        return ((IPEndPoint)listener.LocalEndpoint).Port;
+    }
+}
