@@ -11,25 +11,37 @@ internal sealed class SupervisedActions(
     TimeProvider clock
 ) : IAlertActions
 {
-    /// <summary>After a start of the agent the engine may take its time, and what was asked for is not forgotten for that.</summary>
     public static readonly TimeSpan Patience = TimeSpan.FromMinutes(2);
 
-    public async Task<ActionOutcome> RestartAsync(string service, string by, string reason, CancellationToken ct)
+    public async Task UntilReadyAsync(string? service, CancellationToken ct)
     {
-        await UntilReadyAsync(service, ct);
-        return WhyNot(service) is { } why ? new ActionOutcome.Refused(why) : await AskAsync(service, by, reason, ct);
+        if (service is null)
+            return;
+        using var patience = new CancellationTokenSource(Patience, clock);
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(ct, patience.Token);
+        while (true)
+        {
+            var view = supervisor.View;
+            if (IsReady(view, service) || updates.Running is not null || either.IsCancellationRequested)
+                break;
+            await supervisor
+                .WaitForChangeAsync(view, either.Token)
+                .ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        }
+        ct.ThrowIfCancellationRequested();
     }
+
+    public async Task<ActionOutcome> RestartAsync(string service, string by, string reason, CancellationToken ct) =>
+        WhyNot(service) is { } why ? new ActionOutcome.Refused(why) : await AskAsync(service, by, reason, ct);
 
     public Task<ActionOutcome> RecreateAsync(string service, string by, string reason, CancellationToken ct) =>
         NotYet("to recreate a service");
 
     public async Task<ActionOutcome> RunAsync(string service, string by, string reason, CancellationToken ct)
     {
-        await UntilReadyAsync(service, ct);
         if (WhyNot(service) is { } why)
             return new ActionOutcome.Refused(why);
-        var seen = supervisor.View.Service(service)!;
-        if (!seen.IsMeantToEnd)
+        if (supervisor.View.Service(service) is not { IsMeantToEnd: true } seen)
             return new ActionOutcome.Refused($"{service} is no service that runs once and ends");
         // A restart would end it in the middle of its work.
         return seen.Containers.Any(c => c.State is "running" or "paused" or "restarting")
@@ -53,22 +65,6 @@ internal sealed class SupervisedActions(
         : updates.Running is { } running ? $"{running.Name} is under way: {running.Sentence}"
         : wishes.Of(service) is { } wish ? $"{wish.By} asked to stop {service}"
         : null;
-
-    private async Task UntilReadyAsync(string service, CancellationToken ct)
-    {
-        using var patience = new CancellationTokenSource(Patience, clock);
-        using var either = CancellationTokenSource.CreateLinkedTokenSource(ct, patience.Token);
-        while (true)
-        {
-            var view = supervisor.View;
-            if (IsReady(view, service) || updates.Running is not null || either.IsCancellationRequested)
-                break;
-            await supervisor
-                .WaitForChangeAsync(view, either.Token)
-                .ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-        }
-        ct.ThrowIfCancellationRequested();
-    }
 
     // A service that no pass has looked at yet is pending.
     private static bool IsReady(SupervisionView view, string service) =>
