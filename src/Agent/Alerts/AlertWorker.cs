@@ -81,6 +81,7 @@ internal sealed class AlertWorker(
 
     private async Task ActAsync(AlertRecord alert, CancellationToken ct)
     {
+        await actions.UntilReadyAsync(alert.Verdict.Service, ct);
         // Before the effect: what cannot be recorded is not done.
         audit.Append(AlertWords.Audit(alert, "requested", ""));
         if (!journal.Begin(alert.Id))

@@ -2,7 +2,6 @@ using Appliance.Agent.Alerts;
 using Appliance.Agent.Storage;
 using Appliance.Agent.Tests.Control;
 using Appliance.Agent.Tests.Storage;
-using Appliance.Testing;
 
 namespace Appliance.Agent.Tests.Alerts;
 

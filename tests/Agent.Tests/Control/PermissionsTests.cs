@@ -86,7 +86,7 @@ public sealed class PermissionsTests
     {
         await using var host = await ControlHost.StartAsync();
         var ct = TestContext.Current.CancellationToken;
-        var token = await new IdentityService.IdentityServiceClient(host.Channel(Identity.Root)).CreateTokenAsync(
+        var token = await new V1.IdentityService.IdentityServiceClient(host.Channel(Identity.Root)).CreateTokenAsync(
             new CreateTokenRequest { Name = "am", Role = "webhook" },
             cancellationToken: ct
         );
