@@ -46,7 +46,7 @@ internal static class Ingress
         await agent.UntilInstalledAsync(ct);
 
         var container = await bed.Engine.Containers.InspectAsync("bench-web-1", ct);
-        var direct = new Target(container.NetworkSettings.Networks.Values.First().IPAddress, Port, Tls: false);
+        var direct = new Target(container.NetworkSettings.Networks.Values.First().IPAddress!, Port, Tls: false);
         var plain = new Target("127.0.0.1", http, Tls: false);
         var secure = new Target("127.0.0.1", https, Tls: true);
         await UntilServedAsync(plain, ct);

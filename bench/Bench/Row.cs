@@ -38,6 +38,6 @@ internal sealed record Row(string What, double Value, string Unit, double Floor,
 
     private static void WriteLine(TextWriter output, params ReadOnlySpan<string> cells) =>
         output.WriteLine(
-            $"{cells[0], -34} {cells[1], 12} {cells[2], 12}  {cells[3], -44} {cells[4], 6}  {cells[5], -10} {cells[6]}"
+            $"{cells[0], -42} {cells[1], 12} {cells[2], 12}  {cells[3], -44} {cells[4], 6}  {cells[5], -10} {cells[6]}"
         );
 }

@@ -65,6 +65,7 @@ internal sealed partial class FakeAgent : IAsyncDisposable
         server.MapGrpcService<AuditAnswers>();
         server.MapGrpcService<UpdatesAnswers>();
         server.MapGrpcService<OperationsAnswers>();
+        server.MapGrpcService<MaintenanceAnswers>();
         server.MapGrpcService<AlertsAnswers>();
         server.MapGrpcService<IdentityAnswers>();
         await server.StartAsync();

@@ -51,6 +51,18 @@ internal sealed class ServicesCommand : CliCommand
                 Examples = [new("services restart web --reason 'new certificate'", "restart, and say why")],
             }
         );
+        Add(
+            new ServicesChangeCommand(
+                "recreate",
+                "Makes other containers for services: volumes stay, what was written beside them goes.",
+                takesReason: true,
+                (client, name, reason, options) =>
+                    client.RecreateServiceAsync(new() { Name = name, Reason = reason }, options)
+            )
+            {
+                Examples = [new("services recreate web --reason 'spoilt cache'", "begin anew, and say why")],
+            }
+        );
         Add(new ServicesLogsCommand());
     }
 }
@@ -103,7 +115,7 @@ internal sealed class ServicesShowCommand : RunnableCommand
     }
 }
 
-/// <summary>Start, stop and restart: the same change asked of each service named, in the order given.</summary>
+/// <summary>Start, stop, restart and recreate: the same change asked of each service named, in the order given.</summary>
 internal sealed class ServicesChangeCommand : RunnableCommand
 {
     private readonly Argument<string[]> names = CommonOptions.Services<string[]>(

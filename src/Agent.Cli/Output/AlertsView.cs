@@ -53,7 +53,7 @@ internal static class AlertsView
         foreach (var r in rules)
             table.Add(
                 r.Name,
-                r.DryRun ? new($"{WordOf(r.Action)} (dry run)", Style.Yellow) : WordOf(r.Action),
+                r.DryRun ? new Cell($"{WordOf(r.Action)} (dry run)", Style.Yellow) : WordOf(r.Action),
                 r.Service.Length > 0 ? r.Service : "-",
                 Ages.Length(r.CoolDown.ToTimeSpan()),
                 r.LastAt is null ? "never" : Ages.Ago(r.LastAt, now),

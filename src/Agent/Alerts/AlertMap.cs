@@ -89,7 +89,7 @@ internal sealed class AlertMap(AlertRules rules, CoolDowns coolDowns, ISuperviso
             return view.Services.Count == 0
                 ? $"there is no service \"{name}\": there are none"
                 : $"there is no service \"{name}\"; there are: {string.Join(", ", view.Services.Select(s => s.Name))}";
-        return rule.Action is AlertAction.Run && !service.IsMeantToEnd
+        return rule.Action is AlertAction.Run && !service.IsOneShot
             ? $"{name} is no service that runs once and ends; restart it instead"
             : null;
     }

@@ -23,7 +23,8 @@ internal sealed class AlertWorker(
     /// <summary>A service takes as long as it takes to stop, and to start.</summary>
     public static readonly TimeSpan Patience = TimeSpan.FromMinutes(10);
 
-    private static readonly TimeSpan UntilNextTry = TimeSpan.FromSeconds(5);
+    /// <summary>How soon a disk that took nothing is tried again.</summary>
+    public static readonly TimeSpan UntilNextTry = TimeSpan.FromSeconds(5);
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
@@ -70,17 +71,25 @@ internal sealed class AlertWorker(
     private void Resume()
     {
         foreach (var alert in journal.Acting)
-            End(
+            Conclude(
                 alert,
                 AlertState.Interrupted,
                 $"the agent ended while it was to {InWords(alert)}: whether that was done is not known, and it is not done again"
             );
         foreach (var alert in journal.Queued.Where(a => clock.GetUtcNow() - a.ReceivedAt > TooOld))
-            End(alert, AlertState.Refused, $"it waited too long for the agent to start, to {InWords(alert)} now");
+            Conclude(alert, AlertState.Refused, $"it waited too long for the agent to start, to {InWords(alert)} now");
+    }
+
+    // Told only once it is written down: until then it is not so, and it would be acted on.
+    private void Conclude(AlertRecord alert, AlertState state, string why)
+    {
+        journal.End(alert.Id, state, why);
+        Tell(alert, state, why);
     }
 
     private async Task ActAsync(AlertRecord alert, CancellationToken ct)
     {
+        await actions.UntilReadyAsync(alert.Verdict.Service, ct);
         // Before the effect: what cannot be recorded is not done.
         audit.Append(AlertWords.Audit(alert, "requested", ""));
         if (!journal.Begin(alert.Id))
@@ -130,7 +139,6 @@ internal sealed class AlertWorker(
     // What was done is done, whatever becomes of the row: the event and the log tell it too.
     private void End(AlertRecord alert, AlertState state, string why)
     {
-        var isDone = state is AlertState.Done;
         try
         {
             journal.End(alert.Id, state, why);
@@ -139,6 +147,12 @@ internal sealed class AlertWorker(
         {
             log.OutcomeNotStored(alert.Id, why, e.Message);
         }
+        Tell(alert, state, why);
+    }
+
+    private void Tell(AlertRecord alert, AlertState state, string why)
+    {
+        var isDone = state is AlertState.Done;
         log.Record(audit, AlertWords.Audit(alert, isDone ? "done" : "failed", why));
         events.Append(
             AlertWords.Event(

@@ -92,7 +92,8 @@ internal sealed class WebhookListener(
     {
         var kestrel = new KestrelServerOptions { ApplicationServices = services, AddServerHeader = false };
         kestrel.Limits.MaxConcurrentConnections = MostConnections;
-        kestrel.Limits.MaxRequestBodySize = WebhookMessage.MaxBytes + 1;
+        // The endpoint has its own limit; the server counts what frames the pieces of a body, too.
+        kestrel.Limits.MaxRequestBodySize = 2 * WebhookMessage.MaxBytes;
         kestrel.Limits.MaxRequestHeadersTotalSize = 16 * 1024;
         kestrel.Limits.RequestHeadersTimeout = ForHeaders;
         kestrel.Listen(options.Value.ToEndPoint()!, listen => listen.Protocols = HttpProtocols.Http1);

@@ -69,6 +69,26 @@ internal sealed class ImageLoader(ContentStore store, DockerEngine engine, Engin
         }
     }
 
+    /// <summary>
+    /// Takes those from the engine that share layers with an image: for as long as one of them is there, the engine does not
+    /// take these layers anew.
+    /// </summary>
+    /// <param name="candidates">Ids of images that nothing uses, and that can be loaded again.</param>
+    public async Task RemoveKinAsync(ReleaseImage image, IEnumerable<string> candidates, CancellationToken ct)
+    {
+        // What shares any layer shares the lowest.
+        var lowest = image.Layers is [var layer, ..] ? layer.DiffId : null;
+        foreach (var id in candidates.Where(id => id != image.Config.Digest))
+        {
+            try
+            {
+                if ((await engine.Images.InspectAsync(id, ct)).RootFs.Layers is [var first, ..] && first == lowest)
+                    await RemoveAsync(id, ct);
+            }
+            catch (EngineNotFoundException) { }
+        }
+    }
+
     /// <summary>What loading would cost the engine.</summary>
     public async Task<ImageLoadPlan> PlanAsync(IReadOnlyList<ReleaseImage> images, CancellationToken ct)
     {

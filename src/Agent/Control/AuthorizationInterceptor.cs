@@ -180,15 +180,27 @@ internal sealed class AuthorizationInterceptor(
 
     private static NewAudit EntryOf(ServerCallContext context, Caller caller, object? request)
     {
-        var text = request is IMessage message ? JsonFormatter.Default.Format(message) : "";
         return new NewAudit(
             caller.Actor,
             caller.Role.InWords(),
             context.Method,
-            Cut(text, MaxRequestText),
+            Cut(TextOf(request), MaxRequestText),
             Outcome: "",
             Detail: ""
         );
+    }
+
+    private static string TextOf(object? request)
+    {
+        try
+        {
+            return request is IMessage message ? JsonFormatter.Default.Format(message) : "";
+        }
+        catch (InvalidOperationException e)
+        {
+            // A time, or a duration, beyond what they may be: the service refuses it, and who sent it is on record.
+            return e.Message;
+        }
     }
 
     private static string Cut(string text, int atMost) => text.Length > atMost ? text[..atMost] : text;

@@ -22,6 +22,7 @@ internal static class Permissions
         ["/appliance.v1.ServicesService/StartService"] = Operate,
         ["/appliance.v1.ServicesService/StopService"] = Operate,
         ["/appliance.v1.ServicesService/RestartService"] = Operate,
+        ["/appliance.v1.ServicesService/RecreateService"] = Operate,
         ["/appliance.v1.EventsService/StreamEvents"] = View,
         ["/appliance.v1.MaintenanceService/Hold"] = Operate,
         ["/appliance.v1.MaintenanceService/Release"] = Operate,

@@ -51,20 +51,31 @@ internal sealed class ServicesService(
         V1.RestartServiceRequest request,
         ServerCallContext context
     ) =>
-        await supervisor.RestartAsync(
+        Anew(
             request.Name,
-            context.GetCaller().Actor,
-            Checked(request.Reason),
-            context.CancellationToken
-        ) switch
-        {
-            RestartOutcome.Restarted => Detail(request.Name),
-            RestartOutcome.NotRestarted not => throw Rpc.Error(
-                StatusCode.FailedPrecondition,
-                $"{request.Name} was not restarted: {not.Why}"
-            ),
-            _ => throw NoSuch(request.Name),
-        };
+            "restarted",
+            await supervisor.RestartAsync(
+                request.Name,
+                context.GetCaller().Actor,
+                Checked(request.Reason),
+                context.CancellationToken
+            )
+        );
+
+    public override async Task<V1.ServiceDetail> RecreateService(
+        V1.RecreateServiceRequest request,
+        ServerCallContext context
+    ) =>
+        Anew(
+            request.Name,
+            "made anew",
+            await supervisor.RecreateAsync(
+                request.Name,
+                context.GetCaller().Actor,
+                Checked(request.Reason),
+                context.CancellationToken
+            )
+        );
 
     public override async Task StreamLogs(
         V1.StreamLogsRequest request,
@@ -115,6 +126,17 @@ internal sealed class ServicesService(
             view = supervisor.View;
         }
     }
+
+    private V1.ServiceDetail Anew(string name, string done, RestartOutcome outcome) =>
+        outcome switch
+        {
+            RestartOutcome.Restarted => Detail(name),
+            RestartOutcome.NotRestarted not => throw Rpc.Error(
+                StatusCode.FailedPrecondition,
+                $"{name} was not {done}: {not.Why}"
+            ),
+            _ => throw NoSuch(name),
+        };
 
     private V1.ServiceDetail Changed(string name, bool found) => found ? Detail(name) : throw NoSuch(name);
 

@@ -75,7 +75,8 @@ internal sealed class SlotPlanner(
     /// <summary>As it is found, and left so.</summary>
     private SlotPlan Held(SlotPlan plan, Hold hold, ObservedContainer? current)
     {
-        var waitsForOthers = plan.Steps.Count == 0 && plan.NextAttempt is null && plan.State is not ServiceState.Pending;
+        var waitsForOthers =
+            plan.Steps.Count == 0 && plan.NextAttempt is null && plan.State is not ServiceState.Pending;
         if (waitsForOthers || inputs.InFlight.ContainsKey(slot.ToString()))
             return plan;
         if (plan.State is ServiceState.Running)

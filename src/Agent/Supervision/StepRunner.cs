@@ -1,11 +1,12 @@
 using System.Globalization;
 using Appliance.Agent.Content;
+using Appliance.Agent.Storage;
 using Appliance.Docker;
 
 namespace Appliance.Agent.Supervision;
 
 /// <summary>Takes one step. Each may be repeated, and may find that somebody has been quicker.</summary>
-internal sealed class StepRunner(DockerEngine engine, ImageLoader images)
+internal sealed class StepRunner(DockerEngine engine, ImageLoader images, UpdateJournal journal)
 {
     /// <exception cref="EngineUnavailableException">The engine is gone; whether the step took effect is seen on the next pass.</exception>
     /// <exception cref="DockerEngineException">The engine refused, with its reason.</exception>
@@ -94,17 +95,20 @@ internal sealed class StepRunner(DockerEngine engine, ImageLoader images)
         // Nothing is taken away before it is sure that it can be put back.
         await images.ProveStoredAsync(step.Image.Image, ct);
         var goes = step.Containers.Select(c => c.Id).ToHashSet();
-        foreach (var user in await engine.Containers.ListAsync(new ContainerQuery { All = true }, ct))
-        {
-            if (user.ImageId == step.Image.Id && !goes.Contains(user.Id))
-                throw new IOException(
-                    $"{user.Names.FirstOrDefault(user.Id).TrimStart('/')} was made from {step.Image.Reference} too"
-                );
-        }
+        var others = (await engine.Containers.ListAsync(new ContainerQuery { All = true }, ct))
+            .Where(c => !goes.Contains(c.Id))
+            .ToList();
+        if (others.FirstOrDefault(c => c.ImageId == step.Image.Id) is { } user)
+            throw new IOException(
+                $"{user.Names.FirstOrDefault(user.Id).TrimStart('/')} was made from {step.Image.Reference} too"
+            );
         foreach (var container in step.Containers)
             await RemoveAsync(container.Id, container.StopGrace, ct);
         if (!await images.RemoveAsync(step.Image.Id, ct))
             throw new IOException($"the engine does not give up {step.Image.Reference}: something uses it");
+        var used = others.Select(c => c.ImageId).ToHashSet();
+        // What is kept for a rollback is loaded for it, when it is not there.
+        await images.RemoveKinAsync(step.Image.Image, journal.LoadedImages.Where(id => !used.Contains(id)), ct);
         await images.LoadAsync([step.Image.Image], bytes: null, ct);
     }
 

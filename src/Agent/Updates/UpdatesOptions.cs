@@ -19,7 +19,6 @@ internal sealed class UpdatesOptions : IValidatableObject
     /// What part of the requests to new containers may fail beyond what fails of those to the ones before, 0 to 1; more than
     /// that takes the update back. A release that is tried first (canary) says it for itself until it is promoted.
     /// </summary>
-    [Range(typeof(decimal), "0", "1")]
     public decimal MaxErrorRatio { get; set; } = 0.02m;
 
     /// <summary>How long a bundle that was taken in waits to be installed.</summary>
@@ -29,6 +28,8 @@ internal sealed class UpdatesOptions : IValidatableObject
     {
         if (StartTimeout < TimeSpan.FromSeconds(1) || StartTimeout > TimeSpan.FromDays(1))
             yield return new("start-timeout must be between 1s and 1d");
+        if (MaxErrorRatio is < 0 or > 1)
+            yield return new("max-error-ratio must be between 0 and 1");
         if (StagedFor < TimeSpan.FromSeconds(1) || StagedFor > TimeSpan.FromDays(7))
             yield return new("staged-for must be between 1s and 7d");
     }

@@ -2,7 +2,6 @@ using Appliance.Agent.Alerts;
 using Appliance.Agent.Storage;
 using Appliance.Agent.Tests.Control;
 using Appliance.Agent.Tests.Storage;
-using Appliance.Testing;
 
 namespace Appliance.Agent.Tests.Alerts;
 
@@ -27,7 +26,7 @@ public sealed class AlertMapTests : IDisposable
         open = state.Open();
         var supervisor = new FixedSupervisor
         {
-            View = Views.Of(Views.Service("web"), Views.Service("clean") with { IsMeantToEnd = true }),
+            View = Views.Of(Views.Service("web"), Views.Service("clean") with { IsOneShot = true }),
         };
         map = new AlertMap(new AlertRules(open.Database), new CoolDowns(state.Clock), supervisor);
     }

@@ -49,7 +49,7 @@ internal sealed class AlertsHost : IAsyncDisposable
         client = new HttpClient { BaseAddress = new Uri($"http://127.0.0.1:{setup.Port}") };
     }
 
-    /// <param name="Acts">False: what is queued stays so.</param>
+    /// <summary>Where it listens, how much of it, and whether what is queued is acted on.</summary>
     internal sealed record Setup(int Port, int RequestsPerMinute = 6000, bool Acts = true);
 
     public ManualClock Clock { get; }
@@ -202,6 +202,8 @@ internal sealed class RecordedActions : IAlertActions
 
     /// <summary>Set: what is begun does not end before this does.</summary>
     public TaskCompletionSource? Hold { get; set; }
+
+    public Task UntilReadyAsync(string? service, CancellationToken ct) => Task.CompletedTask;
 
     public Task<ActionOutcome> RestartAsync(string service, string by, string reason, CancellationToken ct) =>
         AskAsync($"restart {service} by {by}: {reason}", ct);

@@ -50,7 +50,7 @@ public sealed class AlertsTests : IDisposable
     public async Task A_one_shot_is_run()
     {
         await using var host = await AlertsHost.StartAsync(folder.Path);
-        host.Supervisor.View = Views.Of(Views.Service("web"), Views.Service("clean") with { IsMeantToEnd = true });
+        host.Supervisor.View = Views.Of(Views.Service("web"), Views.Service("clean") with { IsOneShot = true });
         host.MapRule("r", AlertAction.Run, "clean");
         var token = await host.TokenAsync();
         await host.ReportAsync(token, Message.Alert());
@@ -253,6 +253,38 @@ public sealed class AlertsTests : IDisposable
             ((await host.EndsAsync()).Verdict.State, (await host.EndsAsync()).Verdict.Why)
         );
         Assert.Equal("it was over before anything was done", (await host.EndsAsync(2)).Verdict.Why);
+        Assert.Empty(host.Actions.Asked);
+    }
+
+    [Fact]
+    public async Task What_is_too_old_is_not_done_although_that_cannot_be_written_down_at_first()
+    {
+        using var disk = new SmallDisk(folder["state"], kibibytes: 2048);
+        var clock = new ManualClock();
+        await using (
+            var dying = await AlertsHost.StartAsync(disk.Path, clock, setup: new(AlertsHost.FreePort(), Acts: false))
+        )
+        {
+            dying.MapRule("r", AlertAction.Restart, "web");
+            await dying.ReportAsync(await dying.TokenAsync(), Message.Alert());
+        }
+
+        clock.Advance(AlertWorker.TooOld * 2);
+        disk.Fill();
+        await using var host = await AlertsHost.StartAsync(disk.Path, clock);
+        for (var i = 0; i < 3; i++)
+            clock.Advance(AlertWorker.UntilNextTry);
+        Assert.Equal(AlertState.Queued, host.Journal.Find(1)!.Verdict.State);
+        disk.Free();
+        await Eventually.TrueAsync(
+            "it is refused",
+            () =>
+            {
+                clock.Advance(AlertWorker.UntilNextTry);
+                return host.Journal.Find(1)!.Verdict.State is AlertState.Refused;
+            },
+            Ct
+        );
         Assert.Empty(host.Actions.Asked);
     }
 

@@ -1,7 +1,6 @@
 using System.Diagnostics;
 using System.Text;
 using Appliance.Agent.Alerts;
-using Appliance.Agent.Storage;
 
 namespace Appliance.Agent.Tests.Alerts;
 

@@ -30,7 +30,7 @@ public sealed class WebhookTests : IDisposable
 
         var answers = new List<string>();
         foreach (
-            var (shown, path) in (ReadOnlySpan<(string?, string)>)
+            var (shown, path) in ((string?, string)[])
                 [
                     (null, "/webhooks/alertmanager"),
                     (revoked, "/webhooks/alertmanager"),

@@ -25,7 +25,7 @@ public sealed class AlertsServiceTests
     public async Task A_rule_is_made_listed_tried_and_taken_away()
     {
         await using var host = await ControlHost.StartAsync();
-        var alerts = new AlertsService.AlertsServiceClient(host.Channel(Identity.Root));
+        var alerts = new V1.AlertsService.AlertsServiceClient(host.Channel(Identity.Root));
         var made = await alerts.MapAlertAsync(new MapAlertRequest { Rule = Sample }, cancellationToken: Ct);
         Assert.Equal((600, false), (made.Rule.CoolDown.Seconds, made.Replaced));
         var last = Sample.Clone();
@@ -82,7 +82,7 @@ public sealed class AlertsServiceTests
     public async Task A_rule_that_is_wrong_or_has_no_target_is_refused()
     {
         await using var host = await ControlHost.StartAsync();
-        var alerts = new AlertsService.AlertsServiceClient(host.Channel(Identity.Root));
+        var alerts = new V1.AlertsService.AlertsServiceClient(host.Channel(Identity.Root));
         Assert.Equal(StatusCode.InvalidArgument, await RefusedAsync(_ => { }, r => r.Rule = null));
         Assert.Equal(StatusCode.InvalidArgument, await RefusedAsync(r => r.Action = AlertAction.Unspecified));
         Assert.Equal(StatusCode.InvalidArgument, await RefusedAsync(r => r.Action = (AlertAction)99));
@@ -112,7 +112,7 @@ public sealed class AlertsServiceTests
     public async Task A_token_is_told_once_and_is_in_no_record()
     {
         await using var host = await ControlHost.StartAsync();
-        var identity = new IdentityService.IdentityServiceClient(host.Channel(Identity.Root));
+        var identity = new V1.IdentityService.IdentityServiceClient(host.Channel(Identity.Root));
         var made = await identity.CreateTokenAsync(
             new CreateTokenRequest { Name = "am", Role = "webhook" },
             cancellationToken: Ct
@@ -132,12 +132,19 @@ public sealed class AlertsServiceTests
             r => $"{r.Request}{r.Detail}".Contains(made.Secret[13..40], StringComparison.Ordinal)
         );
 
-        var again = await CodeAsync(identity.CreateTokenAsync(new() { Name = "am", Role = "webhook" }));
+        var again = await CodeAsync(
+            identity.CreateTokenAsync(new() { Name = "am", Role = "webhook" }, cancellationToken: Ct)
+        );
         Assert.Equal(StatusCode.FailedPrecondition, again);
-        var admin = await CodeAsync(identity.CreateTokenAsync(new() { Name = "b", Role = "admin" }));
+        var admin = await CodeAsync(
+            identity.CreateTokenAsync(new() { Name = "b", Role = "admin" }, cancellationToken: Ct)
+        );
         Assert.Equal(StatusCode.InvalidArgument, admin);
         await identity.RevokeTokenAsync(new RevokeTokenRequest { Name = "am" }, cancellationToken: Ct);
-        Assert.Equal(StatusCode.NotFound, await CodeAsync(identity.RevokeTokenAsync(new() { Name = "am" })));
+        Assert.Equal(
+            StatusCode.NotFound,
+            await CodeAsync(identity.RevokeTokenAsync(new() { Name = "am" }, cancellationToken: Ct))
+        );
     }
 
     private static async Task<StatusCode> CodeAsync<T>(AsyncUnaryCall<T> call) =>

@@ -6,6 +6,7 @@ using Appliance.Agent.Health;
 using Appliance.Agent.Host;
 using Appliance.Agent.Storage;
 using Appliance.Agent.Supervision;
+using Appliance.Agent.Tests.Alerts;
 using Appliance.Docker;
 using Grpc.Net.Client;
 using Microsoft.AspNetCore.Builder;
@@ -48,6 +49,7 @@ internal sealed class ControlHost : IAsyncDisposable
             .AddSingleton<ISupervisor>(Supervisor)
             .AddSingleton<IProbeBook>(new NoProbes())
             .AddAlerts()
+            .AddSingleton<IAlertActions>(new RecordedActions())
             .AddControl()
             .AddSingleton(Groups);
         App = builder.Build();

@@ -17,10 +17,24 @@ public sealed class PermissionsTests
         ["/appliance.v1.ServicesService/StartService"] = Role.Operator,
         ["/appliance.v1.ServicesService/StopService"] = Role.Operator,
         ["/appliance.v1.ServicesService/RestartService"] = Role.Operator,
+        ["/appliance.v1.ServicesService/RecreateService"] = Role.Operator,
         ["/appliance.v1.ServicesService/StreamLogs"] = Role.Viewer,
         ["/appliance.v1.EventsService/StreamEvents"] = Role.Viewer,
         ["/appliance.v1.AuditService/ListAudit"] = Role.Admin,
         ["/appliance.v1.AuditService/VerifyAudit"] = Role.Admin,
+        ["/appliance.v1.UpdatesService/StageBundle"] = Role.Admin,
+        ["/appliance.v1.UpdatesService/StartUpgrade"] = Role.Admin,
+        ["/appliance.v1.UpdatesService/PlanRollback"] = Role.Viewer,
+        ["/appliance.v1.UpdatesService/StartRollback"] = Role.Admin,
+        ["/appliance.v1.UpdatesService/GetRollout"] = Role.Viewer,
+        ["/appliance.v1.UpdatesService/PauseRollout"] = Role.Admin,
+        ["/appliance.v1.UpdatesService/PromoteRollout"] = Role.Admin,
+        ["/appliance.v1.UpdatesService/ListHistory"] = Role.Viewer,
+        ["/appliance.v1.OperationsService/ListOperations"] = Role.Viewer,
+        ["/appliance.v1.OperationsService/WatchOperation"] = Role.Viewer,
+        ["/appliance.v1.OperationsService/CancelOperation"] = Role.Admin,
+        ["/appliance.v1.MaintenanceService/Hold"] = Role.Operator,
+        ["/appliance.v1.MaintenanceService/Release"] = Role.Operator,
         ["/appliance.v1.AlertsService/ListAlerts"] = Role.Viewer,
         ["/appliance.v1.AlertsService/MapAlert"] = Role.Admin,
         ["/appliance.v1.AlertsService/UnmapAlert"] = Role.Admin,
@@ -38,6 +52,9 @@ public sealed class PermissionsTests
         ServicesReflection.Descriptor,
         EventsReflection.Descriptor,
         AuditReflection.Descriptor,
+        UpdatesReflection.Descriptor,
+        OperationsReflection.Descriptor,
+        MaintenanceReflection.Descriptor,
         AlertsReflection.Descriptor,
         IdentityReflection.Descriptor,
         HealthReflection.Descriptor,
@@ -86,7 +103,7 @@ public sealed class PermissionsTests
     {
         await using var host = await ControlHost.StartAsync();
         var ct = TestContext.Current.CancellationToken;
-        var token = await new IdentityService.IdentityServiceClient(host.Channel(Identity.Root)).CreateTokenAsync(
+        var token = await new V1.IdentityService.IdentityServiceClient(host.Channel(Identity.Root)).CreateTokenAsync(
             new CreateTokenRequest { Name = "am", Role = "webhook" },
             cancellationToken: ct
         );

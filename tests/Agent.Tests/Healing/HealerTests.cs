@@ -1,4 +1,3 @@
-using Appliance.Agent.Storage;
 using Appliance.Agent.Supervision;
 using Appliance.Agent.Tests.Control;
 using Appliance.Testing;

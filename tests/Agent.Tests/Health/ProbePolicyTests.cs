@@ -7,6 +7,7 @@ namespace Appliance.Agent.Tests.Health;
 public sealed class ProbePolicyTests
 {
     private static readonly DateTimeOffset Start = new(2026, 1, 15, 12, 0, 0, TimeSpan.Zero);
+    private static readonly TimeSpan Quick = TimeSpan.FromMilliseconds(50);
     private static readonly ProbeTiming Timing = ProbeTiming.Default with
     {
         Interval = TimeSpan.FromSeconds(10),
@@ -33,7 +34,7 @@ public sealed class ProbePolicyTests
     [Fact]
     public void The_quick_checks_of_a_start_condemn_no_sooner_than_the_interval_would()
     {
-        var policy = new ProbePolicy(Timing with { StartPeriod = TimeSpan.Zero }, Start);
+        var policy = new ProbePolicy(Timing with { StartPeriod = TimeSpan.Zero }, Start, Quick);
         for (var second = 0; second < 20; second++)
             policy = policy.On(ProbeResult.Failed("no"), Start.AddSeconds(second));
         Assert.Equal(HealthState.Starting, policy.State);
@@ -45,7 +46,7 @@ public sealed class ProbePolicyTests
     {
         var healthy = After("ok ok");
         Assert.Equal(TimeSpan.FromSeconds(10), healthy.Interval);
-        Assert.Equal(TimeSpan.FromSeconds(1), new ProbePolicy(Timing, Start).Interval);
+        Assert.Equal(Quick, new ProbePolicy(Timing, Start, Quick).Interval);
 
         var shaken = healthy.On(ProbeResult.Failed("a"), Start).On(ProbeResult.Failed("b"), Start);
         Assert.Equal(HealthState.Healthy, shaken.State);
@@ -59,7 +60,7 @@ public sealed class ProbePolicyTests
 
     private static ProbePolicy After(string answers)
     {
-        var policy = new ProbePolicy(Timing, Start);
+        var policy = new ProbePolicy(Timing, Start, Quick);
         var second = 0;
         foreach (var answer in answers.Split(' '))
             policy = policy.On(

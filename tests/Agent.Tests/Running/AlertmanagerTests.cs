@@ -228,7 +228,7 @@ public sealed class AlertmanagerTests(SharedEngine shared)
             }
         }
 
-        /// <param name="endsAt">Null: it fires.</param>
+        /// <summary>Tells it of the alert; one that has no end fires.</summary>
         public async Task ReportAsync(DateTimeOffset startsAt, DateTimeOffset? endsAt)
         {
             var alert = new Dictionary<string, object>

@@ -1,3 +1,4 @@
+using Appliance.Agent.Ingress;
 using Appliance.Agent.Storage;
 using Appliance.Agent.Supervision;
 using Appliance.Agent.Tests.Control;
@@ -23,13 +24,17 @@ public sealed class GateTests : IDisposable
     public GateTests()
     {
         state = scratch.Open();
-        options = new ServiceCollection().AddOptions<UpdatesOptions>().Services.BuildServiceProvider();
-        gate = new Gate(
-            supervisor,
-            state.Events,
-            options.GetRequiredService<IOptionsMonitor<UpdatesOptions>>(),
-            scratch.Clock
+        options = new ServiceCollection()
+            .AddOptions<UpdatesOptions>()
+            .Services.AddOptions<IngressOptions>()
+            .Services.BuildServiceProvider();
+        var settings = options.GetRequiredService<IOptionsMonitor<UpdatesOptions>>();
+        // Nothing is published, so that nobody is asked.
+        var counters = new IngressCounters(
+            new RuntimeApi(options.GetRequiredService<IOptionsMonitor<IngressOptions>>(), scratch.Clock)
         );
+        var traffic = new TrafficWatch(counters, supervisor, settings, scratch.Clock);
+        gate = new Gate(supervisor, state.Events, traffic, settings, scratch.Clock);
         complaints = gate.NewComplaints();
     }
 

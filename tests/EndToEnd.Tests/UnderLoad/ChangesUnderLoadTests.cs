@@ -4,6 +4,7 @@ using Appliance.Testing;
 namespace Appliance.EndToEnd.UnderLoad;
 
 /// <summary>Whatever is changed, nobody who uses the application meanwhile notices: 500 requests a second, none of which fails.</summary>
+[Trait("Category", "Long")]
 public sealed class ChangesUnderLoadTests(ITestOutputHelper output)
 {
     private static CancellationToken Ct => TestContext.Current.CancellationToken;
@@ -166,7 +167,6 @@ public sealed class ChangesUnderLoadTests(ITestOutputHelper output)
     }
 
     [Fact]
-    [Trait("Category", "Long")]
     public async Task A_release_that_takes_its_declared_time_to_start_is_waited_for()
     {
         await using var appliance = await LoadedAppliance.StartAsync();

@@ -68,7 +68,12 @@ internal sealed class LoadedAppliance : IAsyncDisposable
 
     /// <summary>Installs, or upgrades to, a release of the application.</summary>
     public Task<Command> UpgradeAsync(string version) =>
-        ControlAsync("upgrade", "--bundle", Path.Combine(DevelopmentRun.Root, Bundles, $"load-{version}.bundle"), "--yes");
+        ControlAsync(
+            "upgrade",
+            "--bundle",
+            Path.Combine(DevelopmentRun.Root, Bundles, $"load-{version}.bundle"),
+            "--yes"
+        );
 
     /// <summary>Runs the published appliancectl against this agent.</summary>
     public Task<Command> ControlAsync(params string[] arguments) =>
@@ -112,7 +117,11 @@ internal sealed class LoadedAppliance : IAsyncDisposable
             new Dictionary<string, string?> { ["DOCKER_HOST"] = engine.Endpoint },
             Ct
         );
-        return int.Parse(asked.Succeeded().Output, NumberStyles.None | NumberStyles.AllowTrailingWhite, CultureInfo.InvariantCulture);
+        return int.Parse(
+            asked.Succeeded().Output,
+            NumberStyles.None | NumberStyles.AllowTrailingWhite,
+            CultureInfo.InvariantCulture
+        );
     }
 
     /// <summary>What <c>appliancectl</c> says as JSON.</summary>

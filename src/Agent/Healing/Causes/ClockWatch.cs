@@ -42,6 +42,9 @@ internal sealed partial class ClockWatch(
     private const int Absolute = 1;
     private const int CancelOnSet = 2;
 
+    // The year 2255: as far as a timer goes, and beyond any clock.
+    private const long Never = 9_000_000_000;
+
     private static readonly TimeSpan Idle = TimeSpan.FromDays(1);
 
     private readonly Wakeups wakeups = new(clock);
@@ -131,7 +134,7 @@ internal sealed partial class ClockWatch(
     }
 
     private static bool Arm(SafeFileHandle timer) =>
-        SetTimer(timer, Absolute | CancelOnSet, [0, 0, long.MaxValue / 4_000_000_000, 0], nint.Zero) == 0;
+        SetTimer(timer, Absolute | CancelOnSet, [0, 0, Never, 0], nint.Zero) == 0;
 
     [LibraryImport("libc", EntryPoint = "timerfd_create", SetLastError = true)]
     private static partial int CreateTimer(int clock, int flags);
