@@ -237,7 +237,7 @@ internal sealed class IngressLoop : BackgroundService, IHostedLifecycleService
             WriteServers(use.Text.Of(use.Shape, slots));
 
         foreach (var late in drains.Look(published, slots, old))
-            await CutOffAsync(pid, late, slots, ct);
+            GiveUpOn(late);
         Tell(running?.Hash is null ? Traffic.None : TrafficReport.Of(published, shape, slots, old, drains.Drained));
         Show(new IngressView(running?.Hash is not null, workers.Version, isShape ? null : refusal?.Why));
 
@@ -549,7 +549,11 @@ internal sealed class IngressLoop : BackgroundService, IHostedLifecycleService
         );
     }
 
-    private async Task CutOffAsync(int pid, CutOff late, IReadOnlyList<ServerSlot> slots, CancellationToken ct)
+    /// <summary>
+    /// What is under way is not cut off here: the stop that follows tells the application, which may know how to end a
+    /// WebSocket in order, and what it leaves goes with its process.
+    /// </summary>
+    private void GiveUpOn(CutOff late)
     {
         log.CutOff(late.Server.Container, late.Count, late.Service.StopGrace);
         if (late.Count == 0)
@@ -561,21 +565,9 @@ internal sealed class IngressLoop : BackgroundService, IHostedLifecycleService
                 late.Service.Name,
                 late.Server.Container,
                 $"{late.Count} requests were under way for longer than its {late.Service.StopGrace.TotalSeconds:0.#} s.",
-                $"Cut them off: {late.Server.Leaving}."
+                $"Waits for them no longer: {late.Server.Leaving}."
             )
         );
-        foreach (var slot in slots.Where(s => s.Address == late.Server.Address && s.InUse > 0))
-        {
-            try
-            {
-                await api.ShutDownSessionsAsync(pid, slot.Backend, slot.Name, ct);
-            }
-            catch (HaproxyException e) when (!e.IsGone)
-            {
-                // What ends the container cuts them off as well.
-                log.IngressPassAbandoned(e.Message);
-            }
-        }
     }
 
     private async Task<IReadOnlyList<OldWorker>> LookAtOldAsync(

@@ -73,11 +73,6 @@ internal sealed class RuntimeApi(IOptionsMonitor<IngressOptions> options, TimePr
         }
     }
 
-    /// <summary>Cuts off what is under way with a server.</summary>
-    /// <exception cref="HaproxyException"/>
-    public Task ShutDownSessionsAsync(int worker, string backend, string slot, CancellationToken ct) =>
-        OrderAsync(worker, $"shutdown sessions server {backend}/{slot}", ct);
-
     /// <summary>The SHA-1 of the certificate that the worker has for a path, in hexadecimal; null: it has none.</summary>
     /// <exception cref="HaproxyException"/>
     public async Task<string?> FingerprintAsync(int worker, string path, CancellationToken ct)
