@@ -125,9 +125,9 @@ internal sealed class Therapies(DesiredService service, Slot slot, PlanningInput
     private bool MayReload(Cause cause)
     {
         var what = Step.ReloadImage.BudgetOf(service.ImageId, cause);
-        var record = inputs.Spent.FirstOrDefault(r => (r.Rung, r.Scope, r.Cause) == what);
+        var reloaded = inputs.Spent.FirstOrDefault(r => (r.Rung, r.Scope, r.Cause) == what);
         // One that a clock which was put back has left in the future is put right by whoever looks after the ledger.
-        return Budget.NotBefore(record, inputs.Now) is null;
+        return Budget.NotBefore(reloaded, inputs.Now) is null;
     }
 
     private string? WhyNot(Rung rung, ObservedContainer? current) =>
