@@ -173,7 +173,6 @@ internal static class Triage
     private static bool IsReached(Remedy remedy, Trouble trouble, Situation s) =>
         remedy is not Remedy.Reboot
         || !trouble.Remedies.Contains(Remedy.RestartEngine)
-        || WhyNever(Remedy.RestartEngine, s) is not null
         || BudgetOf(Remedy.RestartEngine, s.Options).Spent(RecordOf(Remedy.RestartEngine, trouble, s), s.Now)
             >= RestartsBeforeReboot;
 

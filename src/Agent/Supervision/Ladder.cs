@@ -15,38 +15,39 @@ internal enum Rung
 
 /// <summary>
 /// Which of it is next, after so many tries in a row. Pure. What comes after the last rung is done at the longest pace, and
-/// never ends: the tries themselves are the budget, and time gives it back.
+/// never ends: the tries themselves are the budget, but for the image's, which several replicas may share.
 /// </summary>
 /// <param name="Restarts">Restarts before another container is made.</param>
-/// <param name="RecreateEvery">Past the last rung, every so many tries another container is made.</param>
-/// <param name="ReloadEvery">Past the last rung, every so many tries the image is loaded again.</param>
-internal sealed record Ladder(int Restarts, int RecreateEvery, int ReloadEvery)
+/// <param name="RecreateEvery">From the last rung on, every so many tries another container is made.</param>
+internal sealed record Ladder(int Restarts, int RecreateEvery)
 {
-    /// <summary>At the usual pace, past the last rung: another container every ten minutes, the image every six hours.</summary>
-    public static Ladder Default { get; } = new(3, 10, 360);
+    /// <summary>At the usual pace, past the last rung: another container every ten minutes.</summary>
+    public static Ladder Default { get; } = new(3, 10);
+
+    /// <summary>How often one image is loaded again.</summary>
+    public static Budget Reloads { get; } = new(TimeSpan.FromHours(1), TimeSpan.FromHours(12), TimeSpan.FromDays(2));
 
     /// <summary>So many tries in a row, and all of it has been done.</summary>
     public int Top => Restarts + 3;
 
     /// <summary>What the try after <paramref name="tries"/> in a row does.</summary>
-    public Rung After(int tries, Cause cause)
+    /// <param name="mayReload">Whether the image may be loaded again: it is wanted from the last rung on until it was.</param>
+    public Rung After(int tries, Cause cause, bool mayReload)
     {
-        var rung = After(tries);
+        var rung = After(tries, mayReload && Highest(cause) is Rung.ReloadImage);
         return rung > Highest(cause) ? Rung.Restart : rung;
     }
 
     /// <summary>Whether nothing that can be done for a container is left to try.</summary>
     public bool IsPast(int tries, Cause cause) => tries >= Top && Highest(cause) > Rung.Restart;
 
-    private Rung After(int tries)
+    private Rung After(int tries, bool mayReload)
     {
         var next = tries + 1;
-        var beyond = next - Top;
-        return next == Restarts + 1 ? Rung.Recreate
-            : next == Top ? Rung.ReloadImage
-            : beyond <= 0 ? Rung.Restart
-            : beyond % ReloadEvery == 0 ? Rung.ReloadImage
-            : beyond % RecreateEvery == 0 ? Rung.Recreate
+        if (next < Top)
+            return next == Restarts + 1 ? Rung.Recreate : Rung.Restart;
+        return mayReload ? Rung.ReloadImage
+            : (next - Top) % RecreateEvery == 0 ? Rung.Recreate
             : Rung.Restart;
     }
 

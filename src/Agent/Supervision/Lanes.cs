@@ -21,6 +21,7 @@ internal sealed class Lanes(
     EventLog events,
     RestartLedger restarts,
     UpdateJournal journal,
+    RungLedger ledger,
     IOptionsMonitor<SupervisionOptions> options,
     TimeProvider clock,
     ILogger<Lanes> log
@@ -146,7 +147,8 @@ internal sealed class Lanes(
             log.StepInterrupted(step.Subject, e.Message);
             watch.Doubt(e);
         }
-        catch (Exception e) when (e is DockerEngineException or IOException or UnauthorizedAccessException)
+        catch (Exception e)
+            when (e is DockerEngineException or IOException or UnauthorizedAccessException or StorageException)
         {
             Fail(step, e.Message);
             Answer(step, e.Message);
@@ -176,6 +178,8 @@ internal sealed class Lanes(
     {
         if (step is Step.Start { Forgives: true } && restarts.Of($"{step.Slot}") is { Streak: > 0 } past)
             restarts.Put(past with { Streak = 0 });
+        if (step is Step.ReloadImage reload)
+            Spend(Step.ReloadImage.BudgetOf(reload.Image.Id, step.Cause), step.Found);
         if (step.Streak is not { } streak || step.Slot is not { } slot)
             return;
         var record = options.CurrentValue.Backoff.Next(
@@ -209,6 +213,12 @@ internal sealed class Lanes(
                     "keeps trying at the longest pace; a person should look at its log"
                 )
             );
+    }
+
+    private void Spend((string Rung, string Scope, string Cause) what, string reason)
+    {
+        var record = ledger.All.FirstOrDefault(r => (r.Rung, r.Scope, r.Cause) == what);
+        ledger.Put(Ladder.Reloads.Spend(record, what, clock.GetUtcNow(), reason));
     }
 
     private void Fail(Step step, string error)

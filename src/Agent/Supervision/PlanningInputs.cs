@@ -41,6 +41,9 @@ internal sealed record PlanningInputs(
     /// <summary>What is tried for what is not well, and what ails the machine.</summary>
     public Care Care { get; init; } = Care.Default;
 
+    /// <summary>How often what was done, as far as it has a budget of its own.</summary>
+    public IReadOnlyList<RungRecord> Spent { get; init; } = [];
+
     /// <summary>While somebody works on the appliance by hand, nothing is repaired; null: nobody does.</summary>
     public Hold? Hold { get; init; }
 

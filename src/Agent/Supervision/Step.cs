@@ -132,6 +132,10 @@ internal abstract record Step(string Found)
                     .Prepend(Lane)
                     .Distinct(),
             ];
+
+        /// <summary>What it is in the ledger: replicas that have the same share it.</summary>
+        public static (string Rung, string Scope, string Cause) BudgetOf(string imageId, Cause cause) =>
+            ("reload-image", imageId, $"{cause}");
     }
 
     internal sealed record Stop(string Id, string Name, TimeSpan Grace, string Found) : Step(Found)

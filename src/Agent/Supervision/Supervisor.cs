@@ -31,7 +31,7 @@ internal sealed class Supervisor : BackgroundService, ISupervisor
     private readonly MountedFiles files;
     private readonly IOptionsMonitor<SupervisionOptions> options;
     private readonly (EventLog Events, Wishes Wishes, RestartLedger Restarts, Completions Completions) storage;
-    private readonly (Holds Holds, UpdateJournal Journal) outside;
+    private readonly (Holds Holds, UpdateJournal Journal, RungLedger Ledger) outside;
     private readonly Liveness liveness;
     private readonly (MachineShutdown Shutdown, MachineBoot Boot) machine;
     private readonly ApplicationStop applicationStop;
@@ -72,6 +72,7 @@ internal sealed class Supervisor : BackgroundService, ISupervisor
         Completions completions,
         Holds holds,
         UpdateJournal journal,
+        RungLedger ledger,
         Liveness liveness,
         MachineShutdown shutdown,
         MachineBoot boot,
@@ -83,7 +84,7 @@ internal sealed class Supervisor : BackgroundService, ISupervisor
         (this.observer, this.watch, this.lanes, this.files, this.options) = (observer, watch, lanes, files, options);
         (this.asked, this.wakeups, this.liveness, this.clock, this.log) = (asked, wakeups, liveness, clock, log);
         (this.machine, this.applicationStop) = ((shutdown, boot), applicationStop);
-        (storage, outside) = ((events, wishes, restarts, completions), (holds, journal));
+        (storage, outside) = ((events, wishes, restarts, completions), (holds, journal, ledger));
         view = new SupervisionView(watch.View, null, []) { ReleaseProblem = NothingInstalled };
         watch.Changed = OnEngineChanged;
         watch.Happened = e =>
@@ -394,6 +395,7 @@ internal sealed class Supervisor : BackgroundService, ISupervisor
             {
                 AskedAnew = asked.Anew,
                 Care = care,
+                Spent = outside.Ledger.All,
                 Hold = outside.Holds.Current,
                 UnderWay = outside.Journal.Running?.Name,
             };

@@ -53,7 +53,7 @@ internal sealed class Therapies(DesiredService service, Slot slot, PlanningInput
     {
         var ailment = Ailing(own, ranFor, error);
         var (cause, tries) = (ailment.Cause, ailment.Tries);
-        var (rung, refusal) = Possible(ailment.Next, current);
+        var (rung, refusal) = Possible(ailment, current);
         var step = rung switch
         {
             Rung.ReloadImage => new Step.ReloadImage(
@@ -92,7 +92,14 @@ internal sealed class Therapies(DesiredService service, Slot slot, PlanningInput
         // What the engine itself holds up is no better for what else ails the machine.
         var cause = inputs.Care.Problems is [var worst, ..] && !own.IsOfEngine() ? worst.Cause : own;
         var tries = inputs.Backoff.StreakAfter(record, ranFor, cause);
-        return new Ailment(slot, cause, tries, Ladder.After(tries, cause), Ladder.IsPast(tries, cause), error);
+        return new Ailment(
+            slot,
+            cause,
+            tries,
+            Ladder.After(tries, cause, MayReload(cause)),
+            Ladder.IsPast(tries, cause),
+            error
+        );
     }
 
     /// <summary>Why its container may not be replaced by another; null: it may.</summary>
@@ -101,14 +108,26 @@ internal sealed class Therapies(DesiredService service, Slot slot, PlanningInput
             ? $"{container.Name} keeps data in a volume without a name, which another container would not have"
             : null;
 
-    /// <summary>The rung, or the highest below it that can be taken.</summary>
-    private (Rung Rung, string? Refusal) Possible(Rung wanted, ObservedContainer? current)
+    /// <summary>The rung that is next, or what is done as long as that cannot be.</summary>
+    private (Rung Rung, string? Refusal) Possible(Ailment ailment, ObservedContainer? current)
     {
         string? refusal = null;
-        var rung = wanted;
-        for (; rung > Rung.Restart && WhyNot(rung, current) is { } why; rung--)
+        var rung = ailment.Next;
+        while (rung > Rung.Restart && WhyNot(rung, current) is { } why)
+        {
             refusal ??= $"{Words.Of(rung)} was next for {name}, and is not done: {why}";
+            rung =
+                rung is Rung.ReloadImage ? Ladder.After(ailment.Tries, ailment.Cause, mayReload: false) : Rung.Restart;
+        }
         return (rung, refusal);
+    }
+
+    private bool MayReload(Cause cause)
+    {
+        var what = Step.ReloadImage.BudgetOf(service.ImageId, cause);
+        var reloaded = inputs.Spent.FirstOrDefault(r => (r.Rung, r.Scope, r.Cause) == what);
+        // One that a clock which was put back has left in the future is put right by whoever looks after the ledger.
+        return Budget.NotBefore(reloaded, inputs.Now) is null;
     }
 
     private string? WhyNot(Rung rung, ObservedContainer? current) =>
@@ -127,7 +146,7 @@ internal sealed class Therapies(DesiredService service, Slot slot, PlanningInput
     {
         if (other is not { Ours: true, Slot: { } place } || inputs.Desired.Service(place.Service) is not { } owner)
             return $"{other.Name}, which the release does not have, was made from the same image";
-        if (other.IsUp && !IsSick(other))
+        if (other.IsUp && !IsSick(other) && !IsOnTrial(other, place))
             return $"{other.Name} runs from the same image";
         if (WhyKept(other) is { } kept)
             return kept;
@@ -136,6 +155,12 @@ internal sealed class Therapies(DesiredService service, Slot slot, PlanningInput
             ? null
             : $"{other.Name} was made from the same image, and would run again";
     }
+
+    /// <summary>Whether it only runs because it was started again just now.</summary>
+    private bool IsOnTrial(ObservedContainer container, Slot place) =>
+        inputs.RestartOf($"{place}") is { Streak: > 0 }
+        && container.StartedAt is { } started
+        && inputs.Now - started < inputs.Backoff.Stable;
 
     private bool IsSick(ObservedContainer container) =>
         container.Health is HealthState.Unhealthy

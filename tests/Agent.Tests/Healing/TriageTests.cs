@@ -87,6 +87,20 @@ public sealed class TriageTests
     }
 
     [Fact]
+    public void An_engine_that_may_not_be_restarted_is_no_reason_to_reboot()
+    {
+        var ruling = Triage.Rule(
+            Well.WithEngine(hangs: true, 10 * Minute) with
+            {
+                Options = new HealingOptions { MayReboot = true, MayRestartEngine = false },
+            }
+        );
+
+        Assert.Null(ruling.Act);
+        Assert.Equal("healing.may-restart-engine is off", Assert.Single(ruling.Refusals).Why);
+    }
+
+    [Fact]
     public void What_is_spent_is_waited_for()
     {
         var spent = Restarted(1) with { NextAt = Now + Minute };

@@ -21,7 +21,6 @@ public sealed class HealingPlanTests
     [InlineData(3, typeof(Step.Recreate))]
     [InlineData(4, typeof(Step.Start))]
     [InlineData(5, typeof(Step.ReloadImage))]
-    [InlineData(6, typeof(Step.Start))]
     public void What_keeps_ending_climbs_the_ladder(int tries, Type step)
     {
         var taken = Assert.Single(Ending(tries).Plan().Steps);
@@ -68,6 +67,7 @@ public sealed class HealingPlanTests
     {
         var scenario = new Scenario().Service("web").Container("web", c => Exited(c, 1, Second, TimeSpan.Zero));
         scenario.Restarts["web/1"] = Tried(8, Now);
+        scenario.Reloaded(Cause.Ended);
 
         var plan = scenario.Plan();
 
@@ -101,6 +101,23 @@ public sealed class HealingPlanTests
             "loading its image again was next for app-web-1, and is not done: app-api-1 runs from the same image",
             plan.Services[0].Slots[0].Refusal
         );
+    }
+
+    [Fact]
+    public void An_image_that_was_loaded_again_is_not_again_before_its_time_but_for_another_cause()
+    {
+        Assert.IsType<Step.Start>(Assert.Single(Ending(6).Reloaded(Cause.Ended).Plan().Steps));
+
+        Assert.IsType<Step.ReloadImage>(Assert.Single(Ending(6).Reloaded(Cause.Unhealthy).Plan().Steps));
+    }
+
+    [Fact]
+    public void What_runs_only_because_it_was_just_started_again_does_not_run_well()
+    {
+        var scenario = Ending(5).Service("api").Container("api", c => c with { StartedAt = Now - Second });
+        scenario.Restarts["api/1"] = Tried(2, Now - Second) with { Slot = "api/1" };
+
+        Assert.IsType<Step.ReloadImage>(Assert.Single(scenario.Plan().Steps));
     }
 
     [Fact]
@@ -178,7 +195,7 @@ public sealed class HealingPlanTests
         var scenario = Unhealthy(3, "wget: bad address 'db'", "Names");
         Assert.IsType<Step.Recreate>(Assert.Single(scenario.Plan().Steps));
 
-        Assert.IsType<Step.Restart>(Assert.Single(Unhealthy(5, "wget: bad address 'db'", "Names").Plan().Steps));
+        Assert.IsType<Step.Restart>(Assert.Single(Unhealthy(6, "wget: bad address 'db'", "Names").Plan().Steps));
     }
 
     [Fact]

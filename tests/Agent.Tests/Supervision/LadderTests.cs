@@ -11,7 +11,9 @@ public sealed class LadderTests
     [Fact]
     public void What_ends_is_restarted_then_made_anew_then_made_from_an_image_loaded_again()
     {
-        var rungs = Enumerable.Range(0, 8).Select(tries => Ladder.Default.After(tries, Cause.Ended));
+        var rungs = Enumerable
+            .Range(0, 8)
+            .Select(tries => Ladder.Default.After(tries, Cause.Ended, mayReload: tries < 6));
 
         Assert.Equal(
             [
@@ -44,7 +46,10 @@ public sealed class LadderTests
     {
         var against = Enum.Parse<Cause>(cause);
 
-        var taken = Enumerable.Range(0, 2000).Select(tries => Ladder.Default.After(tries, against)).Max();
+        var taken = Enumerable
+            .Range(0, 2000)
+            .Select(tries => Ladder.Default.After(tries, against, mayReload: true))
+            .Max();
 
         Assert.Equal(Enum.Parse<Rung>(highest), taken);
         Assert.Equal(taken > Rung.Restart, Ladder.Default.IsPast(Ladder.Default.Top, against));
@@ -52,15 +57,22 @@ public sealed class LadderTests
     }
 
     [Fact]
-    public void Past_the_last_rung_the_costly_ones_are_rare_and_never_end()
+    public void Past_the_last_rung_another_container_is_rare_and_never_ends()
     {
         var rungs = Enumerable
             .Range(Ladder.Default.Top, 3600)
-            .Select(tries => Ladder.Default.After(tries, Cause.Unhealthy))
+            .Select(tries => Ladder.Default.After(tries, Cause.Unhealthy, mayReload: false))
             .ToList();
 
-        Assert.Equal(10, rungs.Count(r => r is Rung.ReloadImage));
-        Assert.Equal(350, rungs.Count(r => r is Rung.Recreate));
+        Assert.Equal(360, rungs.Count(r => r is Rung.Recreate));
+        Assert.DoesNotContain(Rung.ReloadImage, rungs);
+    }
+
+    [Fact]
+    public void An_image_that_could_not_be_loaded_again_at_its_turn_is_as_soon_as_it_can_be()
+    {
+        Assert.Equal(Rung.Recreate, Ladder.Default.After(5, Cause.Ended, mayReload: false));
+        Assert.Equal(Rung.ReloadImage, Ladder.Default.After(17, Cause.Ended, mayReload: true));
     }
 
     [Fact]

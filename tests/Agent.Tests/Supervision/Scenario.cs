@@ -35,6 +35,7 @@ internal sealed class Scenario
     public Care Care { get; set; } = Care.Default;
     public Hold? Hold { get; set; }
     public string? UnderWay { get; set; }
+    public List<RungRecord> Spent { get; } = [];
     public DateTimeOffset BootedAt { get; set; } = Now.AddDays(-30);
     public HashSet<string> Images { get; } = ["sha256:image"];
     public Dictionary<string, string> Tags { get; } = new() { ["image:1"] = "sha256:image" };
@@ -112,6 +113,13 @@ internal sealed class Scenario
         return this;
     }
 
+    /// <summary>The image was loaded again for that cause a short while ago.</summary>
+    public Scenario Reloaded(Cause cause)
+    {
+        Spent.Add(Ladder.Reloads.Spend(null, Step.ReloadImage.BudgetOf("sha256:image", cause), Now, ""));
+        return this;
+    }
+
     public Scenario Seen(params string[] names)
     {
         seen.UnionWith(names);
@@ -155,6 +163,7 @@ internal sealed class Scenario
                 Care = Care,
                 Hold = Hold,
                 UnderWay = UnderWay,
+                Spent = Spent,
             }
         );
 

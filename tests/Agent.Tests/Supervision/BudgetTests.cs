@@ -1,8 +1,8 @@
-using Appliance.Agent.Healing;
 using Appliance.Agent.Storage;
+using Appliance.Agent.Supervision;
 using Appliance.Agent.Tests.Storage;
 
-namespace Appliance.Agent.Tests.Healing;
+namespace Appliance.Agent.Tests.Supervision;
 
 public sealed class BudgetTests
 {

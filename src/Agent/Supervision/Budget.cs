@@ -1,6 +1,6 @@
 using Appliance.Agent.Storage;
 
-namespace Appliance.Agent.Healing;
+namespace Appliance.Agent.Supervision;
 
 /// <summary>How often one thing may be done about one cause. Pure.</summary>
 /// <param name="First">The wait after the first time; it doubles with each further one.</param>
