@@ -49,6 +49,7 @@ internal static class ControlServices
             .AddSingleton<MaintenanceService>()
             .AddSingleton<OperationsService>()
             .AddSingleton<AlertsService>()
+            .AddSingleton<DrillsService>()
             .AddSingleton<IdentityService>()
             .AddSingleton<HealthServiceImpl>()
             .AddHostedService<HealthReporter>();
@@ -64,6 +65,7 @@ internal static class ControlServices
         endpoints.MapGrpcService<MaintenanceService>();
         endpoints.MapGrpcService<OperationsService>();
         endpoints.MapGrpcService<AlertsService>();
+        endpoints.MapGrpcService<DrillsService>();
         endpoints.MapGrpcService<IdentityService>();
         endpoints.MapGrpcService<HealthServiceImpl>();
     }

@@ -63,6 +63,7 @@ internal sealed class IngressLoop : BackgroundService, IHostedLifecycleService
     private Task? watching;
     private long? absentSince;
     private bool wasThere;
+    private int? lastWorker;
     private bool isAbsenceTold;
     private bool isFileTold;
     private IngressView view = new(false, "", null);
@@ -265,18 +266,20 @@ internal sealed class IngressLoop : BackgroundService, IHostedLifecycleService
         running = (pid, await api.ShapeOfAsync(pid, ct));
         absentSince = null;
         log.Found(workers.Version, pid);
-        if (isAbsenceTold)
+        // Away for too short a time to be missed, as when systemd starts it again: who counts from 0 is another one.
+        var isAnother = lastWorker is { } last && last != pid && workers.Reloads == 0;
+        if (isAbsenceTold || isAnother)
             events.Append(
                 new(
-                    EventSeverity.Info,
+                    isAbsenceTold ? EventSeverity.Info : EventSeverity.Warning,
                     "ingress.back",
                     null,
                     null,
-                    "HAProxy is there again.",
+                    isAbsenceTold ? "HAProxy is there again." : "HAProxy had ended, and was started again.",
                     "Looks whether all is as it was."
                 )
             );
-        isAbsenceTold = false;
+        (isAbsenceTold, lastWorker) = (false, pid);
         try
         {
             await certificates.EnsureAsync(ct);

@@ -23,10 +23,11 @@ internal sealed class HealingRoom : IDisposable
         state = scratch.Open();
         var monitor = new Fixed(options ?? new HealingOptions { MayReboot = true });
         Journal = new UpdateJournal(state.Database, Clock);
+        Drills = new DrillJournal(state.Database, Clock);
         Holds = new Holds(state.Database, Clock);
         Ledger = new RungLedger(state.Database);
         Problems = new MachineProblems(Supervisor, state.Events, monitor, Clock);
-        Maintenance = new Maintenance(Holds, Journal, Problems, state.Events);
+        Maintenance = new Maintenance(Holds, Journal, Drills, Problems, state.Events);
         Arbiter = new Arbiter(Supervisor, Remedies, Journal, Holds, state.Wishes, Ledger, state.Events, monitor, Clock);
         engine = DockerEngine.Connect("unix:///nowhere/docker.sock", Clock);
         var lifetime = new Running();
@@ -58,6 +59,7 @@ internal sealed class HealingRoom : IDisposable
     public FixedSupervisor Supervisor { get; } = new();
     public RecordedRemedies Remedies { get; } = new();
     public UpdateJournal Journal { get; }
+    public DrillJournal Drills { get; }
     public Holds Holds { get; }
     public RungLedger Ledger { get; }
     public Wishes Wishes => state.Wishes;

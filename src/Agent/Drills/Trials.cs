@@ -1,0 +1,300 @@
+using Appliance.Agent.Storage;
+using Appliance.Agent.Supervision;
+using Microsoft.Extensions.Options;
+
+namespace Appliance.Agent.Drills;
+
+/// <summary>What a disaster is brought about for, and until when.</summary>
+/// <param name="Over">Cancelled when it is to be undone at once: somebody asked for it, or the window has ended.</param>
+internal sealed record Circumstances(Drill Drill, DisasterRecord Record, Target Target, CancellationToken Over);
+
+/// <summary>Brings one disaster about, and sees what comes of it.</summary>
+internal sealed class Trials(
+    DrillJournal journal,
+    Wellness wellness,
+    Doors doors,
+    Undoing undoing,
+    ISupervisor supervisor,
+    EventLog events,
+    Host.MachineBoot boot,
+    IOptionsMonitor<DrillsOptions> options,
+    TimeProvider clock
+)
+{
+    private const int EventsAtATime = 100;
+    private static readonly TimeSpan Between = TimeSpan.FromMilliseconds(50);
+
+    // Whoever is served again is so for more than one request.
+    private static readonly TimeSpan Steadily = TimeSpan.FromMilliseconds(500);
+
+    private static readonly TimeSpan UntilAnswered = TimeSpan.FromSeconds(5);
+
+    /// <returns>What is on record of it at its end.</returns>
+    /// <exception cref="StorageException">It could not be written down first; what had been begun is undone.</exception>
+    public async Task<DisasterRecord> RunAsync(Disaster disaster, Circumstances at, CancellationToken ct)
+    {
+        var expected = disaster.Expect(at.Target, at.Drill.IsShort);
+        var plan = await disaster.PlanAsync(at.Target, ct);
+        await using var asking = await OpenAsync(doors.Of(at.Target.Service), ct);
+        var result = at.Record.Result with
+        {
+            Target = plan.Hits,
+            Asked = asking.Door?.ToString() ?? "",
+            DetectWithin = expected.DetectWithin,
+            RecoverWithin = expected.RecoverWithin,
+            FromUndo = expected.Course is not Course.Healed,
+        };
+        // The event first: who is about to be killed says it before.
+        var seen = Announce(at, disaster, plan);
+        asking.Begin();
+        var record = at.Record with
+        {
+            Phase = DisasterPhase.Injecting,
+            Undo = plan.Undo,
+            Boot = boot.Id,
+            Ticks = clock.GetTimestamp(),
+            Result = result,
+        };
+        journal.Record(at.Drill.Id, record, StepOutcome.Begun, plan.Does);
+        string? left = null;
+        try
+        {
+            var injectedAt = clock.GetTimestamp();
+            await disaster.InjectAsync(at.Target, plan, ct);
+            var sight = new Sight(disaster, at.Target, seen, injectedAt);
+            await LastAsync(sight, expected, at.Over, ct);
+            var from = injectedAt;
+            if (expected.Course is not Course.Healed)
+            {
+                left = await UndoAsync(record, ct);
+                from = clock.GetTimestamp();
+            }
+            var sighting = await SeeAsync(sight, expected, from, asking, at.Over, ct);
+            var (outcome, why) =
+                at.Over.IsCancellationRequested && sighting.Recovered is null
+                    ? (DisasterOutcome.NotRun, "it was broken off, and undone")
+                    : Judgement.Of(expected, sighting);
+            result = result with
+            {
+                Outcome = outcome,
+                Why = why,
+                Detected = sighting.Detected,
+                DetectedBy = sighting.DetectedBy,
+                Recovered = sighting.Recovered,
+            };
+        }
+        catch (Exception e) when (e is InjectionException or Docker.DockerEngineException or IOException)
+        {
+            result = result with { Outcome = DisasterOutcome.NotRun, Why = e.Message };
+        }
+        catch (Docker.EngineUnavailableException e)
+        {
+            result = result with { Outcome = DisasterOutcome.Failed, Why = $"the engine went away: {e.Message}" };
+        }
+        finally
+        {
+            // Also when the agent is told to end, for as long as that can wait.
+            left ??= await UndoAtEndAsync(record, ct);
+        }
+        return await ConcludeAsync(record, result, left, asking, at.Drill.IsShort, ct);
+    }
+
+    /// <summary>Goes on with a disaster that has ended the agent, and been outlived by it.</summary>
+    public async Task<DisasterRecord> OutliveAsync(
+        Disaster disaster,
+        Circumstances at,
+        TimeSpan? startedAfter,
+        CancellationToken ct
+    )
+    {
+        var expected = disaster.Expect(at.Target, at.Drill.IsShort);
+        await using var asking = await OpenAsync(doors.Of(at.Target.Service), ct, isSure: false);
+        asking.Begin();
+        var sight = new Sight(disaster, at.Target, events.LastId, at.Record.Ticks)
+        {
+            Detected = startedAfter,
+            DetectedBy = "it was started again",
+        };
+        var sighting = await SeeAsync(sight, expected, at.Record.Ticks, asking, at.Over, ct);
+        var (outcome, why) = Judgement.Of(expected, sighting);
+        var result = at.Record.Result with
+        {
+            Outcome = outcome,
+            Why = why.Length > 0 ? why : "nobody asked while the agent was away",
+            Detected = sighting.Detected,
+            DetectedBy = sighting.DetectedBy,
+            Recovered = sighting.Recovered,
+        };
+        return await ConcludeAsync(at.Record, result, null, asking, at.Drill.IsShort, ct);
+    }
+
+    private async Task<DisasterRecord> ConcludeAsync(
+        DisasterRecord record,
+        DisasterResult result,
+        string? left,
+        OpenDoor asking,
+        bool isShort,
+        CancellationToken ct
+    )
+    {
+        // What breaks once more right after it was well again is counted, too.
+        if (result.Outcome is DisasterOutcome.Passed)
+            await Task.Delay(TimeSpan.FromSeconds(isShort ? 1 : 5), clock, ct);
+        if (asking.Asking is { } client && await client.EndAsync() is var tally)
+            result = result with { Requests = tally.Requests, Lost = tally.Lost, Gap = tally.Gap };
+        else if (asking.WhyNot is { } unasked)
+            result = result with { Asked = "", Why = result.Why.Length > 0 ? $"{result.Why}; {unasked}" : unasked };
+        if (left is not null)
+            result = result with { Outcome = DisasterOutcome.Failed, Why = $"it could not be undone: {left}" };
+        return record with { Phase = DisasterPhase.Ended, Undo = null, Result = result };
+    }
+
+    /// <summary>Lets it last for as long as it is to.</summary>
+    private async Task LastAsync(Sight sight, Expectation expected, CancellationToken over, CancellationToken ct)
+    {
+        var limit = expected.Course switch
+        {
+            Course.HeldFor => expected.Hold,
+            Course.HeldUntilNoticed => expected.DetectWithin ?? expected.Hold,
+            _ => TimeSpan.Zero,
+        };
+        while (clock.GetElapsedTime(sight.InjectedAt) < limit && !over.IsCancellationRequested)
+        {
+            Look(sight);
+            if (expected.Course is Course.HeldUntilNoticed && sight.Detected is not null)
+                return;
+            await Task.Delay(Between, clock, ct);
+        }
+    }
+
+    /// <summary>Waits until it was noticed, and recovered from, or both are too late.</summary>
+    private async Task<Sighting> SeeAsync(
+        Sight sight,
+        Expectation expected,
+        long from,
+        OpenDoor asking,
+        CancellationToken over,
+        CancellationToken ct
+    )
+    {
+        TimeSpan? wellAfter = null;
+        var notWell = "";
+        while (clock.GetElapsedTime(from) <= expected.RecoverWithin && !over.IsCancellationRequested)
+        {
+            Look(sight);
+            var mustNotice = expected.DetectWithin is not null && sight.Detected is null;
+            if (mustNotice && clock.GetElapsedTime(sight.InjectedAt) > expected.DetectWithin)
+                break;
+            notWell = mustNotice ? "it was not noticed" : wellness.WhyNot() ?? "";
+            if (notWell.Length > 0)
+                wellAfter = null;
+            else
+                wellAfter ??= clock.GetElapsedTime(from);
+            if (wellAfter is { } well)
+            {
+                if (asking.Asking?.Tally is not { } tally)
+                    return new Sighting(sight.Detected, sight.DetectedBy, well, "");
+                if (tally.AnsweredSince is { } since && clock.GetElapsedTime(since) >= Steadily)
+                {
+                    var answered = since > from ? clock.GetElapsedTime(from, since) : TimeSpan.Zero;
+                    return new Sighting(sight.Detected, sight.DetectedBy, answered > well ? answered : well, "");
+                }
+                notWell = "requests are not answered";
+            }
+            await Task.Delay(Between, clock, ct);
+        }
+        return new Sighting(sight.Detected, sight.DetectedBy, null, notWell);
+    }
+
+    private void Look(Sight sight)
+    {
+        foreach (var e in events.After(sight.Seen, EventsAtATime, service: null))
+        {
+            sight.Seen = e.Id;
+            if (!e.Kind.StartsWith("drill.", StringComparison.Ordinal) && sight.Disaster.IsToldBy(e, sight.Target))
+                Notice($"{e.Found.TrimEnd('.')}");
+        }
+        if (sight.Detected is null && sight.Disaster.NoticedIn(supervisor.View, sight.Target) is { } said)
+            Notice(said);
+
+        void Notice(string by)
+        {
+            if (sight.Detected is not null)
+                return;
+            (sight.Detected, sight.DetectedBy) = (clock.GetElapsedTime(sight.InjectedAt), by);
+        }
+    }
+
+    /// <returns>The newest event before what comes of it.</returns>
+    private long Announce(Circumstances at, Disaster disaster, Injection plan)
+    {
+        events.Append(
+            new(
+                EventSeverity.Warning,
+                "drill.injected",
+                null,
+                null,
+                $"{at.Drill.Actor} asked for {at.Drill.Name} ({disaster.Name})",
+                plan.Does
+            )
+        );
+        return events.LastId;
+    }
+
+    /// <summary>Begins to ask, and counts once there are answers.</summary>
+    /// <param name="isSure">False: answers may come later.</param>
+    private async Task<OpenDoor> OpenAsync(Door? door, CancellationToken ct, bool isSure = true)
+    {
+        if (door is null)
+            return new OpenDoor(null, null, "no requests were counted: the service is not reached from outside");
+        var asking = new Asking(door, options.CurrentValue, clock);
+        var from = clock.GetTimestamp();
+        while (isSure && clock.GetElapsedTime(from) < UntilAnswered)
+        {
+            if (asking.Tally.AnsweredSince is { } since && clock.GetElapsedTime(since) >= Steadily)
+                return new OpenDoor(door, asking, null);
+            await Task.Delay(Between, clock, ct);
+        }
+        if (!isSure)
+            return new OpenDoor(door, asking, null);
+        await asking.DisposeAsync();
+        return new OpenDoor(null, null, $"no requests were counted: {door} did not answer before");
+    }
+
+    private Task<string?> UndoAsync(DisasterRecord record, CancellationToken ct) =>
+        record.Undo is { } undo ? undoing.UndoAsync(undo, ct) : Task.FromResult<string?>(null);
+
+    private async Task<string?> UndoAtEndAsync(DisasterRecord record, CancellationToken ct)
+    {
+        if (!ct.IsCancellationRequested)
+            return await UndoAsync(record, ct);
+        using var moment = new CancellationTokenSource(TimeSpan.FromSeconds(5), clock);
+        try
+        {
+            return await UndoAsync(record, moment.Token);
+        }
+        // It is on record, and undone at the next start.
+        catch (OperationCanceledException)
+        {
+            return null;
+        }
+    }
+
+    private sealed class Sight(Disaster disaster, Target target, long seen, long injectedAt)
+    {
+        public Disaster Disaster { get; } = disaster;
+        public Target Target { get; } = target;
+        public long InjectedAt { get; } = injectedAt;
+        public long Seen { get; set; } = seen;
+        public TimeSpan? Detected { get; set; }
+        public string DetectedBy { get; set; } = "";
+    }
+
+    /// <param name="WhyNot">Why nobody asks.</param>
+    private sealed record OpenDoor(Door? Door, Asking? Asking, string? WhyNot) : IAsyncDisposable
+    {
+        public void Begin() => Asking?.Begin();
+
+        public ValueTask DisposeAsync() => Asking?.DisposeAsync() ?? ValueTask.CompletedTask;
+    }
+}
