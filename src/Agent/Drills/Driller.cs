@@ -9,7 +9,7 @@ using Process = System.Diagnostics.Process;
 namespace Appliance.Agent.Drills;
 
 /// <summary>What somebody wants drilled.</summary>
-/// <param name="Names">Empty: all.</param>
+/// <param name="Names">In this order; empty: all, in theirs.</param>
 /// <param name="Service">Null: the one that is reached from outside.</param>
 /// <param name="Window">Nothing is brought about after it.</param>
 internal sealed record DrillRequest(
@@ -73,10 +73,8 @@ internal sealed class Driller(
                 throw new RefusedException($"a drill begins when all is well, and it is not: {ill}");
             if ((wanted.Service ?? targets.DefaultService) is not { } service)
                 throw new RefusedException("no service runs that could be drilled");
-            var disasters = catalogue
-                .All.Where(d => wanted.Names.Count == 0 || wanted.Names.Contains(d.Name))
-                .Select(d => (d.Name, service))
-                .ToList();
+            var names = wanted.Names.Count > 0 ? wanted.Names.Distinct() : catalogue.All.Select(d => d.Name);
+            var disasters = names.Select(n => (n, service)).ToList();
             var now = clock.GetUtcNow();
             var release = supervisor.View.Release;
             drill = journal.Begin(
@@ -268,9 +266,10 @@ internal sealed class Driller(
             else
                 Record(drill, await trials.RunAsync(disaster, new Circumstances(drill, planned, target!, over), ct));
         }
-        catch (Exception e) when (e is Docker.DockerEngineException or Docker.EngineUnavailableException)
+        catch (Exception e)
+            when (e is Docker.DockerEngineException or Docker.EngineUnavailableException or InjectionException)
         {
-            Conclude(drill, planned, DisasterOutcome.NotRun, $"the engine says: {e.Message}");
+            Conclude(drill, planned, DisasterOutcome.NotRun, e.Message);
         }
     }
 

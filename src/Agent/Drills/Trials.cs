@@ -83,7 +83,8 @@ internal sealed class Trials(
                 Recovered = sighting.Recovered,
             };
         }
-        catch (Exception e) when (e is InjectionException or Docker.DockerEngineException or IOException)
+        catch (Exception e)
+            when (e is InjectionException or Docker.DockerEngineException or IOException or UnauthorizedAccessException)
         {
             result = result with { Outcome = DisasterOutcome.NotRun, Why = e.Message };
         }

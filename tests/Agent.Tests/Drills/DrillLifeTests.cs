@@ -42,6 +42,7 @@ public sealed class DrillLifeTests(SharedEngine shared)
     }
 
     [Fact]
+    [Trait("Category", "Long")]
     public async Task A_disk_that_an_agent_has_filled_is_emptied_at_its_next_start()
     {
         await using var drilled = await DrilledApplication.StartAsync(
@@ -86,7 +87,7 @@ public sealed class DrillLifeTests(SharedEngine shared)
     {
         await using var drilled = await DrilledApplication.StartAsync(shared.Engine, drills: "rate: 50");
 
-        var report = await drilled.DrillAsync("kill-agent", "kill-engine", "stop-ingress", "fill-disk");
+        var report = await drilled.DrillAsync("stop-ingress", "fill-disk", "kill-engine", "kill-agent");
 
         Assert.All(report.Disasters, d => Assert.Equal(Outcome.NotRun, d.Outcome));
         Assert.Equal(
@@ -149,6 +150,7 @@ public sealed class DrillLifeTests(SharedEngine shared)
     }
 
     [Fact]
+    [Trait("Category", "Long")]
     public async Task Nothing_is_brought_about_after_the_window()
     {
         await using var drilled = await DrilledApplication.StartAsync(shared.Engine);

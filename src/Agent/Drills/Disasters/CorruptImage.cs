@@ -42,7 +42,7 @@ internal sealed class CorruptImage(
             await images.ProveStoredAsync(image, ct);
             return null;
         }
-        catch (Exception e) when (e is IOException or RefusedException or UnauthorizedAccessException)
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or InjectionException)
         {
             return $"its image could not be loaded again: {e.Message}";
         }
@@ -51,14 +51,11 @@ internal sealed class CorruptImage(
     public override Expectation Expect(Target target, bool isShort) =>
         new(Course.Healed, TimeSpan.FromSeconds(5), TimeSpan.FromSeconds(60) + target.Timings.Start);
 
-    public override Task<Injection> PlanAsync(Target target, CancellationToken ct) =>
-        Task.FromResult(
-            new Injection(
-                target.Inspection.Config.Image ?? target.Container.ImageId,
-                $"takes {target.Inspection.Config.Image} from the engine, with the containers made from it",
-                null
-            )
-        );
+    public override async Task<Injection> PlanAsync(Target target, CancellationToken ct)
+    {
+        var image = (await FindAsync(target, ct))?.Reference ?? target.Container.ImageId;
+        return new Injection(image, $"takes {image} from the engine, with the containers made from it", null);
+    }
 
     public override async Task InjectAsync(Target target, Injection injection, CancellationToken ct)
     {
@@ -78,12 +75,20 @@ internal sealed class CorruptImage(
     private static string? ProjectOf(Target target) =>
         target.Inspection.Config.Labels.GetValueOrDefault(Labels.Project);
 
-    private async Task<ReleaseImage?> FindAsync(Target target, CancellationToken ct) =>
-        journal.Current is { } current
-            ? (await releases.OpenAsync(current, ct)).Release.Images.Values.FirstOrDefault(i =>
-                i.Config.Digest == target.Container.ImageId
-            )
-            : null;
+    private async Task<ReleaseImage?> FindAsync(Target target, CancellationToken ct)
+    {
+        if (journal.Current is not { } current)
+            return null;
+        try
+        {
+            var (_, release) = await releases.OpenAsync(current, ct);
+            return release.Images.Values.FirstOrDefault(i => i.Config.Digest == target.Container.ImageId);
+        }
+        catch (Exception e) when (e is IOException or RefusedException or UnauthorizedAccessException)
+        {
+            throw new InjectionException($"the installed release cannot be read: {e.Message}", e);
+        }
+    }
 
     private async Task<IReadOnlyList<ContainerInspection>> UsersAsync(string image, CancellationToken ct)
     {
