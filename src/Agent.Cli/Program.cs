@@ -16,6 +16,7 @@ var root = new RootCommand("Watch and run the appliance on this machine.")
     new MaintenanceCommand(),
     new AlertsCommand(),
     new DrillCommand(),
+    new CertificateCommand(),
     new IdentityCommand(),
     new AuditCommand(),
     new BundleCommand(),

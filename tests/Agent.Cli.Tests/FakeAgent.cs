@@ -67,6 +67,7 @@ internal sealed partial class FakeAgent : IAsyncDisposable
         server.MapGrpcService<OperationsAnswers>();
         server.MapGrpcService<MaintenanceAnswers>();
         server.MapGrpcService<DrillsAnswers>();
+        server.MapGrpcService<CertificateAnswers>();
         server.MapGrpcService<AlertsAnswers>();
         server.MapGrpcService<IdentityAnswers>();
         await server.StartAsync();

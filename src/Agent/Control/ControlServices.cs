@@ -48,6 +48,7 @@ internal static class ControlServices
             .AddSingleton<Rollouts>()
             .AddSingleton<MaintenanceService>()
             .AddSingleton<OperationsService>()
+            .AddSingleton<CertificateService>()
             .AddSingleton<AlertsService>()
             .AddSingleton<DrillsService>()
             .AddSingleton<IdentityService>()
@@ -64,6 +65,7 @@ internal static class ControlServices
         endpoints.MapGrpcService<UpdatesService>();
         endpoints.MapGrpcService<MaintenanceService>();
         endpoints.MapGrpcService<OperationsService>();
+        endpoints.MapGrpcService<CertificateService>();
         endpoints.MapGrpcService<AlertsService>();
         endpoints.MapGrpcService<DrillsService>();
         endpoints.MapGrpcService<IdentityService>();
