@@ -23,7 +23,9 @@ internal static class DrillsServices
             .AddSingleton<Targets>()
             .AddSingleton<Doors>()
             .AddSingleton<Undoing>()
+            .AddSingleton<Sights>()
             .AddSingleton<Trials>()
+            .AddSingleton<DrillRuns>()
             .AddSingleton<Driller>()
             .AddHostedService(s => s.GetRequiredService<Driller>());
     }

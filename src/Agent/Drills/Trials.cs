@@ -1,5 +1,4 @@
 using Appliance.Agent.Storage;
-using Appliance.Agent.Supervision;
 using Microsoft.Extensions.Options;
 
 namespace Appliance.Agent.Drills;
@@ -11,23 +10,17 @@ internal sealed record Circumstances(Drill Drill, DisasterRecord Record, Target 
 /// <summary>Brings one disaster about, and sees what comes of it.</summary>
 internal sealed class Trials(
     DrillJournal journal,
-    Wellness wellness,
+    Sights sights,
     Doors doors,
     Undoing undoing,
-    ISupervisor supervisor,
     EventLog events,
     Host.MachineBoot boot,
     IOptionsMonitor<DrillsOptions> options,
     TimeProvider clock
 )
 {
-    private const int EventsAtATime = 100;
-    private static readonly TimeSpan Between = TimeSpan.FromMilliseconds(50);
-
-    // Whoever is served again is so for more than one request.
-    private static readonly TimeSpan Steadily = TimeSpan.FromMilliseconds(500);
-
-    private static readonly TimeSpan UntilAnswered = TimeSpan.FromSeconds(5);
+    // For what the agent was told to end with: what is left then is on record.
+    private static readonly TimeSpan AtTheEnd = TimeSpan.FromSeconds(5);
 
     /// <returns>What is on record of it at its end.</returns>
     /// <exception cref="StorageException">It could not be written down first; what had been begun is undone.</exception>
@@ -35,7 +28,7 @@ internal sealed class Trials(
     {
         var expected = disaster.Expect(at.Target, at.Drill.IsShort);
         var plan = await disaster.PlanAsync(at.Target, ct);
-        await using var asking = await OpenAsync(doors.Of(at.Target.Service), ct);
+        await using var asking = await OpenAsync(at.Target, isSure: true, ct);
         var result = at.Record.Result with
         {
             Target = plan.Hits,
@@ -62,14 +55,14 @@ internal sealed class Trials(
             var injectedAt = clock.GetTimestamp();
             await disaster.InjectAsync(at.Target, plan, ct);
             var sight = new Sight(disaster, at.Target, seen, injectedAt);
-            await LastAsync(sight, expected, at.Over, ct);
+            await sights.LastAsync(sight, expected, at.Over, ct);
             var from = injectedAt;
             if (expected.Course is not Course.Healed)
             {
                 left = await UndoAsync(record, ct);
                 from = clock.GetTimestamp();
             }
-            var sighting = await SeeAsync(sight, expected, from, asking, at.Over, ct);
+            var sighting = await sights.SeeAsync(sight, expected, from, asking, at.Over, ct);
             var (outcome, why) =
                 at.Over.IsCancellationRequested && sighting.Recovered is null
                     ? (DisasterOutcome.NotRun, "it was broken off, and undone")
@@ -109,14 +102,14 @@ internal sealed class Trials(
     )
     {
         var expected = disaster.Expect(at.Target, at.Drill.IsShort);
-        await using var asking = await OpenAsync(doors.Of(at.Target.Service), ct, isSure: false);
+        await using var asking = await OpenAsync(at.Target, isSure: false, ct);
         asking.Begin();
         var sight = new Sight(disaster, at.Target, events.LastId, at.Record.Ticks)
         {
             Detected = startedAfter,
             DetectedBy = "it was started again",
         };
-        var sighting = await SeeAsync(sight, expected, at.Record.Ticks, asking, at.Over, ct);
+        var sighting = await sights.SeeAsync(sight, expected, at.Record.Ticks, asking, at.Over, ct);
         var (outcome, why) = Judgement.Of(expected, sighting);
         var result = at.Record.Result with
         {
@@ -150,82 +143,6 @@ internal sealed class Trials(
         return record with { Phase = DisasterPhase.Ended, Undo = null, Result = result };
     }
 
-    /// <summary>Lets it last for as long as it is to.</summary>
-    private async Task LastAsync(Sight sight, Expectation expected, CancellationToken over, CancellationToken ct)
-    {
-        var limit = expected.Course switch
-        {
-            Course.HeldFor => expected.Hold,
-            Course.HeldUntilNoticed => expected.DetectWithin ?? expected.Hold,
-            _ => TimeSpan.Zero,
-        };
-        while (clock.GetElapsedTime(sight.InjectedAt) < limit && !over.IsCancellationRequested)
-        {
-            Look(sight);
-            if (expected.Course is Course.HeldUntilNoticed && sight.Detected is not null)
-                return;
-            await Task.Delay(Between, clock, ct);
-        }
-    }
-
-    /// <summary>Waits until it was noticed, and recovered from, or both are too late.</summary>
-    private async Task<Sighting> SeeAsync(
-        Sight sight,
-        Expectation expected,
-        long from,
-        OpenDoor asking,
-        CancellationToken over,
-        CancellationToken ct
-    )
-    {
-        TimeSpan? wellAfter = null;
-        var notWell = "";
-        while (clock.GetElapsedTime(from) <= expected.RecoverWithin && !over.IsCancellationRequested)
-        {
-            Look(sight);
-            var mustNotice = expected.DetectWithin is not null && sight.Detected is null;
-            if (mustNotice && clock.GetElapsedTime(sight.InjectedAt) > expected.DetectWithin)
-                break;
-            notWell = mustNotice ? "it was not noticed" : wellness.WhyNot() ?? "";
-            if (notWell.Length > 0)
-                wellAfter = null;
-            else
-                wellAfter ??= clock.GetElapsedTime(from);
-            if (wellAfter is { } well)
-            {
-                if (asking.Asking?.Tally is not { } tally)
-                    return new Sighting(sight.Detected, sight.DetectedBy, well, "");
-                if (tally.AnsweredSince is { } since && clock.GetElapsedTime(since) >= Steadily)
-                {
-                    var answered = since > from ? clock.GetElapsedTime(from, since) : TimeSpan.Zero;
-                    return new Sighting(sight.Detected, sight.DetectedBy, answered > well ? answered : well, "");
-                }
-                notWell = "requests are not answered";
-            }
-            await Task.Delay(Between, clock, ct);
-        }
-        return new Sighting(sight.Detected, sight.DetectedBy, null, notWell);
-    }
-
-    private void Look(Sight sight)
-    {
-        foreach (var e in events.After(sight.Seen, EventsAtATime, service: null))
-        {
-            sight.Seen = e.Id;
-            if (!e.Kind.StartsWith("drill.", StringComparison.Ordinal) && sight.Disaster.IsToldBy(e, sight.Target))
-                Notice($"{e.Found.TrimEnd('.')}");
-        }
-        if (sight.Detected is null && sight.Disaster.NoticedIn(supervisor.View, sight.Target) is { } said)
-            Notice(said);
-
-        void Notice(string by)
-        {
-            if (sight.Detected is not null)
-                return;
-            (sight.Detected, sight.DetectedBy) = (clock.GetElapsedTime(sight.InjectedAt), by);
-        }
-    }
-
     /// <returns>The newest event before what comes of it.</returns>
     private long Announce(Circumstances at, Disaster disaster, Injection plan)
     {
@@ -242,25 +159,8 @@ internal sealed class Trials(
         return events.LastId;
     }
 
-    /// <summary>Begins to ask, and counts once there are answers.</summary>
-    /// <param name="isSure">False: answers may come later.</param>
-    private async Task<OpenDoor> OpenAsync(Door? door, CancellationToken ct, bool isSure = true)
-    {
-        if (door is null)
-            return new OpenDoor(null, null, "no requests were counted: the service is not reached from outside");
-        var asking = new Asking(door, options.CurrentValue, clock);
-        var from = clock.GetTimestamp();
-        while (isSure && clock.GetElapsedTime(from) < UntilAnswered)
-        {
-            if (asking.Tally.AnsweredSince is { } since && clock.GetElapsedTime(since) >= Steadily)
-                return new OpenDoor(door, asking, null);
-            await Task.Delay(Between, clock, ct);
-        }
-        if (!isSure)
-            return new OpenDoor(door, asking, null);
-        await asking.DisposeAsync();
-        return new OpenDoor(null, null, $"no requests were counted: {door} did not answer before");
-    }
+    private Task<OpenDoor> OpenAsync(Target target, bool isSure, CancellationToken ct) =>
+        OpenDoor.OpenAsync(doors.Of(target.Service), options.CurrentValue, isSure, clock, ct);
 
     private Task<string?> UndoAsync(DisasterRecord record, CancellationToken ct) =>
         record.Undo is { } undo ? undoing.UndoAsync(undo, ct) : Task.FromResult<string?>(null);
@@ -269,7 +169,7 @@ internal sealed class Trials(
     {
         if (!ct.IsCancellationRequested)
             return await UndoAsync(record, ct);
-        using var moment = new CancellationTokenSource(TimeSpan.FromSeconds(5), clock);
+        using var moment = new CancellationTokenSource(AtTheEnd, clock);
         try
         {
             return await UndoAsync(record, moment.Token);
@@ -279,23 +179,5 @@ internal sealed class Trials(
         {
             return null;
         }
-    }
-
-    private sealed class Sight(Disaster disaster, Target target, long seen, long injectedAt)
-    {
-        public Disaster Disaster { get; } = disaster;
-        public Target Target { get; } = target;
-        public long InjectedAt { get; } = injectedAt;
-        public long Seen { get; set; } = seen;
-        public TimeSpan? Detected { get; set; }
-        public string DetectedBy { get; set; } = "";
-    }
-
-    /// <param name="WhyNot">Why nobody asks.</param>
-    private sealed record OpenDoor(Door? Door, Asking? Asking, string? WhyNot) : IAsyncDisposable
-    {
-        public void Begin() => Asking?.Begin();
-
-        public ValueTask DisposeAsync() => Asking?.DisposeAsync() ?? ValueTask.CompletedTask;
     }
 }
