@@ -25,7 +25,7 @@ public sealed class DrillTests(SharedEngine shared)
         Assert.Equal(OperationState.Done, report.Operation.State);
         // Another replica for each.
         Assert.Equal(
-            [$"{drilled.Agent.Project}-web-1", $"{drilled.Agent.Project}-web-2", "HAProxy", "appliance-test/drilled:1"],
+            [$"{drilled.Agent.Project}-web-1", $"{drilled.Agent.Project}-web-2", "HAProxy", drilled.Image],
             report.Disasters.Select(d => d.Target)
         );
         Assert.All(

@@ -13,16 +13,6 @@ namespace Appliance.Agent.Tests.Drills;
 /// </summary>
 internal sealed class DrilledApplication : IAsyncDisposable
 {
-    /// <summary>Its containers can be told apart from all others of the engine by their image.</summary>
-    private static readonly BusyboxImage Image = BusyboxImage.Build(
-        new ImageRecipe
-        {
-            Reference = "appliance-test/drilled:1",
-            Cmd = ["httpd", "-f", "-p", "8080", "-h", "/www"],
-            Files = new Dictionary<string, string> { ["/www/index.html"] = "fine" },
-        }
-    );
-
     private readonly ScratchFolder folder = new();
     private readonly CancellationTokenSource over = new();
     private Task haproxy = Task.CompletedTask;
@@ -31,11 +21,25 @@ internal sealed class DrilledApplication : IAsyncDisposable
     private DrilledApplication(PrivateEngine engine)
     {
         Agent = RealAgent.On(engine);
-        Agent.Images = [Image];
+        // Nobody else's on this engine: it is taken away with all that is made from it.
+        Image = $"appliance-test/drilled-{Agent.Project}:1";
+        Agent.Images =
+        [
+            BusyboxImage.Build(
+                new ImageRecipe
+                {
+                    Reference = Image,
+                    Cmd = ["httpd", "-f", "-p", "8080", "-h", "/www"],
+                    Files = new Dictionary<string, string> { ["/www/index.html"] = Agent.Project },
+                }
+            ),
+        ];
         (Http, Https) = (Upstream.FreePort(), Upstream.FreePort());
     }
 
     public RealAgent Agent { get; }
+
+    public string Image { get; }
 
     public int Http { get; }
 
@@ -160,7 +164,7 @@ internal sealed class DrilledApplication : IAsyncDisposable
             $"""
             services:
               web:
-                image: appliance-test/drilled:1
+                image: {Image}
                 stop_signal: SIGKILL
                 stop_grace_period: 1s
                 deploy:

@@ -61,8 +61,8 @@ internal sealed class LoadedAppliance : IAsyncDisposable
     )
     {
         await BuildBundlesAsync();
-        var engine = await PrivateEngine.StartAsync(Ct);
-        var appliance = new LoadedAppliance(engine, settings?.Invoke(engine) ?? "# Defaults.\n", disk);
+        var own = await PrivateEngine.StartAsync(Ct);
+        var appliance = new LoadedAppliance(own, settings?.Invoke(own) ?? "# Defaults.\n", disk);
         try
         {
             await Eventually.TrueAsync(
