@@ -1,3 +1,4 @@
+using Appliance.Agent.Healing;
 using Appliance.Agent.Ingress;
 using Appliance.Agent.Storage;
 using Appliance.Agent.Supervision;
@@ -8,6 +9,7 @@ namespace Appliance.Agent.Drills;
 /// <summary>Whether all is as it should be: the state in which a drill begins, and which a disaster is recovered to.</summary>
 internal sealed class Wellness(
     ISupervisor supervisor,
+    MachineProblems problems,
     IngressLoop ingress,
     Database database,
     IOptionsMonitor<IngressOptions> options
@@ -16,6 +18,8 @@ internal sealed class Wellness(
     /// <returns>A sentence without its full stop; null: all is well.</returns>
     public string? WhyNot() =>
         database.NotDurableBecause is { } reason ? $"the agent's state is only in memory: {reason}"
+        // Supervision's view has them a moment later, which is too late right after an alarm.
+        : problems.Standing is [var (problem, _), ..] ? problem.Sentence
         : WhyNot(supervisor.View) is { } ill ? ill
         : supervisor.View.Published.Count > 0
         && options.CurrentValue.Enabled
@@ -32,8 +36,6 @@ internal sealed class Wellness(
             return problem;
         if (view.Services.Count == 0)
             return "nothing is installed";
-        if (view.Problems is [var first, ..])
-            return first.Sentence;
         var ill = view.Services.FirstOrDefault(s => !IsWell(s));
         return ill is null ? null : $"{ill.Name}: {ill.Explanation.TrimEnd('.')}";
     }

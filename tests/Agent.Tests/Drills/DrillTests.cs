@@ -103,6 +103,9 @@ public sealed class DrillTests(SharedEngine shared)
         DrilledApplication.LookAtDisks();
         await drilled.Agent.EventAsync("machine.problem");
         await Eventually.TrueAsync("the ballast is gone", () => drilled.FreeMebibytes > 48, Ct);
+        // It is not over before the agent has seen that it is.
+        var meanwhile = Assert.Single((await drilled.ReportAsync(begun.Id)).Disasters);
+        Assert.Equal(Outcome.Pending, meanwhile.Outcome);
         DrilledApplication.LookAtDisks();
         var disaster = Assert.Single((await drilled.EndOfAsync(begun.Id)).Disasters);
 
