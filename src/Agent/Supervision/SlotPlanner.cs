@@ -165,7 +165,11 @@ internal sealed class SlotPlanner(
             held.Count > 0 ? $"{name} has to be replaced"
             : again ? $"{name} was gone"
             : $"{name} does not exist yet";
-        var create = new Step.Create(service, name, again, why);
+        var create = new Step.Create(service, name, again, why)
+        {
+            // With nobody who listens there a name would lead nowhere.
+            Reaches = inputs.Traffic.ListensInside ? service.Reaches : [],
+        };
         // While a release is exchanged its gate judges, and each try is as the first.
         if (inputs.UnderWay is not null || held.Count > 0 || Refused() is not { } refusal)
             return State(ServiceState.Starting, "Its container is being made.", create);
