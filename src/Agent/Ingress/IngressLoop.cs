@@ -238,7 +238,10 @@ internal sealed class IngressLoop : BackgroundService, IHostedLifecycleService
 
         foreach (var late in drains.Look(published, slots, old))
             GiveUpOn(late);
-        Tell(running?.Hash is null ? Traffic.None : TrafficReport.Of(published, shape, slots, old, drains.Drained, ListensInside())
+        Tell(
+            running?.Hash is null
+                ? Traffic.None
+                : TrafficReport.Of(published, shape, slots, old, drains.Drained, ListensInside())
         );
         Show(new IngressView(running?.Hash is not null, workers.Version, isShape ? null : refusal?.Why));
 

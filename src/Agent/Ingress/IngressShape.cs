@@ -76,7 +76,10 @@ internal sealed partial record IngressShape(
                 return;
             foreach (var address in inside.Addresses)
             {
-                if (!IPAddress.TryParse(address, out var parsed) || !inside.Sources.All(s => IPNetwork.TryParse(s, out _)))
+                if (
+                    !IPAddress.TryParse(address, out var parsed)
+                    || !inside.Sources.All(s => IPNetwork.TryParse(s, out _))
+                )
                 {
                     leftOut.Add($"{service.Name} from other services: {address} or who it is for is no address");
                     continue;

@@ -38,5 +38,6 @@ internal static class TrafficReport
 
     public static bool Same(Traffic a, Traffic b) =>
         (a.IsServing, a.ListensInside) == (b.IsServing, b.ListensInside)
-        && a.Joined.SetEquals(b.Joined) && a.Drained.SetEquals(b.Drained);
+        && a.Joined.SetEquals(b.Joined)
+        && a.Drained.SetEquals(b.Drained);
 }

@@ -49,8 +49,8 @@ internal sealed class InternalListeners
     /// <summary>The first and the last of its addresses: where both are there, all are.</summary>
     public static readonly IReadOnlyList<string> Ends = ["169.254.64.1", "169.254.79.254"];
 
-    /// <summary>Bound on all addresses by the agent itself.</summary>
-    private const int AgentPort = 8443;
+    /// <summary>The machine's own, on all of its addresses: SSH, and the agent.</summary>
+    private static readonly int[] MachinePorts = [22, 8443];
 
     private readonly ComposeModel model;
     private readonly IReadOnlyList<ComposeService> services;
@@ -111,8 +111,10 @@ internal sealed class InternalListeners
     {
         if (service.Host.Network)
             return "it is on the machine's own network";
-        if (service.Expose.Concat(service.Ports.Select(p => new ContainerPort(p.Port, p.Protocol))) is var all
-            && all.FirstOrDefault(p => p.Protocol is not PortProtocol.Tcp) is { } other)
+        if (
+            service.Expose.Concat(service.Ports.Select(p => new ContainerPort(p.Port, p.Protocol))) is var all
+            && all.FirstOrDefault(p => p.Protocol is not PortProtocol.Tcp) is { } other
+        )
             return $"its port {other.Port} is {other.Protocol.ToString().ToUpperInvariant()}";
         // A port that nobody declared, and that they use all the same, would be lost with the name.
         if (service.Expose.Count == 0)
@@ -122,8 +124,8 @@ internal sealed class InternalListeners
         // The engine sends what comes to such a port, whatever the address, to whom it is published for.
         foreach (var port in listener.Ports.Select(p => p.Port))
         {
-            if (port == AgentPort)
-                return $"port {port} is the agent's";
+            if (MachinePorts.Contains(port))
+                return $"port {port} is the appliance's own";
             if (services.FirstOrDefault(s => s.Ports.Any(p => Takes(p, port))) is { } holder)
                 return $"port {port} of the machine is published for {holder.Name}";
         }
@@ -148,10 +150,7 @@ internal sealed class InternalListeners
     private IEnumerable<ComposeService> PeersOf(ComposeService service) =>
         services.Where(p =>
             p != service
-            && (
-                service.Host.Network
-                || p.Networks.Any(n => service.Networks.Any(own => own.Network == n.Network))
-            )
+            && (service.Host.Network || p.Networks.Any(n => service.Networks.Any(own => own.Network == n.Network)))
         );
 
     private IEnumerable<string> OpenNetworksOf(ComposeService service) =>
