@@ -37,6 +37,9 @@ internal enum HealthState
     Starting,
     Healthy,
 
+    /// <summary>It is healthy, and was not too often lately.</summary>
+    Flapping,
+
     /// <summary>It lives, and does not want requests now.</summary>
     Unready,
     Unhealthy,

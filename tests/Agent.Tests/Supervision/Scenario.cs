@@ -32,6 +32,7 @@ internal sealed class Scenario
     public Dictionary<string, ObservedNetwork> Networks { get; } =
         new() { ["app_default"] = new ObservedNetwork("net1", "app_default", "nethash", true) };
     public HashSet<Slot> AskedAnew { get; } = [];
+    public Dictionary<Slot, Flap> Flapping { get; } = [];
     public Care Care { get; set; } = Care.Default;
     public Hold? Hold { get; set; }
     public string? UnderWay { get; set; }
@@ -164,6 +165,7 @@ internal sealed class Scenario
         )
         {
             AskedAnew = AskedAnew,
+            Flapping = Flapping,
             Care = Care,
             Hold = Hold,
             UnderWay = UnderWay,
