@@ -5,23 +5,47 @@ internal static class PublishedServices
 {
     public static IReadOnlyList<PublishedService> Of(Plan plan, PlanningInputs inputs) =>
         [
-            .. plan
-                .Services.Where(s => s.Service.IsPublished)
-                .Select(s => new PublishedService(
-                    s.Service.Name,
-                    s.Service.Routes,
-                    Internal: null,
-                    s.Service.StopGrace,
-                    [
-                        .. s.Slots.SelectMany(slot => ServersOf(slot, ServerRole.Current, inputs)),
-                        .. s.Canary is { } canary ? ServersOf(canary, ServerRole.Canary, inputs) : [],
-                        .. Orphans(s, plan),
-                    ]
-                )
-                {
-                    CanaryShare = s.Service.Canary?.CanaryWeight,
-                }),
+            .. from s in plan.Services
+            let inside = ListenerOf(s.Service, inputs.Observed)
+            where s.Service.IsPublished || inside is not null
+            select new PublishedService(
+                s.Service.Name,
+                s.Service.Routes,
+                inside,
+                s.Service.StopGrace,
+                [
+                    .. s.Slots.SelectMany(slot => ServersOf(slot, ServerRole.Current, inputs)),
+                    .. s.Canary is { } canary ? ServersOf(canary, ServerRole.Canary, inputs) : [],
+                    .. Orphans(s, plan),
+                ]
+            )
+            {
+                CanaryShare = s.Service.Canary?.CanaryWeight,
+            },
         ];
+
+    /// <summary>
+    /// For who is made now, and for as long as anybody is there who was made for it; once a network says from where they come.
+    /// </summary>
+    private static InternalListener? ListenerOf(DesiredService service, ObservedState observed)
+    {
+        if (service.Listener is not { } listener)
+            return null;
+        var told = observed
+            .Containers.SelectMany(c => c.Reaches)
+            .Where(r => r.StartsWith($"{service.Name}=", StringComparison.Ordinal))
+            .Select(r => r[(service.Name.Length + 1)..]);
+        var addresses = told.Concat(service.IsReachedInside ? [listener.Address] : []).Distinct().Order().ToList();
+        var sources = listener
+            .Networks.Select(observed.Networks.GetValueOrDefault)
+            .OfType<ObservedNetwork>()
+            .Where(n => n.Ours)
+            .SelectMany(n => n.Subnets)
+            .Distinct()
+            .Order()
+            .ToList();
+        return addresses.Count == 0 || sources.Count == 0 ? null : new(addresses, listener.Ports, sources);
+    }
 
     private static IEnumerable<PublishedServer> ServersOf(SlotPlan slot, ServerRole role, PlanningInputs inputs)
     {

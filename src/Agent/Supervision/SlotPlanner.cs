@@ -67,7 +67,7 @@ internal sealed class SlotPlanner(
             Container = current,
             Health = current is null ? HealthState.None : HealthOf(current).State,
             Leaving = isHeld ? plan.Leaving : departures.Leaving,
-            WakeAt = isHeld ? null : departures.Until,
+            WakeAt = isHeld ? null : Earlier(departures.Until, inputs.Flapping.GetValueOrDefault(slot)?.SteadyAt),
             Denial = denial,
         };
     }
@@ -165,7 +165,11 @@ internal sealed class SlotPlanner(
             held.Count > 0 ? $"{name} has to be replaced"
             : again ? $"{name} was gone"
             : $"{name} does not exist yet";
-        var create = new Step.Create(service, name, again, why);
+        var create = new Step.Create(service, name, again, why)
+        {
+            // With nobody who listens there a name would lead nowhere.
+            Reaches = inputs.Traffic.ListensInside ? service.Reaches : [],
+        };
         // While a release is exchanged its gate judges, and each try is as the first.
         if (inputs.UnderWay is not null || held.Count > 0 || Refused() is not { } refusal)
             return State(ServiceState.Starting, "Its container is being made.", create);
@@ -359,6 +363,13 @@ internal sealed class SlotPlanner(
                 "Running, and not ready for requests" + (output.Length > 0 ? $": {Words.Brief(output)}." : ".")
             );
 
+        if (health is HealthState.Flapping && inputs.Flapping[slot] is var flap)
+            return State(
+                ServiceState.Unready,
+                $"Running and healthy, and not relied on: it changed between healthy and unhealthy {Words.Times(flap.Changes)}"
+                    + $" within {flap.Within.TotalMinutes:0.#} min. It gets requests if it stays healthy until {Words.At(flap.SteadyAt)}."
+            );
+
         if (Unjoined(current) is { } network)
             return State(ServiceState.Starting, $"Running, and not on {network} yet, which is being made.");
 
@@ -396,7 +407,10 @@ internal sealed class SlotPlanner(
         var found = $"{name} was unhealthy{said}";
         var next = therapies.For(
             current,
-            Refused() is { } refusal && Causes.OfRefusal(refusal) is Cause.Stuck ? Cause.Stuck : Causes.OfCheck(output),
+            Refused() is { } refusal && Causes.OfRefusal(refusal) is Cause.Stuck ? Cause.Stuck
+                // Whatever its checks say each time, it is one trouble.
+                : inputs.Flapping.ContainsKey(slot) ? Cause.Flapping
+                : Causes.OfCheck(output),
             ranFor / 10,
             tries => new Step.Restart(current.Id, name, service.StopGrace, Asked: false, tries, found),
             found,
@@ -555,7 +569,14 @@ internal sealed class SlotPlanner(
     private bool CanRunBeside(ObservedContainer predecessor) =>
         service.Exchange.StartFirst && !service.CannotRunBeside(predecessor);
 
-    private (HealthState State, string Output) HealthOf(ObservedContainer container)
+    private static DateTimeOffset? Earlier(DateTimeOffset? a, DateTimeOffset? b) => a is null || b < a ? b ?? a : a;
+
+    private (HealthState State, string Output) HealthOf(ObservedContainer container) =>
+        Asked(container) is { State: HealthState.Healthy } && inputs.Flapping.ContainsKey(slot)
+            ? (HealthState.Flapping, "")
+            : Asked(container);
+
+    private (HealthState State, string Output) Asked(ObservedContainer container)
     {
         if (!container.IsUp)
             return (HealthState.None, "");
