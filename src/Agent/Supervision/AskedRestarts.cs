@@ -86,6 +86,36 @@ internal sealed class AskedRestarts
             else if (heldUp && slot.Steps.Count == 0 && !inFlight.ContainsKey(slot.Slot.ToString()))
                 Answer(slot.Slot, slot.Explanation);
         }
+        foreach (var service in plan.Services)
+            AnswerBehind(service.Slots, pending, inFlight);
+    }
+
+    /// <summary>Who waits for their turn behind a replica that was restarted, and did not get ready by it.</summary>
+    private void AnswerBehind(
+        IReadOnlyList<SlotPlan> slots,
+        IReadOnlyDictionary<Slot, string> pending,
+        IReadOnlyDictionary<string, Step> inFlight
+    )
+    {
+        var first = slots.FirstOrDefault(s =>
+            !pending.ContainsKey(s.Slot)
+            && s.State
+                is ServiceState.Unready
+                    or ServiceState.Unhealthy
+                    or ServiceState.BackingOff
+                    or ServiceState.Failed
+        );
+        if (first is null)
+            return;
+        foreach (
+            var slot in slots.Where(s =>
+                pending.ContainsKey(s.Slot) && s.Steps.Count == 0 && !inFlight.ContainsKey(s.Slot.ToString())
+            )
+        )
+            Answer(
+                slot.Slot,
+                $"Replica {first.Slot.Replica} was restarted before it, and is not well: {first.Explanation}"
+            );
     }
 
     private sealed record Request(string Why, bool Anew, TaskCompletionSource<string?> Answer);

@@ -172,6 +172,27 @@ public sealed class ExchangeTests
     }
 
     [Fact]
+    public async Task Who_waits_behind_a_replica_that_its_restart_left_unready_is_told_so_and_not_restarted_later()
+    {
+        var asked = new AskedRestarts();
+        var answer = asked.Ask(new("web", 2), "root asked for a restart");
+        var web = Published(2, StopFirst)
+            .Container("web", c => c with { Health = HealthState.Unready })
+            .Container("web", replica: 2);
+        web.Asked[new("web", 2)] = "root asked for a restart";
+        web.Traffic = Serving(joined: ["web2-id-0123456789"]);
+
+        asked.AnswerHeldUp(web.Plan(), web.InFlight);
+
+        Assert.StartsWith(
+            "Replica 1 was restarted before it, and is not well: ",
+            await answer,
+            StringComparison.Ordinal
+        );
+        Assert.Empty(asked.Pending);
+    }
+
+    [Fact]
     public void What_is_unhealthy_is_restarted_at_once()
     {
         var web = Published(1, StopFirst).Container("web", c => c with { Health = HealthState.Unhealthy });
