@@ -52,6 +52,13 @@ internal sealed class AskedRestarts
         }
     }
 
+    /// <summary>Who asked is gone: what was not begun for them is not done later.</summary>
+    public void Withdraw(IEnumerable<Slot> slots)
+    {
+        foreach (var slot in slots)
+            Answer(slot, "who asked for it did not wait");
+    }
+
     /// <param name="problem">Null: it was done.</param>
     public void Answer(Slot slot, string? problem)
     {
