@@ -1,5 +1,4 @@
 using System.Globalization;
-using System.Net;
 using System.Net.Security;
 using System.Net.Sockets;
 using System.Text;
@@ -24,7 +23,7 @@ internal static class Ingress
 
     public static async Task<IEnumerable<Row>> MeasureAsync(TestBed bed, CancellationToken ct)
     {
-        var (http, https) = (FreePort(), FreePort());
+        var (http, https) = (Haproxy.FreePort(), Haproxy.FreePort());
         var run = Directory.CreateTempSubdirectory("bi-").FullName;
         var bundle = await bed.BundleAsync(
             "ingress",
@@ -32,16 +31,7 @@ internal static class Ingress
             Path.Combine(TestBed.Variable("BENCH_LOAD_APP"), "1.0.0", "images/web.tar"),
             ct
         );
-        await using var agent = AgentProcess.Start(
-            bed,
-            "ingress",
-            bundle,
-            ("APPLIANCE__INGRESS__HTTP_PORT", $"{http}"),
-            ("APPLIANCE__INGRESS__HTTPS_PORT", $"{https}"),
-            ("APPLIANCE__INGRESS__BIND_ADDRESS", "127.0.0.1"),
-            ("APPLIANCE__INGRESS__REDIRECT_HTTP", "false"),
-            ("APPLIANCE__INGRESS__RUN_DIRECTORY", run)
-        );
+        await using var agent = AgentProcess.Start(bed, "ingress", bundle, Haproxy.Settings(http, https, run));
         await using var haproxy = new Haproxy(Path.Combine(agent.Data, "ingress"), run, bed.Folder("ingress"));
         await agent.UntilInstalledAsync(ct);
 
@@ -159,25 +149,7 @@ internal static class Ingress
         }
     }
 
-    private static int FreePort()
-    {
-        using var listener = new TcpListener(IPAddress.Loopback, 0);
-        listener.Start();
-        return ((IPEndPoint)listener.LocalEndpoint).Port;
-    }
-
     private sealed record Target(string Address, int Port, bool Tls);
-
-    /// <summary>HAProxy, as it is started where there is no systemd.</summary>
-    private sealed class Haproxy(string data, string run, string logs)
-        : MeasuredProcess(
-            TestBed.Variable("BENCH_INGRESS"),
-            ["run"],
-            Path.Combine(logs, "haproxy.log"),
-            ("INGRESS_DATA", data),
-            ("INGRESS_RUN", run),
-            ("INGRESS_NO_ROUTE", "1")
-        );
 
     /// <summary>The least of a client: what is measured is not to be its own time.</summary>
     private sealed class Connection : IAsyncDisposable
