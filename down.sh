@@ -1,10 +1,11 @@
 #!/bin/bash
-# Takes away what up.sh brought: the agent, the demo's containers, networks, volumes and images, and the engine if it
-# is ours. Running it again, or with nothing up, is fine.
+# Takes away what up.sh brought: the agent, HAProxy, the demo's containers, networks, volumes and images, and the engine if
+# it is ours. Running it again, or with nothing up, is fine.
 #
 #   --keep-data   keeps the volumes and the agent's state: the next up.sh goes on with them
 source "$(dirname "${BASH_SOURCE[0]}")/scripts/lib.sh"
 source "$root/scripts/engine.sh"
+source "$root/scripts/ingress.sh"
 
 keep_data=
 case ${1:-} in
@@ -25,6 +26,7 @@ fi
 
 # The agent first: it would bring back what is removed below.
 stop "$run/agent.pid" 20
+ingress_stop "$run"
 
 ours() { docker "$1" ls "${@:2}" --quiet --filter label=appliance.project=demo; }
 remove_ours() {
@@ -67,7 +69,7 @@ fi
 
 if [[ -n $keep_data ]]; then
     # What stays: the engine's data if it is ours, the agent's state and settings, its root, and the names of the two.
-    find "$run" -mindepth 1 -maxdepth 1 ! -name docker ! -name data ! -name engine ! -name port ! -name root.json ! -name agent.yaml -exec rm -rf {} +
+    find "$run" -mindepth 1 -maxdepth 1 ! -name docker ! -name data ! -name engine ! -name port ! -name tls_port ! -name root.json ! -name agent.yaml -exec rm -rf {} +
 else
     rm -rf --one-file-system "$run"
 fi

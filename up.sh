@@ -1,5 +1,5 @@
 #!/bin/bash
-# Brings up the demo appliance on this machine: an engine, the agent, and the demo application, installed from its
+# Brings up the demo appliance on this machine: an engine, HAProxy, the agent, and the demo application, installed from its
 # signed bundle.
 # Running it again changes nothing that need not change. down.sh takes it away.
 #
@@ -8,6 +8,7 @@
 #   DOCKER_HOST           the engine to use
 source "$(dirname "${BASH_SOURCE[0]}")/scripts/lib.sh"
 source "$root/scripts/engine.sh"
+source "$root/scripts/ingress.sh"
 
 readonly first=1.0.0
 
@@ -17,7 +18,7 @@ lock "$up_lock" "another up.sh or down.sh"
 mkdir -p "$run"
 
 # The engine, first as found. On a machine with systemd, installing docker.io starts one.
-install_missing busybox-static curl libsqlite3-0
+install_missing busybox-static curl haproxy libsqlite3-0
 engine_choose
 if [[ -z $engine ]]; then
     install_missing docker.io
@@ -34,14 +35,21 @@ export DOCKER_HOST=$engine
 "$root/build.sh" 9>&-
 export PATH="$root/artifacts/bin:$PATH" APPLIANCE_SOCKET=$sockets/agent.sock
 
-# A port, kept for as long as the run's folder is, unless somebody else took it while the demo was down.
-port_is_free() { ! (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null; }
-port_is_ours() { [[ -n $(docker container ls --quiet --filter label=appliance.project=demo --filter publish="$port") ]]; }
-port=$(cat "$run/port" 2>/dev/null || echo 8080)
-until port_is_free || port_is_ours; do
-    port=$((port + 1))
-done
-echo "$port" >"$run/port"
+# HAProxy's ports, kept for as long as the run's folder is, unless somebody else took one while the demo was down.
+ours=$(running "$run/ingress.pid" || true)
+port_is_free() { ! (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
+# keep_port NAME FIRST: sets NAME to what its file says, or to the first that is free, and writes it there.
+keep_port() {
+    local -n kept=$1
+    kept=$(cat "$run/$1" 2>/dev/null || echo "$2")
+    until [[ -n $ours && -s $run/$1 ]] || port_is_free "$kept"; do
+        kept=$((kept + 1))
+    done
+    echo "$kept" >"$run/$1"
+}
+keep_port port 8080
+keep_port tls_port $((port + 1))
+ingress_start "$run/data" "$sockets/ingress" "$run"
 
 # The demo's signer and its bundles are this checkout's own: made once, and shared by all runs.
 "$root/appliance/demo/bundles.sh" "$root/artifacts/demo" 9>&-
@@ -61,8 +69,17 @@ ENV
 
 # The agent: restarted when it, or what it was started with, has changed. Its containers run on meanwhile.
 # The garbage collector's setting is the unit's: see there.
-command=(env DOTNET_GCgen0size=0x200000 APPLIANCE__TRUST__ROOT="$run/root.json"
-    APPLIANCE__APPLICATION__VARIABLES__DEMO_PORT="$port"
+cat >"$run/agent.env" <<ENV
+DOTNET_GCgen0size=0x200000
+APPLIANCE__TRUST__ROOT=$run/root.json
+APPLIANCE__INGRESS__BIND_ADDRESS=127.0.0.1
+APPLIANCE__INGRESS__HTTP_PORT=$port
+APPLIANCE__INGRESS__HTTPS_PORT=$tls_port
+APPLIANCE__INGRESS__REDIRECT_HTTP=false
+APPLIANCE__INGRESS__RUN_DIRECTORY=$sockets/ingress
+ENV
+mapfile -t environment <"$run/agent.env"
+command=(env "${environment[@]}"
     appliance-agent --data "$run/data" --socket "$APPLIANCE_SOCKET" --docker "$engine" --config "$run/agent.yaml")
 started_with=$({
     printf '%s\n' "${command[@]}"
@@ -110,9 +127,10 @@ fi
 bundles=${root#"$PWD"/}/artifacts/demo
 [[ $PWD != "$root" ]] || bundles=artifacts/demo
 cat <<SUMMARY
-The demo runs: open http://127.0.0.1:$port
+The demo runs: open http://127.0.0.1:$port (or https://127.0.0.1:$tls_port, with a certificate of its own)
 
   application  demo $(installed), of $(ls "$root"/artifacts/demo/*.bundle | wc -l) bundles in $bundles
+  ingress      HAProxy, started anew whenever it ends; log $run/ingress.log
   agent        pid $(running "$run/agent.pid"), socket $APPLIANCE_SOCKET, log $run/agent.log
   engine       $engine
 
@@ -120,7 +138,7 @@ Type next:
   source ${run#"$PWD"/}/env
   appliancectl status
   appliancectl events -f                 # and in another terminal:
-  docker rm -f demo-web-1                # the agent brings it back, and says so
+  docker rm -f demo-web-1                # the page stays; the agent brings the replica back, and says so
   appliancectl upgrade --bundle $bundles/demo-2.0.0.bundle
   appliancectl upgrade --bundle $bundles/demo-3.0.0-broken.bundle     # never gets healthy, and is taken back
   appliancectl history

@@ -255,6 +255,7 @@ layer_of_appliance() {
     put 755 "$root/artifacts/bin/appliance-agent" usr/bin/appliance-agent
     put 755 "$root/artifacts/bin/appliancectl" usr/bin/appliancectl
     put 644 "$here/systemd/appliance-agent.service" usr/lib/systemd/system/appliance-agent.service
+    put 644 "$here/systemd/appliance-ingress.service" usr/lib/systemd/system/appliance-ingress.service
     put 644 "$here/systemd/appliance-shutdown.service" usr/lib/systemd/system/appliance-shutdown.service
     put 644 "$config" etc/appliance-agent/agent.yaml
     [[ -z $pinned ]] || put 644 "$pinned" etc/appliance-agent/root.json

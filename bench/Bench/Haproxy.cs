@@ -3,7 +3,10 @@ using System.Net.Sockets;
 
 namespace Appliance.Bench;
 
-/// <summary>HAProxy, as it is started where there is no systemd.</summary>
+/// <summary>HAProxy for an agent's ingress, as it is started where there is no systemd.</summary>
+/// <param name="data">Where the agent writes the configuration.</param>
+/// <param name="run">Where the sockets are; its path is short.</param>
+/// <param name="logs">A folder for its output.</param>
 internal sealed class Haproxy(string data, string run, string logs)
     : MeasuredProcess(
         TestBed.Variable("BENCH_INGRESS"),
@@ -14,7 +17,7 @@ internal sealed class Haproxy(string data, string run, string logs)
         ("INGRESS_NO_ROUTE", "1")
     )
 {
-    /// <summary>What an agent has to be told of it.</summary>
+    /// <summary>What an agent has to be told, for requests on these ports of the loopback interface.</summary>
     public static IEnumerable<(string, string)> Settings(int http, int https, string run) =>
         [
             ("APPLIANCE__INGRESS__HTTP_PORT", $"{http}"),

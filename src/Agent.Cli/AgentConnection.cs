@@ -49,6 +49,8 @@ internal sealed class AgentConnection : IDisposable
 
     public MaintenanceService.MaintenanceServiceClient Maintenance => new(channel);
 
+    public CertificateService.CertificateServiceClient Certificate => new(channel);
+
     public AlertsService.AlertsServiceClient Alerts => new(channel);
 
     public IdentityService.IdentityServiceClient Identity => new(channel);

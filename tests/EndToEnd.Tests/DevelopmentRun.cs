@@ -131,11 +131,8 @@ internal sealed partial class DevelopmentRun : IAsyncDisposable
             Path.Combine(Folder, "agent.yaml"),
         ];
         var start = new ProcessStartInfo("setpriv", agent);
-        start.Environment["APPLIANCE__TRUST__ROOT"] = Path.Combine(Folder, "root.json");
-        start.Environment["APPLIANCE__APPLICATION__VARIABLES__DEMO_PORT"] = File.ReadAllText(
-                Path.Combine(Folder, "port")
-            )
-            .Trim();
+        foreach (var setting in File.ReadLines(Path.Combine(Folder, "agent.env")).Select(l => l.Split('=', 2)))
+            start.Environment[setting[0]] = setting[1];
         return Process.Start(start) ?? throw new InvalidOperationException("setpriv did not start");
     }
 

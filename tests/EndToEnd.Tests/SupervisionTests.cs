@@ -18,13 +18,15 @@ public sealed class SupervisionTests
 
         await run.DockerAsync(["rm", "-f", "demo-web-1"], Cancelled);
 
-        await Eventually.GetAsync(
-            "the page answers again",
-            cancelled => run.VisitAsync(url, cancelled),
+        // The other replica answers meanwhile.
+        Assert.NotNull(await run.VisitAsync(url, Cancelled));
+        var after = await Eventually.GetAsync(
+            "the replica is back",
+            async cancelled =>
+                await run.ContainersAsync(cancelled) is { } now && now.ContainsKey("demo-web-1") ? now : null,
             Cancelled,
             Patience
         );
-        var after = await run.ContainersAsync(Cancelled);
         Assert.NotEqual(before["demo-web-1"], after["demo-web-1"]);
         Assert.Equal(before["demo-counter-1"], after["demo-counter-1"]);
         var events = (await run.ControlAsync(["events"], Cancelled)).Succeeded();

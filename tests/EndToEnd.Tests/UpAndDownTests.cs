@@ -25,7 +25,7 @@ public sealed class UpAndDownTests
         await using var run = new DevelopmentRun();
         var first = (await run.UpAsync(Cancelled)).Succeeded();
         var containers = await run.ContainersAsync(Cancelled);
-        Assert.Equal(["demo-counter-1", "demo-web-1"], containers.Keys);
+        Assert.Equal(["demo-counter-1", "demo-web-1", "demo-web-2"], containers.Keys);
 
         var second = (await run.UpAsync(Cancelled)).Succeeded();
 

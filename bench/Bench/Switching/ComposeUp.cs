@@ -1,6 +1,3 @@
-using System.Net;
-using System.Net.Sockets;
-
 namespace Appliance.Bench.Switching;
 
 /// <summary>
@@ -10,7 +7,7 @@ namespace Appliance.Bench.Switching;
 internal sealed class ComposeUp(TestBed bed) : IChange
 {
     private readonly string file = Path.Combine(bed.Folder("compose"), "compose.yaml");
-    private readonly int port = FreePort();
+    private readonly int port = Haproxy.FreePort();
 
     public string Name => "compose up -d";
 
@@ -49,11 +46,4 @@ internal sealed class ComposeUp(TestBed bed) : IChange
         {
             Variable = ("DOCKER_HOST", bed.EngineEndpoint),
         };
-
-    private static int FreePort()
-    {
-        using var listener = new TcpListener(IPAddress.Loopback, 0);
-        listener.Start();
-        return ((IPEndPoint)listener.LocalEndpoint).Port;
-    }
 }

@@ -26,7 +26,7 @@ internal static class Switch
         }
 
         // Whatever makes the change is measured in the same way, one after the other.
-        Func<IChange>[] changes = [() => new ComposeUp(bed)];
+        Func<IChange>[] changes = [() => new ApplianceUpgrade(bed), () => new ComposeUp(bed)];
         var rows = new List<Row>();
         foreach (var (name, shape) in Shapes(bed))
         {

@@ -4,7 +4,6 @@ using Appliance.Agent.Storage;
 using Appliance.Agent.Updates;
 using Appliance.Bundles.Releases;
 using Appliance.Docker;
-using Google.Protobuf;
 using Grpc.Core;
 using Grpc.Core.Interceptors;
 
@@ -184,23 +183,10 @@ internal sealed class AuthorizationInterceptor(
             caller.Actor,
             caller.Role.InWords(),
             context.Method,
-            Cut(TextOf(request), MaxRequestText),
+            Cut(RequestText.Of(request), MaxRequestText),
             Outcome: "",
             Detail: ""
         );
-    }
-
-    private static string TextOf(object? request)
-    {
-        try
-        {
-            return request is IMessage message ? JsonFormatter.Default.Format(message) : "";
-        }
-        catch (InvalidOperationException e)
-        {
-            // A time, or a duration, beyond what they may be: the service refuses it, and who sent it is on record.
-            return e.Message;
-        }
     }
 
     private static string Cut(string text, int atMost) => text.Length > atMost ? text[..atMost] : text;

@@ -48,6 +48,7 @@ internal static class ControlServices
             .AddSingleton<Rollouts>()
             .AddSingleton<MaintenanceService>()
             .AddSingleton<OperationsService>()
+            .AddSingleton<CertificateService>()
             .AddSingleton<AlertsService>()
             .AddSingleton<IdentityService>()
             .AddSingleton<HealthServiceImpl>()
@@ -63,6 +64,7 @@ internal static class ControlServices
         endpoints.MapGrpcService<UpdatesService>();
         endpoints.MapGrpcService<MaintenanceService>();
         endpoints.MapGrpcService<OperationsService>();
+        endpoints.MapGrpcService<CertificateService>();
         endpoints.MapGrpcService<AlertsService>();
         endpoints.MapGrpcService<IdentityService>();
         endpoints.MapGrpcService<HealthServiceImpl>();

@@ -39,6 +39,8 @@ internal static class Permissions
         ["/appliance.v1.OperationsService/ListOperations"] = View,
         ["/appliance.v1.OperationsService/WatchOperation"] = View,
         ["/appliance.v1.OperationsService/CancelOperation"] = Administer,
+        ["/appliance.v1.CertificateService/GetCertificate"] = View,
+        ["/appliance.v1.CertificateService/SetCertificate"] = Administer,
         ["/appliance.v1.AlertsService/ListAlerts"] = View,
         ["/appliance.v1.AlertsService/MapAlert"] = Administer,
         ["/appliance.v1.AlertsService/UnmapAlert"] = Administer,

@@ -163,12 +163,14 @@ internal sealed class AlertsHost : IAsyncDisposable
             )
         );
 
+    /// <summary>Waits until an alert is acted on, and that is told: the record comes first, its event last.</summary>
     public Task<AlertRecord> EndsAsync(long id = 1) =>
         Eventually.GetAsync(
             $"alert {id} is acted on",
             _ =>
                 Task.FromResult(
                     Journal.Find(id) is { Verdict.State: not (AlertState.Queued or AlertState.Acting) } ended
+                    && Events.Tail(10, null).Any(e => e.Kind == $"alert.{AlertDecision.InWords(ended.Verdict.State)}")
                         ? ended
                         : null
                 ),

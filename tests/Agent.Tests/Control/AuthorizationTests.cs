@@ -37,6 +37,23 @@ public sealed class AuthorizationTests
     }
 
     [Fact]
+    public async Task A_secret_of_a_request_gets_into_no_record()
+    {
+        await using var host = await ControlHost.StartAsync();
+        foreach (var identity in (Identity[])[Identity.Root, Nobody])
+        {
+            var certificates = new V1.CertificateService.CertificateServiceClient(host.Channel(identity));
+            await Assert.ThrowsAsync<RpcException>(async () =>
+                await certificates.SetCertificateAsync(new() { Pem = "PRIVATE KEY" }, cancellationToken: Ct)
+            );
+        }
+
+        var entries = host.Audit.List(null).ToList();
+        Assert.Equal(["requested", "failed", "denied"], entries.Select(e => e.Outcome));
+        Assert.All(entries, e => Assert.Equal("{ \"pem\": \"(not recorded)\" }", e.Request));
+    }
+
+    [Fact]
     public async Task A_change_that_fails_is_recorded_with_its_status()
     {
         await using var host = await ControlHost.StartAsync();

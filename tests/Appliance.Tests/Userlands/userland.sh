@@ -44,6 +44,7 @@ exec chroot "$root" /bin/bash -c '
         /usr/libexec/appliance/engine-books prepare
         exec dockerd --containerd=/run/containerd/containerd.sock
     } >/run/logs/dockerd.log 2>&1 &
+    /usr/libexec/appliance/ingress run >/run/logs/ingress.log 2>&1 &
     appliance-agent >/run/logs/agent.log 2>&1 &
     # Whatever is orphaned is ours to bury.
     while :; do wait || :; done

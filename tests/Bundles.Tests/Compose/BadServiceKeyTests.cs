@@ -157,6 +157,14 @@ public sealed class BadServiceKeyTests
                 "5:14: error: services.web.deploy.restart_policy: restart_policy is not supported; use the service's \"restart\""
             },
             {
+                "deploy: {update_config: {failure_action: continue}}",
+                "5:46: warning: services.web.deploy.update_config.failure_action: an appliance does not go on"
+            },
+            {
+                "deploy: {update_config: {max_failure_ratio: 0.25}}",
+                "5:49: warning: services.web.deploy.update_config.max_failure_ratio: an appliance waits for every replica"
+            },
+            {
                 "deploy: {rollback_config: {failure_action: rollback}}",
                 "5:48: error: services.web.deploy.rollback_config.failure_action: \"rollback\" is not one of pause, continue"
             },

@@ -104,8 +104,8 @@ public sealed class GoodServiceKeyTests
                 "deploy:\n  resources:\n    limits:\n      cpus: \"2\"\n      memory: 1g\n    reservations:\n      memory: 512m"
             },
             {
-                "deploy: {update_config: {parallelism: 0, delay: 5s, failure_action: rollback, max_failure_ratio: 0.25, order: start-first}}",
-                "deploy:\n  update_config:\n    parallelism: 0\n    delay: 5s\n    failure_action: rollback\n    monitor: 5s\n    max_failure_ratio: 0.25\n    order: start-first"
+                "deploy: {update_config: {parallelism: 0, delay: 5s, failure_action: rollback, max_failure_ratio: 0, order: start-first}}",
+                "deploy:\n  update_config:\n    parallelism: 0\n    delay: 5s\n    failure_action: rollback\n    monitor: 5s\n    max_failure_ratio: 0\n    order: start-first"
             },
             // rights
             {

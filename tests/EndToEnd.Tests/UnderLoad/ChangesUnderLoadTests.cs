@@ -59,6 +59,40 @@ public sealed class ChangesUnderLoadTests(ITestOutputHelper output)
     }
 
     [Fact]
+    public async Task Another_certificate_is_served_and_no_request_lost()
+    {
+        await using var appliance = await LoadedAppliance.StartAsync();
+        await using var load = await appliance.LoadAsync(appliance.SecureUrl);
+        await Steadily(load);
+
+        load.Mark("certificate");
+        var made = await appliance.SetCertificateAsync("shop.example");
+        load.Mark("after");
+        await Steadily(load);
+
+        var report = await EndAsync(load);
+        Assert.Equal([made], report.Phase("after").Certificates);
+        Assert.DoesNotContain(made, report.Phase("steady").Certificates);
+        Assert.Equal(0, report.Failed);
+    }
+
+    [Fact]
+    public async Task Settings_that_take_a_reload_are_taken_and_no_request_lost()
+    {
+        await using var appliance = await LoadedAppliance.StartAsync();
+        await using var load = await appliance.LoadAsync();
+        await Steadily(load);
+
+        load.Mark("reload");
+        var before = appliance.Worker();
+        await appliance.SetAsync("ingress:\n  maxconn: 9000\n");
+        await Eventually.TrueAsync("another worker serves", () => appliance.Worker() != before, Ct);
+        await Steadily(load);
+
+        Assert.Equal(0, (await EndAsync(load)).Failed);
+    }
+
+    [Fact]
     public async Task A_canary_that_fares_well_is_promoted_and_loses_no_request()
     {
         await using var appliance = await LoadedAppliance.StartAsync();
@@ -101,7 +135,8 @@ public sealed class ChangesUnderLoadTests(ITestOutputHelper output)
         await upgrading;
         await Eventually.TrueAsync(
             "the old version is back",
-            async _ => (await appliance.AskAsync("operations", "list", "--running"))["operations"] is null,
+            async _ =>
+                (await appliance.AskAsync("operations", "list", "--running"))["operations"]!.AsArray().Count == 0,
             Ct,
             TimeSpan.FromMinutes(1)
         );

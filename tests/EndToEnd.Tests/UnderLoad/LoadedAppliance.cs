@@ -2,6 +2,8 @@ using System.Diagnostics;
 using System.Globalization;
 using System.Net;
 using System.Net.Sockets;
+using System.Security.Cryptography;
+using System.Security.Cryptography.X509Certificates;
 using System.Text.Json.Nodes;
 using Appliance.Load;
 using Appliance.Testing;
@@ -100,6 +102,34 @@ internal sealed class LoadedAppliance : IAsyncDisposable
         agent.Dispose();
         agent = StartAgent();
     }
+
+    /// <summary>Gives the appliance a certificate for a name; returns its SHA-256 thumbprint.</summary>
+    public async Task<string> SetCertificateAsync(string name)
+    {
+        using var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
+        var request = new CertificateRequest($"CN={name}", key, HashAlgorithmName.SHA256);
+        var now = TimeProvider.System.GetUtcNow();
+        using var certificate = request.CreateSelfSigned(now.AddDays(-1), now.AddDays(30));
+        await File.WriteAllTextAsync(folder["chain.pem"], certificate.ExportCertificatePem(), Ct);
+        await File.WriteAllTextAsync(folder["key.pem"], key.ExportPkcs8PrivateKeyPem(), Ct);
+        var set = await ControlAsync(
+            "certificate",
+            "set",
+            "--certificate",
+            folder["chain.pem"],
+            "--key",
+            folder["key.pem"]
+        );
+        Assert.Contains("In use", set.Succeeded().Output, StringComparison.Ordinal);
+        return certificate.GetCertHashString(HashAlgorithmName.SHA256);
+    }
+
+    /// <summary>The pid of HAProxy's newest worker, the last child of its master.</summary>
+    public int Worker() =>
+        File.ReadAllText($"/proc/{haproxy.Id}/task/{haproxy.Id}/children")
+            .Split(' ', StringSplitOptions.RemoveEmptyEntries)
+            .Select(p => int.Parse(p, CultureInfo.InvariantCulture))
+            .LastOrDefault();
 
     /// <summary>Tells HAProxy's configuration to be another shape, as a change of settings does.</summary>
     public async Task SetAsync(string settings)

@@ -116,10 +116,27 @@ internal static class DeployReader
         return new(
             map["parallelism"]?.Int(0, 100) ?? normal.Parallelism,
             map["delay"]?.Duration() ?? normal.Delay,
-            map["failure_action"]?.OneOf(actions) ?? normal.FailureAction,
+            Action(map["failure_action"], actions) ?? normal.FailureAction,
             map["monitor"]?.Duration() ?? normal.Monitor,
-            map["max_failure_ratio"]?.Decimal(0, 1) ?? normal.MaxFailureRatio,
+            Ratio(map["max_failure_ratio"]) ?? normal.MaxFailureRatio,
             map["order"]?.OneOf(s_orders) ?? normal.Order
         );
+    }
+
+    // A release is one, and goes back as one. That Swarm would wait for somebody ("pause") is its default, and no wish.
+    private static FailureAction? Action(Field? field, Dictionary<string, FailureAction> actions)
+    {
+        var action = field?.OneOf(actions);
+        if (action is FailureAction.Continue)
+            field!.Warn("an appliance does not go on with a release that is not well: it goes back to the one before");
+        return action;
+    }
+
+    private static decimal? Ratio(Field? field)
+    {
+        var ratio = field?.Decimal(0, 1);
+        if (ratio > 0)
+            field!.Warn("an appliance waits for every replica to be well: none may fail");
+        return ratio;
     }
 }
