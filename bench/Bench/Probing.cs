@@ -1,5 +1,4 @@
 using System.Diagnostics;
-using Appliance.V1;
 
 namespace Appliance.Bench;
 
