@@ -1,4 +1,3 @@
-using System.Collections.Concurrent;
 using System.Diagnostics;
 using System.Globalization;
 using System.Net.Sockets;
@@ -17,7 +16,10 @@ internal static class Answering
 {
     private const int Port = 8080;
     private static readonly TimeSpan Every = TimeSpan.FromMilliseconds(5);
-    private static readonly TimeSpan Limit = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan Limit = TimeSpan.FromSeconds(60);
+
+    // Those that wait for a container that is gone must not pile up.
+    private static readonly TimeSpan Patience = TimeSpan.FromMilliseconds(250);
 
     public static async Task<IEnumerable<Row>> MeasureAsync(TestBed bed, CancellationToken ct)
     {
@@ -136,10 +138,11 @@ internal static class Answering
         using var enough = CancellationTokenSource.CreateLinkedTokenSource(ct);
         enough.CancelAfter(Limit);
         var first = new TaskCompletionSource<double>(TaskCreationOptions.RunContinuationsAsynchronously);
-        var asked = new ConcurrentBag<Task>();
+        var asked = new List<Task>();
         using var timer = new PeriodicTimer(Every);
         do
         {
+            asked.RemoveAll(a => a.IsCompleted);
             asked.Add(AskAsync(port, host, first, began, enough.Token));
         } while (!first.Task.IsCompleted && await timer.WaitForNextTickAsync(enough.Token));
         await enough.CancelAsync();
@@ -155,18 +158,20 @@ internal static class Answering
         CancellationToken ct
     )
     {
+        using var patience = CancellationTokenSource.CreateLinkedTokenSource(ct);
+        patience.CancelAfter(Patience);
         try
         {
             using var socket = new Socket(SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
-            await socket.ConnectAsync("127.0.0.1", port, ct);
+            await socket.ConnectAsync("127.0.0.1", port, patience.Token);
             await socket.SendAsync(
                 Encoding.ASCII.GetBytes(
                     string.Create(CultureInfo.InvariantCulture, $"GET /healthz HTTP/1.1\r\nHost: {host}\r\n\r\n")
                 ),
-                ct
+                patience.Token
             );
             var buffer = new byte[64];
-            var read = await socket.ReceiveAsync(buffer, ct);
+            var read = await socket.ReceiveAsync(buffer, patience.Token);
             if (Encoding.ASCII.GetString(buffer, 0, read).Contains(" 200 ", StringComparison.Ordinal))
                 first.TrySetResult(Stopwatch.GetElapsedTime(began).TotalMilliseconds);
         }
