@@ -25,6 +25,10 @@ internal sealed class HaproxyText(IngressOptions options, string certificate, st
 
     private const int HashLength = 32;
 
+    /// <summary>For how long a client may be connected without a whole request: its first, or the next.</summary>
+    public TimeSpan LongestIdle =>
+        options.KeepAliveTimeout > options.RequestTimeout ? options.KeepAliveTimeout : options.RequestTimeout;
+
     /// <summary>Of all that a reload is needed for. A running HAProxy tells it, and so whether it is as it is to be.</summary>
     public string HashOf(IngressShape shape) =>
         Convert.ToHexStringLower(

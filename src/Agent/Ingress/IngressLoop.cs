@@ -19,8 +19,6 @@ internal sealed record IngressView(bool IsServing, string Version, string? Probl
 internal sealed class IngressLoop : BackgroundService, IHostedLifecycleService
 {
     private static readonly TimeSpan WhileDraining = TimeSpan.FromMilliseconds(100);
-    private static readonly TimeSpan WhileTakingOver = TimeSpan.FromMilliseconds(250);
-    private static readonly TimeSpan Soon = TimeSpan.FromSeconds(30);
     private static readonly TimeSpan Between = TimeSpan.FromMilliseconds(50);
     private static readonly TimeSpan AfterFailure = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan AfterFullDisk = TimeSpan.FromSeconds(10);
@@ -51,8 +49,7 @@ internal sealed class IngressLoop : BackgroundService, IHostedLifecycleService
     private readonly Adopted adopted;
     private readonly SemaphoreSlim nudged = new(0);
     private readonly IDisposable? listening;
-    private readonly Dictionary<int, long> retired = [];
-    private readonly Dictionary<int, IDisposable> held = [];
+    private readonly OldWorkers oldWorkers;
     private readonly HashSet<string> leftOut = [];
 
     private (int Pid, string? Hash)? running;
@@ -85,6 +82,7 @@ internal sealed class IngressLoop : BackgroundService, IHostedLifecycleService
         (this.options, this.events, this.clock, this.log) = (options, events, clock, log);
         drains = new Drains(clock);
         adopted = new Adopted(clock);
+        oldWorkers = new OldWorkers(api, counters, clock);
         listening = options.OnChange((_, _) => nudged.Release());
     }
 
@@ -107,7 +105,11 @@ internal sealed class IngressLoop : BackgroundService, IHostedLifecycleService
                 Tell(Traffic.None with { IsServing = true, ListensInside = ListensInside() });
         }
         catch (HaproxyException) { }
-        catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested) { }
+        catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
+        {
+            // Whoever has the socket and is slow may well serve.
+            Tell(Traffic.None with { IsServing = true, ListensInside = ListensInside() });
+        }
     }
 
     public Task StartedAsync(CancellationToken cancellationToken) => Task.CompletedTask;
@@ -120,8 +122,7 @@ internal sealed class IngressLoop : BackgroundService, IHostedLifecycleService
     {
         listening?.Dispose();
         nudged.Dispose();
-        foreach (var hold in held.Values)
-            hold.Dispose();
+        oldWorkers.Dispose();
         base.Dispose();
     }
 
@@ -159,6 +160,9 @@ internal sealed class IngressLoop : BackgroundService, IHostedLifecycleService
         catch (HaproxyException e)
         {
             log.IngressPassAbandoned(e.Message);
+            // Its workers may serve all the same: what was told of them holds until something else is known.
+            if (e.IsSilent)
+                Show(View with { Problem = $"HAProxy does not answer: {e.Message}" });
             return AfterFailure;
         }
     }
@@ -199,13 +203,13 @@ internal sealed class IngressLoop : BackgroundService, IHostedLifecycleService
             adopted.Begin(SlotsOf(rows));
         counters.Take(pid, rows, isNew: wasThere);
         wasThere = true;
-        var old = await LookAtOldAsync(workers, set, ct);
+        var old = await oldWorkers.LookAsync(workers, TextOf(set).LongestIdle, isNew: wasThere, ct);
 
         // Right after a start supervision has not looked yet; who ran before knew more.
         if (!IsKnown(seen) && running?.Hash is not null)
         {
             Tell(Traffic.None with { IsServing = true, ListensInside = ListensInside() });
-            return NextLookAtOld(old) ?? Timeout.InfiniteTimeSpan;
+            return oldWorkers.NextLook(old) ?? Timeout.InfiniteTimeSpan;
         }
 
         var published = Usable(seen.Published);
@@ -223,7 +227,7 @@ internal sealed class IngressLoop : BackgroundService, IHostedLifecycleService
             pid = running!.Value.Pid;
             rows = await api.StatAsync(pid, ct);
             counters.Take(pid, rows, isNew: true);
-            old = await LookAtOldAsync(workers, set, ct);
+            old = await oldWorkers.LookAsync(workers, TextOf(set).LongestIdle, isNew: wasThere, ct);
         }
         var isShape = running?.Hash == hash;
         if (isShape)
@@ -248,7 +252,7 @@ internal sealed class IngressLoop : BackgroundService, IHostedLifecycleService
         var waits = new List<TimeSpan>();
         if (drains.AreUnderWay)
             waits.Add(WhileDraining);
-        if (NextLookAtOld(old) is { } next)
+        if (oldWorkers.NextLook(old) is { } next)
             waits.Add(next);
         if (!didAll)
             waits.Add(AfterFailure);
@@ -323,6 +327,8 @@ internal sealed class IngressLoop : BackgroundService, IHostedLifecycleService
         }
         if (seen.Published.Count > 0)
             await WriteForStartAsync(seen, ct);
+        else if (IsKnown(seen))
+            adopted.Look([]);
         return waited < LookOften ? Between
             : seen.Published.Count > 0 || waited < LookSeldom ? LookOften
             : LookSeldom;
@@ -390,9 +396,9 @@ internal sealed class IngressLoop : BackgroundService, IHostedLifecycleService
             var now = await NewWorkersAsync(before, ct);
             if (now.Current is { } pid && pid != before.Current && await api.ShapeOfAsync(pid, ct) == hash)
             {
-                retired[before.Current!.Value] = retiring;
-                if (hold is not null)
-                    held[before.Current.Value] = hold;
+                // By what it ran, and not what is wanted now.
+                var idle = new[] { text.LongestIdle, used?.Text.LongestIdle ?? TimeSpan.Zero }.Max();
+                oldWorkers.Retire(before.Current!.Value, retiring, idle, hold);
                 hold = null;
                 running = (pid, hash);
                 written = content;
@@ -445,7 +451,7 @@ internal sealed class IngressLoop : BackgroundService, IHostedLifecycleService
                 if (now.Reloads != before.Reloads && (now.Current != before.Current || now.FailedReloads > 0))
                     return now;
             }
-            catch (HaproxyException e) when (e.IsGone)
+            catch (HaproxyException e) when (e.IsGone || e.IsSilent)
             {
                 // It begins anew.
             }
@@ -497,7 +503,7 @@ internal sealed class IngressLoop : BackgroundService, IHostedLifecycleService
                     await api.RunAsync(pid, step, ct);
                     log.Taken(step);
                 }
-                catch (HaproxyException e) when (!e.IsGone)
+                catch (HaproxyException e) when (e is { IsGone: false, IsSilent: false })
                 {
                     log.StepFailed(step, e.Message);
                     all = false;
@@ -572,55 +578,6 @@ internal sealed class IngressLoop : BackgroundService, IHostedLifecycleService
                 $"Waits for them no longer: {late.Server.Leaving}."
             )
         );
-    }
-
-    private async Task<IReadOnlyList<OldWorker>> LookAtOldAsync(
-        Workers workers,
-        IngressOptions set,
-        CancellationToken ct
-    )
-    {
-        foreach (var gone in retired.Keys.Except(workers.Old).ToList())
-        {
-            retired.Remove(gone);
-            LetGo(gone);
-        }
-        var old = new List<OldWorker>();
-        foreach (var pid in workers.Old)
-        {
-            retired.TryAdd(pid, clock.GetTimestamp());
-            try
-            {
-                var rows = await api.StatAsync(pid, ct);
-                counters.Take(pid, rows, isNew: wasThere);
-                // Nobody is connected any more, so that it counts nothing more.
-                if (rows.Where(r => r.IsFrontend).All(r => r.Current == 0))
-                    LetGo(pid);
-                // What was idle when it retired is closed after this time; what is idle later has asked, and was answered.
-                var mayBeAsked =
-                    clock.GetElapsedTime(retired[pid]) < set.KeepAliveTimeout + AfterFailure
-                    && rows.Any(r => r is { IsFrontend: true, IsHttp: true, HasIdleClients: true });
-                old.Add(new OldWorker(pid, rows, mayBeAsked));
-            }
-            catch (HaproxyException e) when (e.IsGone)
-            {
-                // It has ended, and so has everything of it.
-            }
-        }
-        counters.Forget(workers);
-        return old;
-    }
-
-    /// <summary>Most have ended within moments; what lasts for hours needs no haste.</summary>
-    private TimeSpan? NextLookAtOld(IReadOnlyList<OldWorker> old) =>
-        old.Any(o => o.MayBeAsked || clock.GetElapsedTime(retired[o.Pid]) < Soon) ? WhileTakingOver
-        : held.Count > 0 ? LookSeldom
-        : null;
-
-    private void LetGo(int worker)
-    {
-        if (held.Remove(worker, out var hold))
-            hold.Dispose();
     }
 
     /// <summary>With addresses as HAProxy writes them, and without the listeners that it could not open, nor start with.</summary>

@@ -106,7 +106,7 @@ internal sealed class RuntimeApi(IOptionsMonitor<IngressOptions> options, TimePr
 
     /// <summary>Has the master read its file again. Whether a worker came of it is to be looked at.</summary>
     /// <returns>What HAProxy says to it; empty before 2.7.</returns>
-    /// <exception cref="HaproxyException">Nobody is there.</exception>
+    /// <exception cref="HaproxyException">Nobody is there, or says anything.</exception>
     public async Task<string> ReloadAsync(CancellationToken ct) =>
         (await AskAsync("reload", ReloadPatience, ct, mayBeEmpty: true)).Trim();
 
@@ -206,7 +206,8 @@ internal sealed class RuntimeApi(IOptionsMonitor<IngressOptions> options, TimePr
         {
             throw new HaproxyException(
                 $"no answer to {Verb(command)} within {patience.TotalSeconds:0.#} s",
-                isGone: true
+                isGone: false,
+                isSilent: true
             );
         }
     }
