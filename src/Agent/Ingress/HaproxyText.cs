@@ -35,6 +35,14 @@ internal sealed class HaproxyText(IngressOptions options, string certificate, st
             SHA256.HashData(Encoding.UTF8.GetBytes(Write(shape, shape.Backends.SelectMany(ServerSlot.EmptyOf), "")))
         )[..HashLength];
 
+    /// <summary>The hash that a file bears; null: it is not of ours.</summary>
+    public static string? HashIn(string text)
+    {
+        const string key = $"description {Mark} ";
+        var at = text.IndexOf(key, StringComparison.Ordinal);
+        return at < 0 ? null : text[(at + key.Length)..].Split('\n', 2)[0].Trim();
+    }
+
     /// <summary>The whole file.</summary>
     /// <param name="slots">The places of all its backends.</param>
     public string Of(IngressShape shape, IEnumerable<ServerSlot> slots) => Write(shape, slots, HashOf(shape));

@@ -1,5 +1,3 @@
-using System.Net;
-using System.Net.Sockets;
 using Appliance.Agent.Storage;
 using Appliance.Agent.Supervision;
 using Microsoft.Extensions.Options;
@@ -31,12 +29,10 @@ internal sealed class IngressLoop : BackgroundService, IHostedLifecycleService
     private static readonly TimeSpan LookOften = TimeSpan.FromSeconds(2);
     private static readonly TimeSpan LookSeldom = TimeSpan.FromSeconds(30);
 
-    private static readonly TimeSpan ReloadLimit = TimeSpan.FromSeconds(60);
     private static readonly TimeSpan FirstWord = TimeSpan.FromSeconds(2);
 
     private readonly ISupervisor supervisor;
     private readonly RuntimeApi api;
-    private readonly HaproxyConfiguration configuration;
     private readonly IngressCertificates certificates;
     private readonly IngressFolder folder;
     private readonly IngressCounters counters;
@@ -47,21 +43,20 @@ internal sealed class IngressLoop : BackgroundService, IHostedLifecycleService
 
     private readonly Drains drains;
     private readonly Adopted adopted;
+    private readonly OldWorkers oldWorkers;
+    private readonly WantedShapes wanted;
+    private readonly StartFile file;
+    private readonly Reloads reloads;
     private readonly SemaphoreSlim nudged = new(0);
     private readonly IDisposable? listening;
-    private readonly OldWorkers oldWorkers;
-    private readonly HashSet<string> leftOut = [];
 
     private (int Pid, string? Hash)? running;
     private (string Hash, IngressShape Shape, HaproxyText Text)? used;
-    private string? written;
-    private Refusal? refusal;
     private Traffic told = Traffic.None;
     private Task? watching;
     private long? absentSince;
     private bool wasThere;
     private bool isAbsenceTold;
-    private bool isFileTold;
     private IngressView view = new(false, "", null);
 
     public IngressLoop(
@@ -77,12 +72,15 @@ internal sealed class IngressLoop : BackgroundService, IHostedLifecycleService
         ILogger<IngressLoop> log
     )
     {
-        (this.supervisor, this.api, this.configuration) = (supervisor, api, configuration);
+        (this.supervisor, this.api) = (supervisor, api);
         (this.certificates, this.folder, this.counters) = (certificates, folder, counters);
         (this.options, this.events, this.clock, this.log) = (options, events, clock, log);
         drains = new Drains(clock);
         adopted = new Adopted(clock);
         oldWorkers = new OldWorkers(api, counters, clock);
+        wanted = new WantedShapes(folder, adopted, events, log);
+        file = new StartFile(configuration, folder, events, log);
+        reloads = new Reloads(api, configuration, certificates, folder, file, oldWorkers, events, clock, log);
         listening = options.OnChange((_, _) => nudged.Release());
     }
 
@@ -203,7 +201,7 @@ internal sealed class IngressLoop : BackgroundService, IHostedLifecycleService
             adopted.Begin(SlotsOf(rows));
         counters.Take(pid, rows, isNew: wasThere);
         wasThere = true;
-        var old = await oldWorkers.LookAsync(workers, TextOf(set).LongestIdle, isNew: wasThere, ct);
+        var old = await oldWorkers.LookAsync(workers, wanted.TextOf(set).LongestIdle, isNew: wasThere, ct);
 
         // Right after a start supervision has not looked yet; who ran before knew more.
         if (!IsKnown(seen) && running?.Hash is not null)
@@ -212,33 +210,36 @@ internal sealed class IngressLoop : BackgroundService, IHostedLifecycleService
             return oldWorkers.NextLook(old) ?? Timeout.InfiniteTimeSpan;
         }
 
-        var published = Usable(seen.Published);
+        var published = wanted.Usable(seen.Published);
         adopted.Look(published);
-        var shape = ShapeOf(published, set, SlotsOf(rows));
-        var text = TextOf(set);
+        var shape = wanted.Of(published, set, SlotsOf(rows));
+        var text = wanted.TextOf(set);
         var hash = text.HashOf(shape);
         if (
             running?.Hash != hash
-            && refusal?.LeftFor(hash, clock) is null
-            && await ReloadAsync(published, shape, text, workers, ct)
+            && reloads.PauseFor(hash) is null
+            && await ReloadAsync(published, shape, text, workers, ct) is { } taken
         )
         {
+            (pid, running) = (taken, (taken, hash));
             workers = await api.WorkersAsync(ct);
-            pid = running!.Value.Pid;
             rows = await api.StatAsync(pid, ct);
             counters.Take(pid, rows, isNew: true);
-            old = await oldWorkers.LookAsync(workers, TextOf(set).LongestIdle, isNew: wasThere, ct);
+            old = await oldWorkers.LookAsync(workers, wanted.TextOf(set).LongestIdle, isNew: wasThere, ct);
         }
         var isShape = running?.Hash == hash;
         if (isShape)
-            (refusal, used) = (null, (hash, shape, text));
+        {
+            used = (hash, shape, text);
+            reloads.Forget();
+        }
 
         var (didAll, didAny) = await MoveServersAsync(pid, published, shape, SlotsOf(rows), ct);
         if (didAny)
             rows = await api.StatAsync(pid, ct);
         var slots = SlotsOf(rows);
         if (used is { } use && use.Hash == running?.Hash)
-            WriteServers(use.Text.Of(use.Shape, slots));
+            file.WriteServers(use.Text.Of(use.Shape, slots), use.Hash);
 
         foreach (var late in drains.Look(published, slots, old))
             GiveUpOn(late);
@@ -247,7 +248,7 @@ internal sealed class IngressLoop : BackgroundService, IHostedLifecycleService
                 ? Traffic.None
                 : TrafficReport.Of(published, shape, slots, old, drains.Drained, ListensInside())
         );
-        Show(new IngressView(running?.Hash is not null, workers.Version, isShape ? null : refusal?.Why));
+        Show(new IngressView(running?.Hash is not null, workers.Version, isShape ? null : reloads.Problem));
 
         var waits = new List<TimeSpan>();
         if (drains.AreUnderWay)
@@ -256,11 +257,11 @@ internal sealed class IngressLoop : BackgroundService, IHostedLifecycleService
             waits.Add(next);
         if (!didAll)
             waits.Add(AfterFailure);
-        if (isShape && written is null)
+        if (isShape && !file.IsWritten)
             waits.Add(AfterFullDisk);
         if (adopted.Left is { } left)
             waits.Add(left > TimeSpan.Zero ? left : TimeSpan.Zero);
-        if (refusal?.LeftFor(hash, clock) is { } pause)
+        if (reloads.PauseFor(hash) is { } pause)
             waits.Add(pause);
         return waits.Count > 0 ? waits.Min() : Timeout.InfiniteTimeSpan;
     }
@@ -272,6 +273,7 @@ internal sealed class IngressLoop : BackgroundService, IHostedLifecycleService
     {
         running = (pid, await api.ShapeOfAsync(pid, ct));
         absentSince = null;
+        file.PutBackUnproven(proven => proven == running?.Hash);
         log.Found(workers.Version, pid);
         if (isAbsenceTold)
             events.Append(
@@ -292,7 +294,7 @@ internal sealed class IngressLoop : BackgroundService, IHostedLifecycleService
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            NoteFile(folder.Certificate, e.Message);
+            file.Note(folder.Certificate, e.Message);
         }
         catch (HaproxyException e) when (!e.IsGone)
         {
@@ -304,6 +306,9 @@ internal sealed class IngressLoop : BackgroundService, IHostedLifecycleService
     private async Task<TimeSpan> BeWithoutAsync(SupervisionView seen, string why, CancellationToken ct)
     {
         running = null;
+        // Until it is known what is wanted, it starts with what it ran.
+        if (absentSince is null && seen.Published.Count == 0)
+            file.PutBackUnproven(_ => true);
         absentSince ??= clock.GetTimestamp();
         if (told.IsServing && clock.GetElapsedTime(absentSince.Value) < Absence)
             return Between;
@@ -337,40 +342,23 @@ internal sealed class IngressLoop : BackgroundService, IHostedLifecycleService
     private async Task WriteForStartAsync(SupervisionView seen, CancellationToken ct)
     {
         var set = options.CurrentValue;
-        var published = Usable(seen.Published);
+        var published = wanted.Usable(seen.Published);
         adopted.Look(published);
-        var shape = ShapeOf(published, set, []);
-        var text = TextOf(set);
-        var hash = text.HashOf(shape);
-        if (refusal?.LeftFor(hash, clock) is not null)
-            return;
+        var text = wanted.TextOf(set);
+        var shape = wanted.Startable(wanted.Of(published, set, []), set);
         try
         {
-            var content = text.Of(shape, FreshSlots(published, shape));
-            if (content == written || content == configuration.Read())
-                return;
-            if (await CheckAsync(content, ct) is { } words)
-            {
-                Refuse(hash, words);
-                return;
-            }
-            configuration.Promote();
-            written = content;
+            var content = text.Of(shape, wanted.FreshSlots(published, shape));
+            await reloads.PrepareAsync(text.HashOf(shape), content, ct);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            NoteFile(folder.Configuration, e.Message);
+            file.Note(folder.Configuration, e.Message);
         }
     }
 
-    private async Task<string?> CheckAsync(string content, CancellationToken ct)
-    {
-        configuration.EnsureMaintenancePage();
-        await certificates.EnsureAsync(ct);
-        return await configuration.CheckAsync(content, ct);
-    }
-
-    private async Task<bool> ReloadAsync(
+    /// <returns>The worker that runs the shape; null: it is refused.</returns>
+    private Task<int?> ReloadAsync(
         IReadOnlyList<PublishedService> published,
         IngressShape shape,
         HaproxyText text,
@@ -378,105 +366,10 @@ internal sealed class IngressLoop : BackgroundService, IHostedLifecycleService
         CancellationToken ct
     )
     {
-        var hash = text.HashOf(shape);
-        var content = text.Of(shape, FreshSlots(published, shape));
-        IDisposable? hold = null;
-        try
-        {
-            if (await CheckAsync(content, ct) is { } words)
-            {
-                Refuse(hash, words);
-                return false;
-            }
-            var good = configuration.Read();
-            configuration.Promote();
-            hold = await api.HoldAsync(ct);
-            var retiring = clock.GetTimestamp();
-            var said = await api.ReloadAsync(ct);
-            var now = await NewWorkersAsync(before, ct);
-            if (now.Current is { } pid && pid != before.Current && await api.ShapeOfAsync(pid, ct) == hash)
-            {
-                // By what it ran, and not what is wanted now.
-                var idle = new[] { text.LongestIdle, used?.Text.LongestIdle ?? TimeSpan.Zero }.Max();
-                oldWorkers.Retire(before.Current!.Value, retiring, idle, hold);
-                hold = null;
-                running = (pid, hash);
-                written = content;
-                log.Reloaded(hash, pid, before.Current.Value);
-                events.Append(
-                    new(
-                        EventSeverity.Info,
-                        "ingress.reloaded",
-                        null,
-                        null,
-                        "What is reached through ingress, or how, has changed.",
-                        $"HAProxy took it over without closing a connection ({shape.Routes.Count} routes, {shape.Listeners.Count} ports)."
-                    )
-                );
-                return true;
-            }
-            // It goes on as it was, and its next start must too.
-            if (good is null)
-                File.Delete(folder.Configuration);
-            else
-                configuration.Write(good);
-            Refuse(
-                hash,
-                said.Length > 0
-                    ? HaproxyConfiguration.Alerts(said)
-                    : "the new process did not start; HAProxy's log says why"
-            );
-            return false;
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            Refuse(hash, $"{folder.Configuration} cannot be written: {e.Message}");
-            return false;
-        }
-        finally
-        {
-            hold?.Dispose();
-        }
-    }
-
-    private async Task<Workers> NewWorkersAsync(Workers before, CancellationToken ct)
-    {
-        var since = clock.GetTimestamp();
-        var now = before;
-        while (clock.GetElapsedTime(since) < ReloadLimit)
-        {
-            try
-            {
-                now = await api.WorkersAsync(ct);
-                if (now.Reloads != before.Reloads && (now.Current != before.Current || now.FailedReloads > 0))
-                    return now;
-            }
-            catch (HaproxyException e) when (e.IsGone || e.IsSilent)
-            {
-                // It begins anew.
-            }
-            await Task.Delay(Between, clock, ct);
-        }
-        return now;
-    }
-
-    private void Refuse(string hash, string why)
-    {
-        var isNews = refusal?.Hash != hash || refusal.Why != why;
-        refusal = Refusal.Of(refusal, hash, why, clock);
-        if (!isNews)
-            return;
-        log.Refused(hash, why);
-        events.Append(
-            new(
-                EventSeverity.Error,
-                "ingress.refused",
-                null,
-                null,
-                $"HAProxy does not take what is to be reached through ingress: {why}.",
-                "The configuration before it stays in use; tries again from time to time."
-            )
-        );
+        // By what the old worker runs, and not what is wanted now.
+        var idle = new[] { text.LongestIdle, used?.Text.LongestIdle ?? TimeSpan.Zero }.Max();
+        var content = text.Of(shape, wanted.FreshSlots(published, shape));
+        return reloads.TryAsync(text.HashOf(shape), content, shape, before, running?.Hash, idle, ct);
     }
 
     private async Task<(bool All, bool Any)> MoveServersAsync(
@@ -523,42 +416,6 @@ internal sealed class IngressLoop : BackgroundService, IHostedLifecycleService
             shape.Backends.ToDictionary(b => b.Name, b => b.Service)
         );
 
-    private void WriteServers(string content)
-    {
-        try
-        {
-            written ??= configuration.Read();
-            if (content == written)
-                return;
-            configuration.Write(content);
-            written = content;
-            isFileTold = false;
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            written = null;
-            NoteFile(folder.Configuration, e.Message);
-        }
-    }
-
-    private void NoteFile(string file, string why)
-    {
-        if (isFileTold)
-            return;
-        isFileTold = true;
-        log.FileNotWritten(file, why);
-        events.Append(
-            new(
-                EventSeverity.Error,
-                "ingress.not-written",
-                null,
-                null,
-                $"{file} cannot be written: {why}.",
-                "Requests go where they should; HAProxy would start with what was written last. Tries again."
-            )
-        );
-    }
-
     /// <summary>
     /// What is under way is not cut off here: the stop that follows tells the application, which may know how to end a
     /// WebSocket in order, and what it leaves goes with its process.
@@ -580,98 +437,8 @@ internal sealed class IngressLoop : BackgroundService, IHostedLifecycleService
         );
     }
 
-    /// <summary>With addresses as HAProxy writes them, and without the listeners that it could not open, nor start with.</summary>
-    private List<PublishedService> Usable(IReadOnlyList<PublishedService> published)
-    {
-        List<PublishedService> usable = [];
-        foreach (var service in published.DistinctBy(s => s.Name))
-        {
-            var servers = service.Servers.Select(s =>
-                s with
-                {
-                    Address = IPAddress.TryParse(s.Address, out var address) ? address.ToString() : "",
-                }
-            );
-            usable.Add(service with { Servers = [.. servers], Internal = Usable(service) });
-        }
-        return usable;
-    }
-
-    private InternalListener? Usable(PublishedService service)
-    {
-        if (service.Internal is not { } inside)
-            return null;
-        var addresses = inside.Addresses.Where(a => Usable(service, a, OwnAddress.Is(a), "no address of this machine"));
-        inside = inside with { Addresses = [.. addresses] };
-        var ports = inside.Ports.Where(p =>
-            inside.Addresses.All(a => Usable(service, $"{a}:{p.Port}", OwnAddress.IsFree(a, p.Port), "somebody else's"))
-        );
-        return inside with { Ports = [.. ports] };
-    }
-
-    private bool Usable(PublishedService service, string what, bool can, string whyNot)
-    {
-        if (!can)
-            LeaveOut($"{service.Name} from other services: {what} is {whyNot}");
-        return can;
-    }
-
     /// <summary>Whether the route is there that makes those addresses this machine's.</summary>
     private static bool ListensInside() => InternalListeners.Ends.All(OwnAddress.Is);
-
-    private IngressShape ShapeOf(
-        IReadOnlyList<PublishedService> published,
-        IngressOptions set,
-        IReadOnlyList<ServerSlot> slots
-    )
-    {
-        var addresses = published.SelectMany(s => s.Servers).Select(s => s.Address).ToHashSet();
-        var shape = IngressShape.Of(
-            published,
-            set,
-            name =>
-            {
-                var mine = slots.Where(s => s.Backend == name).ToList();
-                return (mine.Count, mine.Count(s => s.InUse > 0 && !addresses.Contains(s.Address ?? "")));
-            }
-        );
-        foreach (var what in shape.LeftOut)
-            LeaveOut(what);
-        return shape;
-    }
-
-    private void LeaveOut(string what)
-    {
-        if (!leftOut.Add(what))
-            return;
-        log.LeftOut(what);
-        events.Append(
-            new(
-                EventSeverity.Warning,
-                "ingress.left-out",
-                null,
-                null,
-                $"Not reached through ingress: {what}.",
-                "Left it out."
-            )
-        );
-    }
-
-    private List<ServerSlot> FreshSlots(IReadOnlyList<PublishedService> published, IngressShape shape) =>
-        [
-            .. shape.Backends.SelectMany(b =>
-                ServerPlanner
-                    .Between(
-                        DesiredServers.Of(published.First(s => s.Name == b.Service), adopted.Trusts),
-                        [.. ServerSlot.EmptyOf(b)],
-                        b.Port
-                    )
-                    .After
-            ),
-        ];
-
-    private HaproxyText TextOf(IngressOptions set) =>
-        new(set, folder.Certificate, folder.Maintenance, Socket.OSSupportsIPv6);
 
     private static List<ServerSlot> SlotsOf(IReadOnlyList<StatRow> rows) =>
         [.. rows.Where(r => r.IsServer).Select(r => r.ToSlot())];
