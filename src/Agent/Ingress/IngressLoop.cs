@@ -82,6 +82,7 @@ internal sealed class IngressLoop : BackgroundService, IHostedLifecycleService
         file = new StartFile(configuration, folder, events, log);
         reloads = new Reloads(api, configuration, certificates, folder, file, oldWorkers, events, clock, log);
         listening = options.OnChange((_, _) => nudged.Release());
+        certificates.Unused += Nudge;
     }
 
     public IngressView View => Volatile.Read(ref view);
@@ -118,6 +119,7 @@ internal sealed class IngressLoop : BackgroundService, IHostedLifecycleService
 
     public override void Dispose()
     {
+        certificates.Unused -= Nudge;
         listening?.Dispose();
         nudged.Dispose();
         oldWorkers.Dispose();
@@ -203,11 +205,13 @@ internal sealed class IngressLoop : BackgroundService, IHostedLifecycleService
         wasThere = true;
         var old = await oldWorkers.LookAsync(workers, wanted.TextOf(set).LongestIdle, isNew: wasThere, ct);
 
+        var untilCertificate = await certificates.EnsureInUseAsync(pid, ct);
+
         // Right after a start supervision has not looked yet; who ran before knew more.
         if (!IsKnown(seen) && running?.Hash is not null)
         {
             Tell(Traffic.None with { IsServing = true, ListensInside = ListensInside() });
-            return oldWorkers.NextLook(old) ?? Timeout.InfiniteTimeSpan;
+            return Soonest([oldWorkers.NextLook(old), untilCertificate]);
         }
 
         var published = wanted.Usable(seen.Published);
@@ -223,6 +227,8 @@ internal sealed class IngressLoop : BackgroundService, IHostedLifecycleService
         {
             (pid, running) = (taken, (taken, hash));
             workers = await api.WorkersAsync(ct);
+            // It may have read the certificate's file before that was another.
+            untilCertificate = await certificates.EnsureInUseAsync(pid, ct);
             rows = await api.StatAsync(pid, ct);
             counters.Take(pid, rows, isNew: true);
             old = await oldWorkers.LookAsync(workers, wanted.TextOf(set).LongestIdle, isNew: wasThere, ct);
@@ -250,21 +256,23 @@ internal sealed class IngressLoop : BackgroundService, IHostedLifecycleService
         );
         Show(new IngressView(running?.Hash is not null, workers.Version, isShape ? null : reloads.Problem));
 
-        var waits = new List<TimeSpan>();
-        if (drains.AreUnderWay)
-            waits.Add(WhileDraining);
-        if (oldWorkers.NextLook(old) is { } next)
-            waits.Add(next);
-        if (!didAll)
-            waits.Add(AfterFailure);
-        if (isShape && !file.IsWritten)
-            waits.Add(AfterFullDisk);
-        if (adopted.Left is { } left)
-            waits.Add(left > TimeSpan.Zero ? left : TimeSpan.Zero);
-        if (reloads.PauseFor(hash) is { } pause)
-            waits.Add(pause);
-        return waits.Count > 0 ? waits.Min() : Timeout.InfiniteTimeSpan;
+        return Soonest([
+            drains.AreUnderWay ? WhileDraining : null,
+            oldWorkers.NextLook(old),
+            didAll ? null : AfterFailure,
+            isShape && !file.IsWritten ? AfterFullDisk : null,
+            adopted.Left,
+            reloads.PauseFor(hash),
+            untilCertificate,
+        ]);
     }
+
+    private static TimeSpan Soonest(IReadOnlyList<TimeSpan?> waits) =>
+        waits.Min() is not { } soonest ? Timeout.InfiniteTimeSpan
+        : soonest > TimeSpan.Zero ? soonest
+        : TimeSpan.Zero;
+
+    private void Nudge() => nudged.Release();
 
     /// <summary>Supervision has told what there is, and be it nothing.</summary>
     private static bool IsKnown(SupervisionView seen) => seen.Published.Count > 0 || seen.IsTidy;
@@ -290,15 +298,10 @@ internal sealed class IngressLoop : BackgroundService, IHostedLifecycleService
         try
         {
             await certificates.EnsureAsync(ct);
-            await certificates.EnsureInUseAsync(pid, ct);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
             file.Note(folder.Certificate, e.Message);
-        }
-        catch (HaproxyException e) when (!e.IsGone)
-        {
-            log.CertificateNotTaken(e.Message);
         }
     }
 
