@@ -35,8 +35,8 @@ internal sealed class IngressCertificates(
     private (int Worker, string Fingerprint)? inUse;
     private Refusal? refusal;
 
-    /// <summary>A certificate was given, and HAProxy could not be told.</summary>
-    public event Action? Unused;
+    /// <summary>Called when a certificate was given, and HAProxy could not be told.</summary>
+    public Action? WhenUnused { get; set; }
 
     /// <summary>What the file holds; null before the first look.</summary>
     public CertificatePem? Current { get; private set; }
@@ -118,7 +118,7 @@ internal sealed class IngressCertificates(
                 )
             );
             if (!isInUse)
-                Unused?.Invoke();
+                WhenUnused?.Invoke();
             return outcome;
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)

@@ -4,11 +4,6 @@ using Microsoft.Extensions.Options;
 
 namespace Appliance.Agent.Ingress;
 
-/// <summary>What ingress is doing, for people.</summary>
-/// <param name="Version">HAProxy's; empty: it is not there.</param>
-/// <param name="Problem">Why it does not run what is wanted, a sentence without its full stop; null: it does.</param>
-internal sealed record IngressView(bool IsServing, string Version, string? Problem);
-
 /// <summary>
 /// Makes HAProxy send requests to the containers that supervision publishes, and tells supervision which have them. Each pass
 /// starts from what HAProxy says of itself, so a killed agent, a killed HAProxy, or a hand on either needs no path of its own.
@@ -17,17 +12,8 @@ internal sealed record IngressView(bool IsServing, string Version, string? Probl
 internal sealed class IngressLoop : BackgroundService, IHostedLifecycleService
 {
     private static readonly TimeSpan WhileDraining = TimeSpan.FromMilliseconds(100);
-    private static readonly TimeSpan Between = TimeSpan.FromMilliseconds(50);
     private static readonly TimeSpan AfterFailure = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan AfterFullDisk = TimeSpan.FromSeconds(10);
-
-    // A master that reloads is away for a moment; its workers are not.
-    private static readonly TimeSpan Absence = TimeSpan.FromSeconds(2);
-
-    // Both may be starting, with the machine.
-    private static readonly TimeSpan Arrival = TimeSpan.FromSeconds(15);
-    private static readonly TimeSpan LookOften = TimeSpan.FromSeconds(2);
-    private static readonly TimeSpan LookSeldom = TimeSpan.FromSeconds(30);
 
     private static readonly TimeSpan FirstWord = TimeSpan.FromSeconds(2);
 
@@ -37,7 +23,6 @@ internal sealed class IngressLoop : BackgroundService, IHostedLifecycleService
     private readonly IngressFolder folder;
     private readonly IngressCounters counters;
     private readonly IOptionsMonitor<IngressOptions> options;
-    private readonly EventLog events;
     private readonly TimeProvider clock;
     private readonly ILogger<IngressLoop> log;
 
@@ -47,17 +32,15 @@ internal sealed class IngressLoop : BackgroundService, IHostedLifecycleService
     private readonly WantedShapes wanted;
     private readonly StartFile file;
     private readonly Reloads reloads;
-    private readonly SemaphoreSlim nudged = new(0);
+    private readonly ServerMoves moves;
+    private readonly Absence absence;
+    private readonly Wakes wakes;
+    private readonly Told told;
     private readonly IDisposable? listening;
 
     private (int Pid, string? Hash)? running;
     private (string Hash, IngressShape Shape, HaproxyText Text)? used;
-    private Traffic told = Traffic.None;
-    private Task? watching;
-    private long? absentSince;
     private bool wasThere;
-    private bool isAbsenceTold;
-    private IngressView view = new(false, "", null);
 
     public IngressLoop(
         ISupervisor supervisor,
@@ -74,18 +57,22 @@ internal sealed class IngressLoop : BackgroundService, IHostedLifecycleService
     {
         (this.supervisor, this.api) = (supervisor, api);
         (this.certificates, this.folder, this.counters) = (certificates, folder, counters);
-        (this.options, this.events, this.clock, this.log) = (options, events, clock, log);
+        (this.options, this.clock, this.log) = (options, clock, log);
         drains = new Drains(clock);
         adopted = new Adopted(clock);
         oldWorkers = new OldWorkers(api, counters, clock);
         wanted = new WantedShapes(folder, adopted, events, log);
         file = new StartFile(configuration, folder, events, log);
         reloads = new Reloads(api, configuration, certificates, folder, file, oldWorkers, events, clock, log);
-        listening = options.OnChange((_, _) => nudged.Release());
-        certificates.Unused += Nudge;
+        moves = new ServerMoves(api, counters, adopted, events, log);
+        absence = new Absence(events, clock, log);
+        wakes = new Wakes(supervisor, api, clock);
+        told = new Told(supervisor);
+        listening = options.OnChange((_, _) => wakes.Nudge());
+        certificates.WhenUnused = wakes.Nudge;
     }
 
-    public IngressView View => Volatile.Read(ref view);
+    public IngressView View => told.View;
 
     /// <summary>
     /// Before supervision looks for the first time: with nobody serving it would end containers without waiting for their
@@ -101,13 +88,13 @@ internal sealed class IngressLoop : BackgroundService, IHostedLifecycleService
         {
             var workers = await api.WorkersAsync(either.Token);
             if (workers.Current is { } worker && await api.ShapeOfAsync(worker, either.Token) is not null)
-                Tell(Traffic.None with { IsServing = true, ListensInside = ListensInside() });
+                told.Serves();
         }
         catch (HaproxyException) { }
         catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
         {
             // Whoever has the socket and is slow may well serve.
-            Tell(Traffic.None with { IsServing = true, ListensInside = ListensInside() });
+            told.Serves();
         }
     }
 
@@ -119,9 +106,9 @@ internal sealed class IngressLoop : BackgroundService, IHostedLifecycleService
 
     public override void Dispose()
     {
-        certificates.Unused -= Nudge;
+        certificates.WhenUnused = null;
         listening?.Dispose();
-        nudged.Dispose();
+        wakes.Dispose();
         oldWorkers.Dispose();
         base.Dispose();
     }
@@ -134,7 +121,7 @@ internal sealed class IngressLoop : BackgroundService, IHostedLifecycleService
             {
                 var seen = supervisor.View;
                 var wait = await PassAsync(seen, stoppingToken);
-                await WaitAsync(seen, wait, stoppingToken);
+                await wakes.WaitAsync(seen, wait, stoppingToken);
             }
         }
         catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested) { }
@@ -146,7 +133,7 @@ internal sealed class IngressLoop : BackgroundService, IHostedLifecycleService
     {
         if (!options.CurrentValue.Enabled)
         {
-            Tell(Traffic.None);
+            told.Report(Traffic.None);
             return Timeout.InfiniteTimeSpan;
         }
         try
@@ -162,30 +149,8 @@ internal sealed class IngressLoop : BackgroundService, IHostedLifecycleService
             log.IngressPassAbandoned(e.Message);
             // Its workers may serve all the same: what was told of them holds until something else is known.
             if (e.IsSilent)
-                Show(View with { Problem = $"HAProxy does not answer: {e.Message}" });
+                told.Show(View with { Problem = $"HAProxy does not answer: {e.Message}" });
             return AfterFailure;
-        }
-    }
-
-    private async Task WaitAsync(SupervisionView seen, TimeSpan atMost, CancellationToken ct)
-    {
-        using var waiting = CancellationTokenSource.CreateLinkedTokenSource(ct);
-        List<Task> wakes =
-        [
-            supervisor.WaitForChangeAsync(seen, waiting.Token),
-            nudged.WaitAsync(waiting.Token),
-            Task.Delay(atMost, clock, waiting.Token),
-        ];
-        if (watching is not null)
-            wakes.Add(watching);
-        await Task.WhenAny(wakes);
-        await waiting.CancelAsync();
-        ct.ThrowIfCancellationRequested();
-        if (watching is { IsCompleted: true })
-        {
-            // Its end is all that it has to say.
-            _ = watching.Exception;
-            watching = null;
         }
     }
 
@@ -194,13 +159,13 @@ internal sealed class IngressLoop : BackgroundService, IHostedLifecycleService
         var workers = await api.WorkersAsync(ct);
         if (workers.Current is not { } pid)
             throw new HaproxyException("it has no worker", isGone: true);
-        watching ??= api.WatchAsync(ct);
+        wakes.Watch(ct);
         if (running?.Pid != pid)
             await AttachAsync(pid, workers, ct);
 
         var rows = await api.StatAsync(pid, ct);
         if (!wasThere)
-            adopted.Begin(SlotsOf(rows));
+            adopted.Begin(StatRow.SlotsOf(rows));
         counters.Take(pid, rows, isNew: wasThere);
         wasThere = true;
         var old = await oldWorkers.LookAsync(workers, wanted.TextOf(set).LongestIdle, isNew: wasThere, ct);
@@ -210,13 +175,13 @@ internal sealed class IngressLoop : BackgroundService, IHostedLifecycleService
         // Right after a start supervision has not looked yet; who ran before knew more.
         if (!IsKnown(seen) && running?.Hash is not null)
         {
-            Tell(Traffic.None with { IsServing = true, ListensInside = ListensInside() });
-            return Soonest([oldWorkers.NextLook(old), untilCertificate]);
+            told.Serves();
+            return Wakes.Soonest([oldWorkers.NextLook(old), untilCertificate]);
         }
 
         var published = wanted.Usable(seen.Published);
         adopted.Look(published);
-        var shape = wanted.Of(published, set, SlotsOf(rows));
+        var shape = wanted.Of(published, set, StatRow.SlotsOf(rows));
         var text = wanted.TextOf(set);
         var hash = text.HashOf(shape);
         if (
@@ -240,23 +205,23 @@ internal sealed class IngressLoop : BackgroundService, IHostedLifecycleService
             reloads.Forget();
         }
 
-        var (didAll, didAny) = await MoveServersAsync(pid, published, shape, SlotsOf(rows), ct);
+        var (didAll, didAny) = await moves.MakeAsync(pid, published, shape, StatRow.SlotsOf(rows), ct);
         if (didAny)
             rows = await api.StatAsync(pid, ct);
-        var slots = SlotsOf(rows);
+        var slots = StatRow.SlotsOf(rows);
         if (used is { } use && use.Hash == running?.Hash)
             file.WriteServers(use.Text.Of(use.Shape, slots), use.Hash);
 
         foreach (var late in drains.Look(published, slots, old))
-            GiveUpOn(late);
-        Tell(
+            moves.GiveUpOn(late);
+        told.Report(
             running?.Hash is null
                 ? Traffic.None
-                : TrafficReport.Of(published, shape, slots, old, drains.Drained, ListensInside())
+                : TrafficReport.Of(published, shape, slots, old, drains.Drained, Told.ListensInside())
         );
-        Show(new IngressView(running?.Hash is not null, workers.Version, isShape ? null : reloads.Problem));
+        told.Show(new IngressView(running?.Hash is not null, workers.Version, isShape ? null : reloads.Problem));
 
-        return Soonest([
+        return Wakes.Soonest([
             drains.AreUnderWay ? WhileDraining : null,
             oldWorkers.NextLook(old),
             didAll ? null : AfterFailure,
@@ -267,34 +232,15 @@ internal sealed class IngressLoop : BackgroundService, IHostedLifecycleService
         ]);
     }
 
-    private static TimeSpan Soonest(IReadOnlyList<TimeSpan?> waits) =>
-        waits.Min() is not { } soonest ? Timeout.InfiniteTimeSpan
-        : soonest > TimeSpan.Zero ? soonest
-        : TimeSpan.Zero;
-
-    private void Nudge() => nudged.Release();
-
     /// <summary>Supervision has told what there is, and be it nothing.</summary>
     private static bool IsKnown(SupervisionView seen) => seen.Published.Count > 0 || seen.IsTidy;
 
     private async Task AttachAsync(int pid, Workers workers, CancellationToken ct)
     {
         running = (pid, await api.ShapeOfAsync(pid, ct));
-        absentSince = null;
+        absence.End();
         file.PutBackUnproven(proven => proven == running?.Hash);
         log.Found(workers.Version, pid);
-        if (isAbsenceTold)
-            events.Append(
-                new(
-                    EventSeverity.Info,
-                    "ingress.back",
-                    null,
-                    null,
-                    "HAProxy is there again.",
-                    "Looks whether all is as it was."
-                )
-            );
-        isAbsenceTold = false;
         try
         {
             await certificates.EnsureAsync(ct);
@@ -310,36 +256,19 @@ internal sealed class IngressLoop : BackgroundService, IHostedLifecycleService
     {
         running = null;
         // Until it is known what is wanted, it starts with what it ran.
-        if (absentSince is null && seen.Published.Count == 0)
+        if (absence.Begin() && seen.Published.Count == 0)
             file.PutBackUnproven(_ => true);
-        absentSince ??= clock.GetTimestamp();
-        if (told.IsServing && clock.GetElapsedTime(absentSince.Value) < Absence)
-            return Between;
-        Tell(Traffic.None);
-        Show(new IngressView(false, "", $"HAProxy is not reached: {why}"));
-        var waited = clock.GetElapsedTime(absentSince.Value);
-        if (!isAbsenceTold && (wasThere || (seen.Published.Count > 0 && waited >= Arrival)))
-        {
-            isAbsenceTold = true;
-            log.Lost(why);
-            events.Append(
-                new(
-                    wasThere ? EventSeverity.Error : EventSeverity.Warning,
-                    "ingress.lost",
-                    null,
-                    null,
-                    $"HAProxy is not reached: {why}.",
-                    "Waits for it; what it starts with is kept up to date."
-                )
-            );
-        }
-        if (seen.Published.Count > 0)
+        if (told.IsServing && absence.IsMomentary)
+            return absence.NextLook(isWanted: true);
+        told.Report(Traffic.None);
+        told.Show(new IngressView(false, "", $"HAProxy is not reached: {why}"));
+        var isWanted = seen.Published.Count > 0;
+        absence.Tell(why, wasThere, isWanted);
+        if (isWanted)
             await WriteForStartAsync(seen, ct);
         else if (IsKnown(seen))
             adopted.Look([]);
-        return waited < LookOften ? Between
-            : seen.Published.Count > 0 || waited < LookSeldom ? LookOften
-            : LookSeldom;
+        return absence.NextLook(isWanted);
     }
 
     private async Task WriteForStartAsync(SupervisionView seen, CancellationToken ct)
@@ -349,15 +278,8 @@ internal sealed class IngressLoop : BackgroundService, IHostedLifecycleService
         adopted.Look(published);
         var text = wanted.TextOf(set);
         var shape = wanted.Startable(wanted.Of(published, set, []), set);
-        try
-        {
-            var content = text.Of(shape, wanted.FreshSlots(published, shape));
-            await reloads.PrepareAsync(text.HashOf(shape), content, ct);
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            file.Note(folder.Configuration, e.Message);
-        }
+        var content = text.Of(shape, wanted.FreshSlots(published, shape));
+        await reloads.PrepareAsync(text.HashOf(shape), content, ct);
     }
 
     /// <returns>The worker that runs the shape; null: it is refused.</returns>
@@ -373,90 +295,5 @@ internal sealed class IngressLoop : BackgroundService, IHostedLifecycleService
         var idle = new[] { text.LongestIdle, used?.Text.LongestIdle ?? TimeSpan.Zero }.Max();
         var content = text.Of(shape, wanted.FreshSlots(published, shape));
         return reloads.TryAsync(text.HashOf(shape), content, shape, before, running?.Hash, idle, ct);
-    }
-
-    private async Task<(bool All, bool Any)> MoveServersAsync(
-        int pid,
-        IReadOnlyList<PublishedService> published,
-        IngressShape shape,
-        IReadOnlyList<ServerSlot> slots,
-        CancellationToken ct
-    )
-    {
-        var (all, any) = (true, false);
-        Know(published, shape);
-        foreach (var backend in shape.Backends)
-        {
-            // One that a refused shape has, and what runs has not.
-            if (slots.Where(s => s.Backend == backend.Name).ToList() is not { Count: > 0 } mine)
-                continue;
-            var desired = DesiredServers.Of(published.First(s => s.Name == backend.Service), adopted.Trusts);
-            foreach (var step in ServerPlanner.Between(desired, mine, backend.Port).Steps)
-            {
-                any = true;
-                try
-                {
-                    await api.RunAsync(pid, step, ct);
-                    log.Taken(step);
-                }
-                catch (HaproxyException e) when (e is { IsGone: false, IsSilent: false })
-                {
-                    log.StepFailed(step, e.Message);
-                    all = false;
-                }
-            }
-        }
-        return (all, any);
-    }
-
-    private void Know(IReadOnlyList<PublishedService> published, IngressShape shape) =>
-        counters.Know(
-            published
-                .SelectMany(s => s.Servers.Select(c => (s.Name, Server: c)))
-                .Where(s => s.Server.Address.Length > 0)
-                .DistinctBy(s => s.Server.Address)
-                .ToDictionary(s => s.Server.Address, s => new Occupant(s.Name, s.Server.ContainerId, s.Server.Role)),
-            shape.Backends.ToDictionary(b => b.Name, b => b.Service)
-        );
-
-    /// <summary>
-    /// What is under way is not cut off here: the stop that follows tells the application, which may know how to end a
-    /// WebSocket in order, and what it leaves goes with its process.
-    /// </summary>
-    private void GiveUpOn(CutOff late)
-    {
-        log.CutOff(late.Server.Container, late.Count, late.Service.StopGrace);
-        if (late.Count == 0)
-            return;
-        events.Append(
-            new(
-                EventSeverity.Warning,
-                "ingress.cut-off",
-                late.Service.Name,
-                late.Server.Container,
-                $"{late.Count} requests were under way for longer than its {late.Service.StopGrace.TotalSeconds:0.#} s.",
-                $"Waits for them no longer: {late.Server.Leaving}."
-            )
-        );
-    }
-
-    /// <summary>Whether the route is there that makes those addresses this machine's.</summary>
-    private static bool ListensInside() => InternalListeners.Ends.All(OwnAddress.Is);
-
-    private static List<ServerSlot> SlotsOf(IReadOnlyList<StatRow> rows) =>
-        [.. rows.Where(r => r.IsServer).Select(r => r.ToSlot())];
-
-    private void Tell(Traffic traffic)
-    {
-        if (TrafficReport.Same(told, traffic))
-            return;
-        told = traffic;
-        supervisor.Report(traffic);
-    }
-
-    private void Show(IngressView next)
-    {
-        if (View != next)
-            Volatile.Write(ref view, next);
     }
 }

@@ -27,19 +27,24 @@ internal sealed class Reloads(
     public void Forget() => refusal = null;
 
     /// <summary>Writes what HAProxy is to start with, while it is away.</summary>
-    /// <exception cref="IOException">It cannot be written.</exception>
-    /// <exception cref="UnauthorizedAccessException">As above.</exception>
     public async Task PrepareAsync(string hash, string content, CancellationToken ct)
     {
-        if (PauseFor(hash) is not null || file.Is(content))
-            return;
-        if (await CheckAsync(content, ct) is { } words)
+        try
         {
-            Refuse(hash, words);
-            return;
+            if (PauseFor(hash) is not null || file.Is(content))
+                return;
+            if (await CheckAsync(content, ct) is { } words)
+            {
+                Refuse(hash, words);
+                return;
+            }
+            file.Promote();
+            file.Took(content);
         }
-        file.Promote();
-        file.Took(content);
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            file.Note(folder.Configuration, e.Message);
+        }
     }
 
     /// <summary>Reloads HAProxy into a shape.</summary>
