@@ -57,15 +57,7 @@ internal static class PublishedServices
                 slot.Leaving.GetValueOrDefault(current.Id)
             );
         foreach (var old in slot.Others.Where(c => c.State is RunState.Running))
-            yield return Of(
-                old,
-                ServerRole.Predecessor,
-                // Nobody asks it any more: what it said last counts.
-                old.Health
-                    is not HealthState.Unhealthy
-                    && !IsCondemned(old, inputs),
-                slot.Leaving.GetValueOrDefault(old.Id)
-            );
+            yield return Of(old, ServerRole.Predecessor, WasReady(old, inputs), slot.Leaving.GetValueOrDefault(old.Id));
     }
 
     private static IEnumerable<PublishedServer> Orphans(ServicePlan service, Plan plan) =>
@@ -82,9 +74,22 @@ internal static class PublishedServices
                 )
             );
 
-    private static bool IsCondemned(ObservedContainer container, PlanningInputs inputs) =>
-        inputs.Verdicts.GetValueOrDefault(container.Id) is { State: HealthState.Unhealthy } verdict
-        && verdict.RunStartedAt == container.StartedAt;
+    /// <summary>Whether a container that is being replaced does its service's work meanwhile.</summary>
+    public static bool Serves(ObservedContainer old, PlanningInputs inputs) =>
+        old.State is RunState.Running && WasReady(old, inputs);
+
+    /// <summary>
+    /// Nobody asks it any more: what it said last counts. One that was never ready, as a successor that is given up, does not
+    /// become so by being replaced.
+    /// </summary>
+    private static bool WasReady(ObservedContainer old, PlanningInputs inputs)
+    {
+        if (old.Health is HealthState.Unhealthy or HealthState.Starting)
+            return false;
+        if (inputs.Verdicts.GetValueOrDefault(old.Id) is { } last && last.RunStartedAt == old.StartedAt)
+            return last.State is HealthState.Healthy;
+        return inputs.ReadySince.ContainsKey(old.Id) || inputs.Traffic.Joined.Contains(old.Id);
+    }
 
     private static PublishedServer Of(ObservedContainer container, ServerRole role, bool isReady, string? leaving) =>
         new(container.Id, container.Name, container.Addresses.Values.FirstOrDefault() ?? "", role, isReady, leaving);

@@ -2,16 +2,15 @@ using Appliance.Agent.Storage;
 
 namespace Appliance.Agent.Supervision;
 
+/// <summary>What is missing of what a service needs, as "db to be healthy; db is starting".</summary>
+/// <param name="ToStart">What its dependencies make it wait for; null when they are as they should be.</param>
+/// <param name="ToBeWell">The same, or which of them is ill: a restart would not help; null: none is.</param>
+internal sealed record Needs(string? ToStart, string? ToBeWell);
+
 /// <summary>Decides for one replica of a service: its state, the sentence that explains it, and the next step.</summary>
-/// <param name="obstacle">What its dependencies make it wait for; null when they are as they should be.</param>
+/// <param name="needs">What is not as it should be of what it needs.</param>
 /// <param name="turns">Whose turn it is to be exchanged.</param>
-internal sealed class SlotPlanner(
-    DesiredService service,
-    Slot slot,
-    string? obstacle,
-    Turns turns,
-    PlanningInputs inputs
-)
+internal sealed class SlotPlanner(DesiredService service, Slot slot, Needs needs, Turns turns, PlanningInputs inputs)
 {
     public const string IsBeingRestarted = " It is being restarted.";
     public const string GetsAnother = " It gets another container.";
@@ -28,6 +27,7 @@ internal sealed class SlotPlanner(
     [
         .. inputs.Observed.Containers.Where(c => c.Slot == slot && c.ForeignOwner is null),
     ];
+    private readonly string? obstacle = needs.ToStart;
     private readonly Departures departures = new(service, inputs);
     private readonly RestartRecord? record = inputs.RestartOf(slot.ToString());
     private readonly StepFailure? failure = inputs.FailureOf(slot.ToString());
@@ -399,8 +399,8 @@ internal sealed class SlotPlanner(
     private SlotPlan Unhealthy(ObservedContainer current, string output)
     {
         var said = output.Length > 0 ? $": {Words.Brief(output)}" : "";
-        if (obstacle is not null)
-            return State(ServiceState.Unhealthy, $"Unhealthy{said}. It is not restarted, because it needs {obstacle}.");
+        if (needs.ToBeWell is { } sick)
+            return State(ServiceState.Unhealthy, $"Unhealthy{said}. It is not restarted, because it needs {sick}.");
 
         // A service that takes minutes to fail would otherwise look new each time.
         var ranFor = inputs.Now - (current.StartedAt ?? inputs.Now);

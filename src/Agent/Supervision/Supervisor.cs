@@ -195,7 +195,16 @@ internal sealed class Supervisor : BackgroundService, ISupervisor
         if (desired?.Service(service) is not { } wanted)
             return new RestartOutcome.NoSuchService();
         storage.Wishes.Clear(service);
-        var answers = await Task.WhenAll(Ask(wanted, asks, _ => true, inAnother)).WaitAsync(ct);
+        string?[] answers;
+        try
+        {
+            answers = await Task.WhenAll(Ask(wanted, asks, _ => true, inAnother)).WaitAsync(ct);
+        }
+        catch (OperationCanceledException)
+        {
+            asked.Withdraw(SlotsOf(wanted));
+            throw;
+        }
         return answers.FirstOrDefault(a => a is not null) is { } why
             ? new RestartOutcome.NotRestarted(why)
             : new RestartOutcome.Restarted();
