@@ -28,7 +28,19 @@ internal sealed class HealingRoom : IDisposable
         Ledger = new RungLedger(state.Database);
         Problems = new MachineProblems(Supervisor, state.Events, monitor, Clock);
         Maintenance = new Maintenance(Holds, Journal, Drills, Problems, state.Events);
-        Arbiter = new Arbiter(Supervisor, Remedies, Journal, Holds, state.Wishes, Ledger, state.Events, monitor, Clock);
+        var boot = new MachineBoot(Clock, () => Uptime);
+        Arbiter = new Arbiter(
+            Supervisor,
+            Remedies,
+            Journal,
+            Holds,
+            state.Wishes,
+            Ledger,
+            state.Events,
+            boot,
+            monitor,
+            Clock
+        );
         engine = DockerEngine.Connect("unix:///nowhere/docker.sock", Clock);
         var lifetime = new Running();
         Healer = new Healer(
@@ -41,7 +53,7 @@ internal sealed class HealingRoom : IDisposable
             Ledger,
             state.Events,
             engine,
-            new MachineBoot(Clock),
+            boot,
             new MachineShutdown(
                 new SystemdEnvironment(null, null),
                 lifetime,
@@ -56,6 +68,10 @@ internal sealed class HealingRoom : IDisposable
     }
 
     public ManualClock Clock => scratch.Clock;
+
+    /// <summary>Since the machine was booted; a clock that is set leaves it as it is.</summary>
+    public TimeSpan Uptime { get; set; } = TimeSpan.FromDays(30);
+
     public FixedSupervisor Supervisor { get; } = new();
     public RecordedRemedies Remedies { get; } = new();
     public UpdateJournal Journal { get; }
