@@ -41,6 +41,9 @@ internal sealed class UpdateRun(
     private bool waitsForEngine;
     private int lossesWhileLoading;
 
+    private IReadOnlyList<ServiceDifference> Changed =>
+        [.. differences.Where(d => d.Change is not ServiceChange.Untouched)];
+
     // The operation is as it was when the run began.
     private Phase Reached => journal.Find(operation.Id)!.Phase;
 
@@ -194,44 +197,50 @@ internal sealed class UpdateRun(
     /// <summary>Service by service, each proven before the next is touched; then all of them for a while.</summary>
     private async Task<Unfit?> SwitchAsync(CancellationToken ct)
     {
+        var steps = journal.Steps(operation.Id);
         var switched = differences
             .Where(d => d.Change is ServiceChange.Untouched)
             .Select(d => d.Service)
-            .Concat(journal.Steps(operation.Id).Select(s => s.Service).OfType<string>())
+            .Concat(Recorded.Named(steps))
             .ToHashSet();
-        if (rollout.Of(operation).Trial is { } tried)
+        var tried = rollout.Of(operation).Trial;
+        if (tried is not null)
             switched.Remove(tried);
-        var changes = differences.Where(d => d.Change is not ServiceChange.Untouched).ToList();
         // Of what may be running there is no description: what the target has of it is adopted, and not removed first.
         if (!HasOrigin)
-            switched.UnionWith(changes.Select(c => c.Service));
+            switched.UnionWith(Changed.Select(c => c.Service));
+        // A start of the agent finds nothing that is told to run, and may be kept from going on for as long as somebody holds it.
+        if (Recorded.HasBegun(steps))
+            Run(switched, tried);
+        if (operation.Kind is OperationKind.Rollback)
+        {
+            foreach (var (service, reason) in Recorded.Tolerated(steps))
+                Excuse(service, reason);
+        }
         await NoteAilingAsync(ct);
         await traffic.BeginAsync(ct);
         var complaints = gate.NewComplaints();
-        foreach (var (change, number) in changes.Select((c, i) => (c, i)))
+        foreach (var (change, number) in Changed.Select((c, i) => (c, i)))
         {
-            progress.Set(new Progress(0, 0, number, changes.Count));
-            await rollout.WaitWhileHeldAsync(operation, ct);
+            progress.Set(new Progress(0, 0, number, Changed.Count));
+            // One that is being tried is held in its trial, which goes on watching it.
+            if (rollout.Of(operation).Trial != change.Service)
+                await rollout.WaitWhileHeldAsync(operation, ct);
             if (await TryFirstAsync(change, switched, complaints, ct) is { } failed)
                 return failed;
             if (!IsRecorded(change.Service))
-                Record(Phase.Switching, StepOutcome.Begun, Announce(change), change.Service);
+                RecordSwitch(StepOutcome.Begun, Announce(change), change.Service);
             switched.Add(change.Service);
-            supervisor.Run(
-                new RunningRelease(from, to.Release, switched.ToHashSet())
-                {
-                    IsReturn = operation.Kind is OperationKind.Rollback,
-                }
-            );
+            Run(switched);
             WatchProbedAnew(complaints);
             while (await ProvenAsync(change, complaints, ct) is { } unfit)
             {
-                Record(Phase.Switching, StepOutcome.Failed, unfit.Reason, unfit.Service);
+                RecordSwitch(StepOutcome.Failed, unfit.Reason, unfit.Service);
                 if (!IsTolerated(unfit, complaints))
                     return unfit;
             }
-            if (!excused.Contains(change.Service) && !IsRecorded(change.Service, StepOutcome.Done))
-                Record(Phase.Switching, StepOutcome.Done, Report(change), change.Service);
+            if (!excused.Contains(change.Service) && !IsRecordedWell(change.Service))
+                RecordSwitch(StepOutcome.Done, Report(change), change.Service);
         }
         return await ObserveAsync(complaints, ct);
     }
@@ -254,20 +263,19 @@ internal sealed class UpdateRun(
         // Before the step that names it: a start of the agent takes what is named for switched, but for what is tried.
         rollout.BeginTrial(operation, change.Service, terms.Duration);
         if (!IsRecorded(change.Service))
-            Record(
-                Phase.Switching,
+            RecordSwitch(
                 StepOutcome.Begun,
                 $"trying the new {change.Service} on {terms.Weight} % of the requests, for {terms.Duration.TotalSeconds:0} s",
                 change.Service
             );
-        supervisor.Run(new RunningRelease(from, to.Release, switched.ToHashSet()) { Canary = change.Service });
+        Run(switched, change.Service);
         var candidate = CandidatesOf(to.Release).Single(c => c.Service == change.Service);
         if (await trial.RunAsync(operation, candidate, terms, complaints, ct) is { } unfit)
         {
-            Record(Phase.Switching, StepOutcome.Failed, unfit.Reason, unfit.Service);
+            RecordSwitch(StepOutcome.Failed, unfit.Reason, unfit.Service);
             return unfit;
         }
-        Record(Phase.Switching, StepOutcome.Begun, trial.Report(change.Service), change.Service);
+        RecordSwitch(StepOutcome.Begun, trial.Report(change.Service), change.Service);
         rollout.EndTrial(operation);
         return null;
     }
@@ -327,10 +335,7 @@ internal sealed class UpdateRun(
             .Where(d => d.Change is ServiceChange.Untouched && !HasToProve(d))
             .Select(d => d.Service)
             .ToHashSet();
-        var hasBegun = journal
-            .Steps(operation.Id)
-            .Any(s => s is { Phase: Phase.Switching or Phase.Observing, Outcome: StepOutcome.Begun });
-        if (untouched.Count > 0 && !hasBegun)
+        if (untouched.Count > 0 && !Recorded.HasBegun(journal.Steps(operation.Id)))
         {
             supervisor.Run(new RunningRelease(from));
             foreach (var ill in await gate.AilingAsync(untouched, ct))
@@ -342,16 +347,8 @@ internal sealed class UpdateRun(
         excused.UnionWith(NotedAsAiling().Where(untouched.Contains));
     }
 
-    private IEnumerable<string> NotedAsAiling()
-    {
-        var changed = differences.Where(d => d.Change is not ServiceChange.Untouched).Select(d => d.Service);
-        return journal
-            .Steps(operation.Id)
-            .Where(s => s is { Phase: Phase.Switching, Outcome: StepOutcome.Done })
-            .Select(s => s.Service)
-            .OfType<string>()
-            .Except(changed);
-    }
+    private IEnumerable<string> NotedAsAiling() =>
+        Recorded.Ailing(journal.Steps(operation.Id), Changed.Select(d => d.Service));
 
     /// <summary>
     /// Who asked for a rollback wants to leave what runs now, and gets what they asked for even if not all of it is well;
@@ -364,9 +361,14 @@ internal sealed class UpdateRun(
         if (operation.Kind is not OperationKind.Rollback || !isMade)
             return false;
         complaints.Drop(unfit.Service);
-        excused.Add(unfit.Service);
-        unwell.Add(unfit.Reason);
+        Excuse(unfit.Service, unfit.Reason);
         return true;
+    }
+
+    private void Excuse(string service, string reason)
+    {
+        excused.Add(service);
+        unwell.Add(reason);
     }
 
     private async Task<Unfit?> ProvenAsync(ServiceDifference change, Complaints complaints, CancellationToken ct)
@@ -485,14 +487,31 @@ internal sealed class UpdateRun(
         return complaints;
     }
 
-    private bool IsRecorded(string service, StepOutcome outcome = StepOutcome.Begun) =>
-        journal.Steps(operation.Id).Any(s => s.Service == service && s.Outcome == outcome);
+    private bool IsRecorded(string service) =>
+        journal.Steps(operation.Id).Any(s => s.Service == service && s.Outcome is StepOutcome.Begun);
+
+    // Of one that failed, and is well after a start of the agent, it is to be said again.
+    private bool IsRecordedWell(string service) =>
+        journal.Steps(operation.Id).LastOrDefault(s => s.Service == service) is { Outcome: StepOutcome.Done };
 
     private void Record(Phase phase, StepOutcome outcome, string text, string? service = null)
     {
         journal.Record(operation.Id, phase, outcome, text, service);
         log.Step(operation.Name, phase.ToString(), text);
     }
+
+    // A start of the agent proves every service again, also in an operation that was further.
+    private void RecordSwitch(StepOutcome outcome, string text, string service) =>
+        Record(Reached > Phase.Switching ? Reached : Phase.Switching, outcome, text, service);
+
+    private void Run(HashSet<string> switched, string? canary = null) =>
+        supervisor.Run(
+            new RunningRelease(from, to.Release, switched.ToHashSet())
+            {
+                Canary = canary,
+                IsReturn = operation.Kind is OperationKind.Rollback,
+            }
+        );
 
     private static string Announce(ServiceDifference change) =>
         change.Change switch
