@@ -194,10 +194,9 @@ internal sealed class IngressLoop : BackgroundService, IHostedLifecycleService
         if (running?.Pid != pid)
             await AttachAsync(pid, workers, ct);
 
-        var rows = await api.StatAsync(pid, ct);
+        var rows = await counters.LookAsync(pid, isNew: wasThere, ct);
         if (!wasThere)
             adopted.Begin(SlotsOf(rows));
-        counters.Take(pid, rows, isNew: wasThere);
         wasThere = true;
         var old = await LookAtOldAsync(workers, set, ct);
 
@@ -221,8 +220,7 @@ internal sealed class IngressLoop : BackgroundService, IHostedLifecycleService
         {
             workers = await api.WorkersAsync(ct);
             pid = running!.Value.Pid;
-            rows = await api.StatAsync(pid, ct);
-            counters.Take(pid, rows, isNew: true);
+            rows = await counters.LookAsync(pid, isNew: true, ct);
             old = await LookAtOldAsync(workers, set, ct);
         }
         var isShape = running?.Hash == hash;
@@ -587,8 +585,7 @@ internal sealed class IngressLoop : BackgroundService, IHostedLifecycleService
             retired.TryAdd(pid, clock.GetTimestamp());
             try
             {
-                var rows = await api.StatAsync(pid, ct);
-                counters.Take(pid, rows, isNew: wasThere);
+                var rows = await counters.LookAsync(pid, isNew: wasThere, ct);
                 // Nobody is connected any more, so that it counts nothing more.
                 if (rows.Where(r => r.IsFrontend).All(r => r.Current == 0))
                     LetGo(pid);
