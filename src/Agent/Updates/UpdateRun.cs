@@ -62,18 +62,26 @@ internal sealed class UpdateRun(
         using var either = CancellationTokenSource.CreateLinkedTokenSource(cancel, ct);
         try
         {
+            await traffic.BeginAsync(ct);
             if (operation.Phase < Phase.Switching && await PrepareAsync(either.Token) is { } refusal)
                 return refusal;
             if (operation.Phase is Phase.RollingBack)
                 return await GoBackAsync(operation.Reason, operation.Evidence, ct);
             if (operation.Phase < Phase.Committed)
             {
-                if (await SwitchAsync(either.Token) is { } unfit)
+                var complaints = gate.NewComplaints(Renewed());
+                if (await SwitchAsync(complaints, either.Token) is { } unfit)
                     return await TurnBackAsync(unfit, ct);
-                // A resumed one may find everything well without ever having waited.
-                either.Token.ThrowIfCancellationRequested();
-                if (!journal.Commit(operation, $"{Target} is the release to run"))
-                    return await CancelledAsync(ct);
+                do
+                {
+                    if (await ObserveAsync(complaints, either.Token) is { } fallen)
+                        return await TurnBackAsync(fallen, ct);
+                    // A resumed one may find everything well without ever having waited.
+                    either.Token.ThrowIfCancellationRequested();
+                    if (journal.Find(operation.Id)!.CancelledBy is not null)
+                        return await CancelledAsync(ct);
+                    // Somebody may cancel or hold it at the last moment.
+                } while (!journal.Commit(operation, $"{Target} is the release to run"));
             }
             supervisor.Run(new RunningRelease(to.Release));
             await gate.TidyAsync(ct);
@@ -194,8 +202,8 @@ internal sealed class UpdateRun(
         }
     }
 
-    /// <summary>Service by service, each proven before the next is touched; then all of them for a while.</summary>
-    private async Task<Unfit?> SwitchAsync(CancellationToken ct)
+    /// <summary>Service by service, each proven before the next is touched.</summary>
+    private async Task<Unfit?> SwitchAsync(Complaints complaints, CancellationToken ct)
     {
         var steps = journal.Steps(operation.Id);
         var switched = differences
@@ -218,14 +226,12 @@ internal sealed class UpdateRun(
                 Excuse(service, reason);
         }
         await NoteAilingAsync(ct);
-        await traffic.BeginAsync(ct);
-        var complaints = gate.NewComplaints();
         foreach (var (change, number) in Changed.Select((c, i) => (c, i)))
         {
             progress.Set(new Progress(0, 0, number, Changed.Count));
             // One that is being tried is held in its trial, which goes on watching it.
-            if (rollout.Of(operation).Trial != change.Service)
-                await rollout.WaitWhileHeldAsync(operation, ct);
+            if (rollout.Of(operation).Trial != change.Service && await HeldAsync([], complaints, ct) is { } unheld)
+                return unheld;
             if (await TryFirstAsync(change, switched, complaints, ct) is { } failed)
                 return failed;
             if (!IsRecorded(change.Service))
@@ -242,7 +248,35 @@ internal sealed class UpdateRun(
             if (!excused.Contains(change.Service) && !IsRecordedWell(change.Service))
                 RecordSwitch(StepOutcome.Done, Report(change), change.Service);
         }
-        return await ObserveAsync(complaints, ct);
+        return null;
+    }
+
+    /// <summary>For as long as somebody holds it nothing more is taken on; what was is watched on.</summary>
+    private async Task<Unfit?> HeldAsync(List<Candidate> watched, Complaints complaints, CancellationToken ct)
+    {
+        while (rollout.IsHeld(operation))
+        {
+            if (await StayAsync(watched, TimeSpan.Zero, complaints, ct) is { } fallen)
+                return fallen;
+        }
+        return null;
+    }
+
+    private async Task<Unfit?> StayAsync(
+        List<Candidate> watched,
+        TimeSpan period,
+        Complaints complaints,
+        CancellationToken ct
+    )
+    {
+        var released = rollout.WaitWhileHeldAsync(operation, ct);
+        while (await gate.StayAsync(watched, period, released, complaints, ct) is { } fallen)
+        {
+            if (!IsTolerated(fallen, complaints))
+                return fallen;
+            watched.RemoveAll(c => excused.Contains(c.Service));
+        }
+        return null;
     }
 
     /// <summary>One container of it on a share of the requests, if the release wants that.</summary>
@@ -286,7 +320,7 @@ internal sealed class UpdateRun(
         progress.Set(Progress.None);
         var period = differences
             .Where(HasToProve)
-            .Select(d => to.Release.Model.Services[d.Service].Deploy.Update.Monitor)
+            .Select(d => PolicyOf(to.Release.Model.Services[d.Service]).Monitor)
             .DefaultIfEmpty(TimeSpan.Zero)
             .Max();
         Record(Phase.Observing, StepOutcome.Begun, $"watching all services for {period.TotalSeconds:0.#} s");
@@ -298,14 +332,16 @@ internal sealed class UpdateRun(
         candidates.RemoveAll(c => excused.Contains(c.Service));
         foreach (var candidate in candidates)
             complaints.Watch(candidate.Service);
-        while (await gate.StayAsync(candidates, period, complaints, ct) is { } fallen)
+        do
         {
-            if (!IsTolerated(fallen, complaints))
+            if (await StayAsync(candidates, period, complaints, ct) is { } fallen)
                 return fallen;
-            candidates.RemoveAll(c => excused.Contains(c.Service));
-        }
-        // Once more: one that is just being started again has not fallen, and is not well either.
-        return await AllPassAsync(candidates, complaints, ct);
+            // Once more: one that is just being started again has not fallen, and is not well either.
+            if (await AllPassAsync(candidates, complaints, ct) is { } down)
+                return down;
+            period = TimeSpan.Zero;
+        } while (rollout.IsHeld(operation));
+        return null;
     }
 
     private async Task<Unfit?> AllPassAsync(
@@ -396,24 +432,40 @@ internal sealed class UpdateRun(
         }
     }
 
-    private List<Candidate> CandidatesOf(Release release) =>
+    /// <summary>Services whose containers the target has made anew: what fails of the requests to others is not its doing.</summary>
+    private HashSet<string> Renewed()
+    {
+        var before = supervisor.HashesOf(from);
+        return
+        [
+            .. supervisor
+                .HashesOf(to.Release)
+                .Where(s => before.GetValueOrDefault(s.Key) != s.Value)
+                .Select(s => s.Key),
+        ];
+    }
+
+    private List<Candidate> CandidatesOf(Release release)
+    {
+        var other = ReferenceEquals(release, from) ? to.Release : from;
+        var isReturn = ReferenceEquals(release, from) || operation.Kind is OperationKind.Rollback;
+        return
         [
             .. supervisor
                 .HashesOf(release)
-                .Select(s => new Candidate(s.Key, s.Value, StartPeriods.Of(release.Model.Services[s.Key]))
-                {
-                    Turns = TurnsOf(release.Model.Services[s.Key].Deploy),
-                }),
+                .Select(s =>
+                    Candidate.Of(
+                        release.Model.Services[s.Key],
+                        s.Value,
+                        other.Model.Services.GetValueOrDefault(s.Key),
+                        isReturn
+                    )
+                ),
         ];
+    }
 
-    // How many times one after the other a new container is started, and how long each has to be ready.
-    private static (int Count, TimeSpan Each) TurnsOf(Deploy deploy) =>
-        (
-            deploy.Update.Parallelism == 0
-                ? 1
-                : (deploy.Replicas + deploy.Update.Parallelism - 1) / deploy.Update.Parallelism,
-            deploy.Update.Monitor + deploy.Update.Delay
-        );
+    private UpdatePolicy PolicyOf(ComposeService service) =>
+        DesiredStateBuilder.PolicyOf(service.Deploy, operation.Kind is OperationKind.Rollback);
 
     private async Task<Conclusion> TurnBackAsync(Unfit unfit, CancellationToken ct)
     {
@@ -482,7 +534,8 @@ internal sealed class UpdateRun(
 
     private Complaints ComplaintsAbout(Candidate candidate)
     {
-        var complaints = gate.NewComplaints();
+        // What is back is as it ever was: how its requests go is held against nobody.
+        var complaints = gate.NewComplaints(new HashSet<string>());
         complaints.Watch(candidate.Service);
         return complaints;
     }

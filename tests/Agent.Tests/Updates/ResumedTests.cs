@@ -104,7 +104,14 @@ public sealed class ResumedTests(SharedEngine shared)
     private static async Task StopAllAsync(RealAgent agent)
     {
         foreach (var container in await agent.ContainersAsync())
-            await agent.Engine.Containers.StopAsync(container.Id, TimeSpan.Zero, signal: null, Ct);
+        {
+            try
+            {
+                await agent.Engine.Containers.StopAsync(container.Id, TimeSpan.Zero, signal: null, Ct);
+            }
+            // The agent was just removing it when it was killed.
+            catch (EngineNotFoundException) { }
+        }
     }
 
     private static bool Says(Operation operation, string sentence) =>
