@@ -174,6 +174,7 @@ internal static class Sample
                         Service = "web",
                         Change = ServiceChange.Types.Change.Changed,
                         Reasons = { "image demo/web:1.0.0 -> demo/web:2.0.0", "environment" },
+                        Gap = "other services get no answer meanwhile: its order is stop-first",
                     },
                     new ServiceChange { Service = "mail", Change = ServiceChange.Types.Change.Added },
                     new ServiceChange { Service = "fax", Change = ServiceChange.Types.Change.Removed },

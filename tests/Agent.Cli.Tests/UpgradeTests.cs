@@ -18,6 +18,8 @@ public sealed class UpgradeTests : IDisposable
         fax       removed
         counter   untouched
 
+        web: other services get no answer meanwhile: its order is stop-first
+
         To move      120 MB
         To store     46 MB
         To unpack    1.5 GB

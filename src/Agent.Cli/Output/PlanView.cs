@@ -33,6 +33,10 @@ internal static class PlanView
             services.Add(service.Service, ChangeOf(service.Change), string.Join("; ", service.Reasons));
         services.WriteTo(screen);
         screen.WriteLine();
+        foreach (var service in plan.Services.Where(s => s.Gap.Length > 0))
+            screen.WriteLine(Text.OneLine($"{service.Service}: {service.Gap}"));
+        if (plan.Services.Any(s => s.Gap.Length > 0))
+            screen.WriteLine();
     }
 
     private static Table Space(UpdatePlan plan)

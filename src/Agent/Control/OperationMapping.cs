@@ -88,6 +88,7 @@ internal static class OperationMapping
                 _ => V1.ServiceChange.Types.Change.Untouched,
             },
             Reasons = { difference.Reasons },
+            Gap = difference.Gap ?? "",
         };
 
     private static V1.OperationKind ToMessage(this OperationKind kind) =>

@@ -201,6 +201,9 @@ internal sealed class HaproxyText(IngressOptions options, string certificate, st
             Line(text, $"bind {Endpoint(address, listener.Port)}");
         else
             Bind(text, listener.Port, "");
+        // The address is this machine's, whichever way a packet for it comes in.
+        if (listener.Sources.Count > 0)
+            Line(text, $"tcp-request connection reject unless {{ src {string.Join(' ', listener.Sources)} }}");
         Line(text, $"default_backend {listener.Backend}");
     }
 

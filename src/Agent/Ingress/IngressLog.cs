@@ -27,7 +27,11 @@ internal static partial class IngressLog
     )]
     public static partial void FileNotWritten(this ILogger log, string file, string reason);
 
-    [LoggerMessage(7008, LogLevel.Warning, "{Container} still had {Count} requests under way after {Grace}: it is stopped with them")]
+    [LoggerMessage(
+        7008,
+        LogLevel.Warning,
+        "{Container} still had {Count} requests under way after {Grace}: it is stopped with them"
+    )]
     public static partial void CutOff(this ILogger log, string container, long count, TimeSpan grace);
 
     [LoggerMessage(7009, LogLevel.Information, "{Container} has no request under way any more, after {Took}")]

@@ -104,7 +104,7 @@ internal sealed class IngressLoop : BackgroundService, IHostedLifecycleService
         {
             var workers = await api.WorkersAsync(either.Token);
             if (workers.Current is { } worker && await api.ShapeOfAsync(worker, either.Token) is not null)
-                Tell(new Traffic(true, new HashSet<string>(), new HashSet<string>()));
+                Tell(Traffic.None with { IsServing = true, ListensInside = ListensInside() });
         }
         catch (HaproxyException) { }
         catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested) { }
@@ -203,7 +203,7 @@ internal sealed class IngressLoop : BackgroundService, IHostedLifecycleService
         // Right after a start supervision has not looked yet; who ran before knew more.
         if (!IsKnown(seen) && running?.Hash is not null)
         {
-            Tell(new Traffic(true, new HashSet<string>(), new HashSet<string>()));
+            Tell(Traffic.None with { IsServing = true, ListensInside = ListensInside() });
             return NextLookAtOld(old) ?? Timeout.InfiniteTimeSpan;
         }
 
@@ -236,7 +236,11 @@ internal sealed class IngressLoop : BackgroundService, IHostedLifecycleService
 
         foreach (var late in drains.Look(published, slots, old))
             GiveUpOn(late);
-        Tell(running?.Hash is null ? Traffic.None : TrafficReport.Of(published, shape, slots, old, drains.Drained));
+        Tell(
+            running?.Hash is null
+                ? Traffic.None
+                : TrafficReport.Of(published, shape, slots, old, drains.Drained, ListensInside())
+        );
         Show(new IngressView(running?.Hash is not null, workers.Version, isShape ? null : refusal?.Why));
 
         var waits = new List<TimeSpan>();
@@ -628,16 +632,32 @@ internal sealed class IngressLoop : BackgroundService, IHostedLifecycleService
                     Address = IPAddress.TryParse(s.Address, out var address) ? address.ToString() : "",
                 }
             );
-            var inside = service.Internal;
-            if (inside is not null && !IngressShape.IsOfThisMachine(inside.Address))
-            {
-                LeaveOut($"{service.Name} from other services: {inside.Address} is no address of this machine");
-                inside = null;
-            }
-            usable.Add(service with { Servers = [.. servers], Internal = inside });
+            usable.Add(service with { Servers = [.. servers], Internal = Usable(service) });
         }
         return usable;
     }
+
+    private InternalListener? Usable(PublishedService service)
+    {
+        if (service.Internal is not { } inside)
+            return null;
+        var addresses = inside.Addresses.Where(a => Usable(service, a, OwnAddress.Is(a), "no address of this machine"));
+        inside = inside with { Addresses = [.. addresses] };
+        var ports = inside.Ports.Where(p =>
+            inside.Addresses.All(a => Usable(service, $"{a}:{p.Port}", OwnAddress.IsFree(a, p.Port), "somebody else's"))
+        );
+        return inside with { Ports = [.. ports] };
+    }
+
+    private bool Usable(PublishedService service, string what, bool can, string whyNot)
+    {
+        if (!can)
+            LeaveOut($"{service.Name} from other services: {what} is {whyNot}");
+        return can;
+    }
+
+    /// <summary>Whether the route is there that makes those addresses this machine's.</summary>
+    private static bool ListensInside() => InternalListeners.Ends.All(OwnAddress.Is);
 
     private IngressShape ShapeOf(
         IReadOnlyList<PublishedService> published,

@@ -1,5 +1,4 @@
 using System.Net;
-using System.Net.Sockets;
 using System.Text.RegularExpressions;
 using Appliance.Agent.Supervision;
 using Appliance.Bundles.Compose;
@@ -14,7 +13,11 @@ internal sealed record ShapeRoute(string? Host, string Path, string Backend);
 /// <summary>A port of its own.</summary>
 /// <param name="Address">Null: where clients come to.</param>
 /// <param name="IsHttp">Whether requests are told apart, or bytes are passed on.</param>
-internal sealed record ShapeListener(string? Address, int Port, bool IsHttp, string Backend);
+internal sealed record ShapeListener(string? Address, int Port, bool IsHttp, string Backend)
+{
+    /// <summary>Who is let in; empty: everybody.</summary>
+    public IReadOnlyList<string> Sources { get; init; } = [];
+}
 
 /// <summary>
 /// What can be changed by a reload only: everything but which servers there are. Pure: from what is published, and how much
@@ -71,23 +74,27 @@ internal sealed partial record IngressShape(
             }
             if (service.Internal is not { } inside)
                 return;
-            if (!IPAddress.TryParse(inside.Address, out var address))
+            foreach (var address in inside.Addresses)
             {
-                leftOut.Add($"{service.Name} from other services: {inside.Address} is no address");
-                return;
-            }
-            foreach (var port in inside.Ports.Where(p => p is > 0 and <= 65535))
-            {
-                // Who speaks TLS to a container goes on doing so: it is passed on as it is.
-                var http = service.Routes.FirstOrDefault(r =>
-                    r.Port == port && r.Protocol is IngressProtocol.Http or IngressProtocol.H2c
-                );
-                Listen(
-                    service,
-                    new(address.ToString(), port, IsHttp: http is not null, ""),
-                    port,
-                    http?.Protocol ?? IngressProtocol.Tcp
-                );
+                if (
+                    !IPAddress.TryParse(address, out var parsed)
+                    || !inside.Sources.All(s => IPNetwork.TryParse(s, out _))
+                )
+                {
+                    leftOut.Add($"{service.Name} from other services: {address} or who it is for is no address");
+                    continue;
+                }
+                foreach (var (port, protocol) in inside.Ports)
+                {
+                    var isHttp = protocol is IngressProtocol.Http or IngressProtocol.H2c;
+                    Listen(
+                        service,
+                        new(parsed.ToString(), port, isHttp, "") { Sources = inside.Sources },
+                        port,
+                        // Who speaks TLS to a container goes on doing so: it is passed on as it is.
+                        isHttp ? protocol : IngressProtocol.Tcp
+                    );
+                }
             }
         }
 
@@ -151,23 +158,6 @@ internal sealed partial record IngressShape(
             host is null ? 2
             : host.StartsWith('*') ? 1
             : 0;
-    }
-
-    /// <summary>Whether an address is one of this machine's own: HAProxy does not start with one that is not.</summary>
-    public static bool IsOfThisMachine(string address)
-    {
-        if (!IPAddress.TryParse(address, out var parsed))
-            return false;
-        using var socket = new Socket(parsed.AddressFamily, SocketType.Stream, ProtocolType.Tcp);
-        try
-        {
-            socket.Bind(new IPEndPoint(parsed, 0));
-            return true;
-        }
-        catch (SocketException)
-        {
-            return false;
-        }
     }
 
     [GeneratedRegex(

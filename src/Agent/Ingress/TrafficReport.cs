@@ -12,7 +12,8 @@ internal static class TrafficReport
         IngressShape shape,
         IReadOnlyList<ServerSlot> slots,
         IReadOnlyList<OldWorker> old,
-        IReadOnlySet<string> drained
+        IReadOnlySet<string> drained,
+        bool listensInside
     )
     {
         var joined = new HashSet<string>();
@@ -32,9 +33,11 @@ internal static class TrafficReport
                     .Select(c => c.ContainerId)
             );
         }
-        return new Traffic(IsServing: true, joined, drained.ToHashSet());
+        return new Traffic(IsServing: true, joined, drained.ToHashSet()) { ListensInside = listensInside };
     }
 
     public static bool Same(Traffic a, Traffic b) =>
-        a.IsServing == b.IsServing && a.Joined.SetEquals(b.Joined) && a.Drained.SetEquals(b.Drained);
+        (a.IsServing, a.ListensInside) == (b.IsServing, b.ListensInside)
+        && a.Joined.SetEquals(b.Joined)
+        && a.Drained.SetEquals(b.Drained);
 }

@@ -52,6 +52,13 @@ internal sealed class AskedRestarts
         }
     }
 
+    /// <summary>Who asked is gone: what was not begun for them is not done later.</summary>
+    public void Withdraw(IEnumerable<Slot> slots)
+    {
+        foreach (var slot in slots)
+            Answer(slot, "who asked for it did not wait");
+    }
+
     /// <param name="problem">Null: it was done.</param>
     public void Answer(Slot slot, string? problem)
     {
@@ -86,6 +93,36 @@ internal sealed class AskedRestarts
             else if (heldUp && slot.Steps.Count == 0 && !inFlight.ContainsKey(slot.Slot.ToString()))
                 Answer(slot.Slot, slot.Explanation);
         }
+        foreach (var service in plan.Services)
+            AnswerBehind(service.Slots, pending, inFlight);
+    }
+
+    /// <summary>Who waits for their turn behind a replica that was restarted, and did not get ready by it.</summary>
+    private void AnswerBehind(
+        IReadOnlyList<SlotPlan> slots,
+        IReadOnlyDictionary<Slot, string> pending,
+        IReadOnlyDictionary<string, Step> inFlight
+    )
+    {
+        var first = slots.FirstOrDefault(s =>
+            !pending.ContainsKey(s.Slot)
+            && s.State
+                is ServiceState.Unready
+                    or ServiceState.Unhealthy
+                    or ServiceState.BackingOff
+                    or ServiceState.Failed
+        );
+        if (first is null)
+            return;
+        foreach (
+            var slot in slots.Where(s =>
+                pending.ContainsKey(s.Slot) && s.Steps.Count == 0 && !inFlight.ContainsKey(s.Slot.ToString())
+            )
+        )
+            Answer(
+                slot.Slot,
+                $"Replica {first.Slot.Replica} was restarted before it, and is not well: {first.Explanation}"
+            );
     }
 
     private sealed record Request(string Why, bool Anew, TaskCompletionSource<string?> Answer);

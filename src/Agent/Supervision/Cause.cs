@@ -14,6 +14,9 @@ internal enum Cause
     /// <summary>A check of it fails.</summary>
     Unhealthy,
 
+    /// <summary>Its checks fail and succeed by turns.</summary>
+    Flapping,
+
     /// <summary>A check of it fails because a name cannot be resolved.</summary>
     Names,
 

@@ -17,11 +17,15 @@ internal sealed record DesiredState(
 {
     public DesiredService? Service(string name) => Services.FirstOrDefault(s => s.Name == name);
 
-    /// <summary>As <see cref="DesiredService.ConfigHash"/>, and changes with the settings of its networks too.</summary>
+    /// <summary>
+    /// As <see cref="DesiredService.ConfigHash"/>, and changes with the settings of its networks and with whom it reaches
+    /// through listeners too.
+    /// </summary>
     public string DefinitionOf(DesiredService service) =>
         DesiredStateBuilder.HashOf([
             service.ConfigHash,
             .. service.Attachments.Select(a => Networks[a.Network].ConfigHash),
+            .. service.Reaches.Select(r => r.Entry),
         ]);
 }
 
@@ -122,12 +126,33 @@ internal sealed record DesiredService(
         slot.Service == Name
         && (slot.Replica >= 1 && slot.Replica <= Replicas || Canary is not null && slot == CanarySlot);
 
-    /// <summary>Whether it is reached through ingress.</summary>
-    public bool IsPublished => Routes.Count > 0;
+    /// <summary>The way from other services to it, if any of them uses it; null: it can have none.</summary>
+    public DesiredListener? Listener { get; init; }
 
-    /// <summary>Whether a container is as one of this service is made.</summary>
+    /// <summary>Whether other services that are made now use it.</summary>
+    public bool IsReachedInside { get; init; }
+
+    /// <summary>
+    /// The services that its containers reach through listeners. Not of <see cref="ConfigHash"/>: a container that was made
+    /// when there was no listener runs on, and reaches them directly.
+    /// </summary>
+    public IReadOnlyList<ReachedService> Reaches { get; init; } = [];
+
+    /// <summary>See <see cref="InternalListeners.GapOf"/>.</summary>
+    public string? Gap { get; init; }
+
+    /// <summary>Whether it is reached through ingress.</summary>
+    public bool IsPublished => Routes.Count > 0 || IsReachedInside;
+
+    /// <summary>
+    /// Whether a container is as one of this service is made. One that resolves a name to a listener that the release does
+    /// not have is not: nobody would answer it for long.
+    /// </summary>
     public bool IsMadeAs(ObservedContainer container) =>
-        container.Ours && container.ConfigHash == ConfigHash && container.ImageId == ImageId;
+        container.Ours
+        && container.ConfigHash == ConfigHash
+        && container.ImageId == ImageId
+        && container.Reaches.All(entry => Reaches.Any(r => r.Entry == entry));
 }
 
 /// <summary>How the replicas of a service are exchanged: what <c>deploy.update_config</c> says of it.</summary>

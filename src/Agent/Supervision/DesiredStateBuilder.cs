@@ -38,6 +38,7 @@ internal static class DesiredStateBuilder
             .ToHashSet();
 
         var containers = new ContainerRecipe(release, fileOf);
+        var listeners = new InternalListeners(model, enabled);
         var services = DependencyOrder.Of(enabled, s => s.Name, s => s.DependsOn.Select(d => d.Service));
         return new DesiredState(
             model.Name,
@@ -61,7 +62,7 @@ internal static class DesiredStateBuilder
                     i => i.Config.Digest,
                     i => new DesiredImage(i.Config.Digest, i.Reference, ImageTag.Of(i.Reference), i)
                 ),
-            [.. services.Select(s => ServiceOf(s, containers, completedFor.Contains(s.Name), isReturn))]
+            [.. services.Select(s => ServiceOf(s, containers, listeners, completedFor.Contains(s.Name), isReturn))]
         );
     }
 
@@ -82,6 +83,7 @@ internal static class DesiredStateBuilder
     private static DesiredService ServiceOf(
         ComposeService service,
         ContainerRecipe containers,
+        InternalListeners listeners,
         bool isWaitedFor,
         bool isReturn
     )
@@ -117,6 +119,10 @@ internal static class DesiredStateBuilder
             Exchange = Exchange.Of(PolicyOf(service.Deploy, isReturn)),
             Routes = service.Ingress,
             CanaryWeight = service.Canary?.Weight,
+            Listener = listeners.Of(service),
+            IsReachedInside = listeners.IsUsed(service),
+            Reaches = listeners.ReachedBy(service),
+            Gap = listeners.GapOf(service),
         };
     }
 

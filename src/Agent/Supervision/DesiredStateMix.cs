@@ -17,8 +17,8 @@ internal static class DesiredStateMix
         var (first, second) = hasBegun ? (to, from) : (from, to);
         var services = to
             .Services.Select(s =>
-                isSwitched(s.Name) ? s
-                : from.Service(s.Name) is { } before ? before with { Canary = s.Name == canary ? s : null }
+                isSwitched(s.Name) ? ForBoth(s, from.Service(s.Name))
+                : from.Service(s.Name) is { } before ? ForBoth(before, s) with { Canary = s.Name == canary ? s : null }
                 : null
             )
             .OfType<DesiredService>()
@@ -31,6 +31,16 @@ internal static class DesiredStateMix
             DependencyOrder.Of(services, s => s.Name, s => s.DependsOn.Select(d => d.Service))
         );
     }
+
+    /// <summary>Whoever reaches it was made as the one release has it, or as the other.</summary>
+    private static DesiredService ForBoth(DesiredService service, DesiredService? other) =>
+        other is null
+            ? service
+            : service with
+            {
+                Listener = DesiredListener.Both(service.Listener, other.Listener),
+                IsReachedInside = service.IsReachedInside || other.IsReachedInside,
+            };
 
     private static Dictionary<string, DesiredImage> Images(DesiredState first, DesiredState second)
     {

@@ -184,6 +184,9 @@ internal sealed class EngineObserver(DockerEngine engine, ILogger<EngineObserver
                     n.Labels.GetValueOrDefault(Labels.ConfigHash),
                     n.Labels.GetValueOrDefault(Labels.Project) == project
                 )
+                {
+                    Subnets = [.. n.Addresses.Config.Select(c => c.Range).OfType<string>()],
+                }
             );
 
     private async Task LookAtImagesAsync(CancellationToken ct)
@@ -238,6 +241,7 @@ internal sealed class EngineObserver(DockerEngine engine, ILogger<EngineObserver
         {
             StopGrace = TimeSpan.FromSeconds(c.Config.StopTimeout ?? 10),
             Claims = Claims.Of(c.HostConfig),
+            Reaches = labelled is null ? [] : labels.GetValueOrDefault(Labels.Reaches)?.Split(' ') ?? [],
             HasUnnamedVolume = c.Mounts.Any(m => m is { Type: MountType.Volume, Name: { } name } && IsMadeUp(name)),
         };
     }

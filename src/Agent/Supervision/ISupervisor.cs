@@ -40,13 +40,16 @@ internal interface ISupervisor
     /// <summary>Says how what is not well is healed, and what ails the machine; also that what healing depends on has changed.</summary>
     void Report(Care care);
 
-    /// <summary>Restarts the containers of a service in place, whatever their state.</summary>
+    /// <summary>
+    /// Restarts the containers of a service in place, whatever their state; those of one that is sent requests one after the
+    /// other. Once it is cancelled, no other one is begun.
+    /// </summary>
     /// <exception cref="Storage.StorageException">A wish to keep it stopped could not be taken back durably.</exception>
     Task<RestartOutcome> RestartAsync(string service, string by, string reason, CancellationToken ct);
 
     /// <summary>
     /// Makes other containers for a service: its volumes stay, what was written into the containers goes. One that is sent
-    /// requests goes once it has none, and one after the other.
+    /// requests goes once it has none, and one after the other. Once it is cancelled, no other one is begun.
     /// </summary>
     /// <exception cref="Storage.StorageException">A wish to keep it stopped could not be taken back durably.</exception>
     Task<RestartOutcome> RecreateAsync(string service, string by, string reason, CancellationToken ct);

@@ -8,6 +8,9 @@ internal static class Labels
     public const string Replica = "appliance.replica";
     public const string ConfigHash = "appliance.config-hash";
 
+    /// <summary>The services whose names its container resolves to their internal listeners, as <c>name=address</c>.</summary>
+    public const string Reaches = "appliance.reaches";
+
     /// <summary>Docker Compose's: what carries it is somebody else's.</summary>
     public const string ComposeProject = "com.docker.compose.project";
 }

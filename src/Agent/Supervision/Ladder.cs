@@ -55,7 +55,7 @@ internal sealed record Ladder(int Restarts, int RecreateEvery)
     private static Rung Highest(Cause cause) =>
         cause switch
         {
-            Cause.Ended or Cause.Unhealthy or Cause.Refused => Rung.ReloadImage,
+            Cause.Ended or Cause.Unhealthy or Cause.Flapping or Cause.Refused => Rung.ReloadImage,
             // A new container has files of its own, and is told anew whom to ask for names.
             Cause.OutOfMemory or Cause.Names => Rung.Recreate,
             _ => Rung.Restart,

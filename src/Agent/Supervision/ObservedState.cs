@@ -13,7 +13,11 @@ internal sealed record ObservedState(
 }
 
 /// <param name="Ours">Whether it carries the labels of a managed network.</param>
-internal sealed record ObservedNetwork(string Id, string Name, string? ConfigHash, bool Ours);
+internal sealed record ObservedNetwork(string Id, string Name, string? ConfigHash, bool Ours)
+{
+    /// <summary>The addresses that its containers may have.</summary>
+    public IReadOnlyList<string> Subnets { get; init; } = [];
+}
 
 internal enum RunState
 {
@@ -32,6 +36,9 @@ internal enum HealthState
     None,
     Starting,
     Healthy,
+
+    /// <summary>It is healthy, and was not too often lately.</summary>
+    Flapping,
 
     /// <summary>It lives, and does not want requests now.</summary>
     Unready,
@@ -71,6 +78,9 @@ internal sealed record ObservedContainer(
 
     /// <summary>See <see cref="Supervision.Claims"/>.</summary>
     public IReadOnlySet<string> Claims { get; init; } = new HashSet<string>();
+
+    /// <summary>The services that it reaches through their listeners, as <see cref="ReachedService.Entry"/> has them.</summary>
+    public IReadOnlyList<string> Reaches { get; init; } = [];
 
     /// <summary>Whether it keeps data in a volume that has no name: another container would not have it.</summary>
     public bool HasUnnamedVolume { get; init; }

@@ -29,7 +29,13 @@ internal sealed class Passing
             leaving,
             now
         );
-        ready = Since(slots.Where(s => s.IsReady).Select(s => s.Container?.Id).OfType<string>(), ready, now);
+        // What is replaced is asked no more, and was ready if it was.
+        var replaced = slots.SelectMany(s => s.Others).Select(c => c.Id).Where(ready.ContainsKey);
+        ready = Since(
+            slots.Where(s => s.IsReady).Select(s => s.Container?.Id).OfType<string>().Concat(replaced),
+            ready,
+            now
+        );
         return isNews && exchanging;
     }
 

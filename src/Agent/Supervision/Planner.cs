@@ -53,7 +53,7 @@ internal static class Planner
     private static ServicePlan PlanService(DesiredService service, PlanningInputs inputs, List<ServicePlan> earlier)
     {
         var dependencies = service
-            .DependsOn.Select(d => new DependencyView(d.Service, d.InWords, Satisfied(d, earlier)))
+            .DependsOn.Select(d => new DependencyView(d.Service, d.InWords, Satisfied(d, earlier, inputs)))
             .ToList();
         var obstacle = service
             .DependsOn.Where((_, i) => !dependencies[i].Satisfied)
@@ -62,10 +62,11 @@ internal static class Planner
             .Append(Predecessor(service, inputs))
             .FirstOrDefault(o => o is not null);
 
+        var needs = new Needs(obstacle, obstacle ?? SickNeed(service, earlier));
         var turns = Turns.Of(service, inputs);
         var slots = Enumerable
             .Range(1, service.Replicas)
-            .Select(n => new SlotPlanner(service, new Slot(service.Name, n), obstacle, turns, inputs).Decide())
+            .Select(n => new SlotPlanner(service, new Slot(service.Name, n), needs, turns, inputs).Decide())
             .ToList();
         if (slots.Count == 0)
             return new ServicePlan(
@@ -87,22 +88,41 @@ internal static class Planner
             NextTurnAt = turns.NextAt,
             CanaryDefinition = service.Canary is { } tried ? inputs.Desired.DefinitionOf(tried) : "",
             Canary = service.Canary is { } canary
-                ? new SlotPlanner(canary, service.CanarySlot, obstacle, turns, inputs).Decide()
+                ? new SlotPlanner(canary, service.CanarySlot, needs, turns, inputs).Decide()
                 : null,
         };
     }
 
-    private static bool Satisfied(DesiredDependency dependency, List<ServicePlan> earlier)
+    private static bool Satisfied(DesiredDependency dependency, List<ServicePlan> earlier, PlanningInputs inputs)
     {
         if (earlier.FirstOrDefault(s => s.Service.Name == dependency.Service) is not { } plan)
             return false;
         return dependency.Condition switch
         {
-            DependencyCondition.Healthy => plan.Slots.All(s => s.State is ServiceState.Running),
+            DependencyCondition.Healthy => plan.Slots.All(s =>
+                s.State is ServiceState.Running || s.Others.Any(o => PublishedServices.Serves(o, inputs))
+            ),
             DependencyCondition.CompletedSuccessfully => plan.Slots.All(s => s.State is ServiceState.Completed),
-            _ => plan.Slots.All(s => s.State is ServiceState.Completed || s.Container is { IsUp: true }),
+            _ => plan.Slots.All(s =>
+                s.State is ServiceState.Completed || s.Container is { IsUp: true } || s.Others.Any(o => o.IsUp)
+            ),
         };
     }
+
+    /// <summary>What it needs that is ill itself, whatever it is to wait for at its start; null: nothing is.</summary>
+    private static string? SickNeed(DesiredService service, List<ServicePlan> earlier) =>
+        service
+            .DependsOn.Select(d => earlier.FirstOrDefault(s => s.Service.Name == d.Service))
+            .OfType<ServicePlan>()
+            .Where(p =>
+                p.State
+                    is ServiceState.Unhealthy
+                        or ServiceState.Unready
+                        or ServiceState.BackingOff
+                        or ServiceState.Failed
+            )
+            .Select(p => $"{p.Service.Name} to be well; {p.Service.Name} is {Words.Of(p.State)}")
+            .FirstOrDefault();
 
     private static string Obstacle(DesiredDependency dependency, ServicePlan? plan)
     {

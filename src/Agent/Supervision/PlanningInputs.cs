@@ -34,9 +34,13 @@ internal sealed record PlanningInputs(
 )
 {
     private static readonly HashSet<Slot> NoSlots = [];
+    private static readonly Dictionary<Slot, Flap> NoFlaps = [];
 
     /// <summary>Slots for which somebody asked for another container.</summary>
     public IReadOnlySet<Slot> AskedAnew { get; init; } = NoSlots;
+
+    /// <summary>Who changed between healthy and unhealthy too often lately.</summary>
+    public IReadOnlyDictionary<Slot, Flap> Flapping { get; init; } = NoFlaps;
 
     /// <summary>What is tried for what is not well, and what ails the machine.</summary>
     public Care Care { get; init; } = Care.Default;

@@ -24,9 +24,14 @@ internal sealed record PublishedService(
 }
 
 /// <summary>Where other services reach a service, whichever of its containers is there.</summary>
-/// <param name="Address">One of this machine's own, which containers resolve the service's name to.</param>
+/// <param name="Addresses">This machine's own, which containers resolve the service's name to.</param>
 /// <param name="Ports">Those of the containers, under the same numbers.</param>
-internal sealed record InternalListener(string Address, IReadOnlyList<int> Ports);
+/// <param name="Sources">Who is let in, as <c>10.1.0.0/16</c>: what else reaches this machine may send packets there too.</param>
+internal sealed record InternalListener(
+    IReadOnlyList<string> Addresses,
+    IReadOnlyList<ListenerPort> Ports,
+    IReadOnlyList<string> Sources
+);
 
 /// <summary>One run of a container of a published service.</summary>
 /// <param name="ContainerId">The engine's.</param>
@@ -66,4 +71,7 @@ internal sealed record Traffic(bool IsServing, IReadOnlySet<string> Joined, IRea
 {
     /// <summary>Nobody is there to send requests.</summary>
     public static Traffic None { get; } = new(false, new HashSet<string>(), new HashSet<string>());
+
+    /// <summary>Whether it can listen where containers are told that other services are.</summary>
+    public bool ListensInside { get; init; }
 }

@@ -14,7 +14,11 @@ internal enum ServiceChange
 
 /// <summary>What becomes of a service on the way from one release to another.</summary>
 /// <param name="Reasons">What differs, as <c>image a -> b</c>, <c>environment</c>, <c>ports</c>.</param>
-internal sealed record ServiceDifference(string Service, ServiceChange Change, IReadOnlyList<string> Reasons);
+internal sealed record ServiceDifference(string Service, ServiceChange Change, IReadOnlyList<string> Reasons)
+{
+    /// <summary>Why requests of other services may be lost on the way; null: none are.</summary>
+    public string? Gap { get; init; }
+}
 
 /// <summary>Compares releases by what would change on an engine. Pure.</summary>
 internal static class ReleaseDifference
@@ -111,12 +115,18 @@ internal static class ReleaseDifference
             .Attachments.Where(a => ChangedBetween(from, to, a.Network))
             .Select(a => $"settings of network {a.Network}");
         reasons.AddRange(networks);
+        // What it begins to reach through a listener its containers learn when they are made anew for another reason.
+        var lost = before.Reaches.Where(r => !service.Reaches.Any(now => now.Entry == r.Entry)).ToList();
+        reasons.AddRange(lost.Select(r => $"internal listener of {r.Service}"));
         // Probes, restart rules and dependencies are the agent's: no container feels their change.
         var untouched =
             before.ConfigHash == service.ConfigHash
+            && lost.Count == 0
             && before.Replicas == service.Replicas
             && !service.Attachments.Any(a => ChangedBetween(from, to, a.Network));
-        return new(service.Name, untouched ? ServiceChange.Untouched : ServiceChange.Changed, reasons);
+        return untouched
+            ? new(service.Name, ServiceChange.Untouched, reasons)
+            : new(service.Name, ServiceChange.Changed, reasons) { Gap = service.Gap };
     }
 
     private static bool ChangedBetween(DesiredState from, DesiredState to, string network) =>

@@ -2,16 +2,15 @@ using Appliance.Agent.Storage;
 
 namespace Appliance.Agent.Supervision;
 
+/// <summary>What is missing of what a service needs, as "db to be healthy; db is starting".</summary>
+/// <param name="ToStart">What its dependencies make it wait for; null when they are as they should be.</param>
+/// <param name="ToBeWell">The same, or which of them is ill: a restart would not help; null: none is.</param>
+internal sealed record Needs(string? ToStart, string? ToBeWell);
+
 /// <summary>Decides for one replica of a service: its state, the sentence that explains it, and the next step.</summary>
-/// <param name="obstacle">What its dependencies make it wait for; null when they are as they should be.</param>
+/// <param name="needs">What is not as it should be of what it needs.</param>
 /// <param name="turns">Whose turn it is to be exchanged.</param>
-internal sealed class SlotPlanner(
-    DesiredService service,
-    Slot slot,
-    string? obstacle,
-    Turns turns,
-    PlanningInputs inputs
-)
+internal sealed class SlotPlanner(DesiredService service, Slot slot, Needs needs, Turns turns, PlanningInputs inputs)
 {
     public const string IsBeingRestarted = " It is being restarted.";
     public const string GetsAnother = " It gets another container.";
@@ -28,6 +27,7 @@ internal sealed class SlotPlanner(
     [
         .. inputs.Observed.Containers.Where(c => c.Slot == slot && c.ForeignOwner is null),
     ];
+    private readonly string? obstacle = needs.ToStart;
     private readonly Departures departures = new(service, inputs);
     private readonly RestartRecord? record = inputs.RestartOf(slot.ToString());
     private readonly StepFailure? failure = inputs.FailureOf(slot.ToString());
@@ -67,7 +67,7 @@ internal sealed class SlotPlanner(
             Container = current,
             Health = current is null ? HealthState.None : HealthOf(current).State,
             Leaving = isHeld ? plan.Leaving : departures.Leaving,
-            WakeAt = isHeld ? null : departures.Until,
+            WakeAt = isHeld ? null : Earlier(departures.Until, inputs.Flapping.GetValueOrDefault(slot)?.SteadyAt),
             Denial = denial,
         };
     }
@@ -165,7 +165,11 @@ internal sealed class SlotPlanner(
             held.Count > 0 ? $"{name} has to be replaced"
             : again ? $"{name} was gone"
             : $"{name} does not exist yet";
-        var create = new Step.Create(service, name, again, why);
+        var create = new Step.Create(service, name, again, why)
+        {
+            // With nobody who listens there a name would lead nowhere.
+            Reaches = inputs.Traffic.ListensInside ? service.Reaches : [],
+        };
         // While a release is exchanged its gate judges, and each try is as the first.
         if (inputs.UnderWay is not null || held.Count > 0 || Refused() is not { } refusal)
             return State(ServiceState.Starting, "Its container is being made.", create);
@@ -359,6 +363,13 @@ internal sealed class SlotPlanner(
                 "Running, and not ready for requests" + (output.Length > 0 ? $": {Words.Brief(output)}." : ".")
             );
 
+        if (health is HealthState.Flapping && inputs.Flapping[slot] is var flap)
+            return State(
+                ServiceState.Unready,
+                $"Running and healthy, and not relied on: it changed between healthy and unhealthy {Words.Times(flap.Changes)}"
+                    + $" within {flap.Within.TotalMinutes:0.#} min. It gets requests if it stays healthy until {Words.At(flap.SteadyAt)}."
+            );
+
         if (Unjoined(current) is { } network)
             return State(ServiceState.Starting, $"Running, and not on {network} yet, which is being made.");
 
@@ -388,15 +399,18 @@ internal sealed class SlotPlanner(
     private SlotPlan Unhealthy(ObservedContainer current, string output)
     {
         var said = output.Length > 0 ? $": {Words.Brief(output)}" : "";
-        if (obstacle is not null)
-            return State(ServiceState.Unhealthy, $"Unhealthy{said}. It is not restarted, because it needs {obstacle}.");
+        if (needs.ToBeWell is { } sick)
+            return State(ServiceState.Unhealthy, $"Unhealthy{said}. It is not restarted, because it needs {sick}.");
 
         // A service that takes minutes to fail would otherwise look new each time.
         var ranFor = inputs.Now - (current.StartedAt ?? inputs.Now);
         var found = $"{name} was unhealthy{said}";
         var next = therapies.For(
             current,
-            Refused() is { } refusal && Causes.OfRefusal(refusal) is Cause.Stuck ? Cause.Stuck : Causes.OfCheck(output),
+            Refused() is { } refusal && Causes.OfRefusal(refusal) is Cause.Stuck ? Cause.Stuck
+                // Whatever its checks say each time, it is one trouble.
+                : inputs.Flapping.ContainsKey(slot) ? Cause.Flapping
+                : Causes.OfCheck(output),
             ranFor / 10,
             tries => new Step.Restart(current.Id, name, service.StopGrace, Asked: false, tries, found),
             found,
@@ -555,7 +569,14 @@ internal sealed class SlotPlanner(
     private bool CanRunBeside(ObservedContainer predecessor) =>
         service.Exchange.StartFirst && !service.CannotRunBeside(predecessor);
 
-    private (HealthState State, string Output) HealthOf(ObservedContainer container)
+    private static DateTimeOffset? Earlier(DateTimeOffset? a, DateTimeOffset? b) => a is null || b < a ? b ?? a : a;
+
+    private (HealthState State, string Output) HealthOf(ObservedContainer container) =>
+        Asked(container) is { State: HealthState.Healthy } && inputs.Flapping.ContainsKey(slot)
+            ? (HealthState.Flapping, "")
+            : Asked(container);
+
+    private (HealthState State, string Output) Asked(ObservedContainer container)
     {
         if (!container.IsUp)
             return (HealthState.None, "");

@@ -75,6 +75,9 @@ internal abstract record Step(string Found)
     {
         /// <summary>For one that the engine refused before, the tries in a row before it.</summary>
         public int? TriesBefore { get; init; }
+
+        /// <summary>The services that it is to reach through their listeners: those of the service, or none.</summary>
+        public IReadOnlyList<ReachedService> Reaches { get; init; } = [];
         public override string Subject => Name;
         public override int? Streak => TriesBefore;
     }

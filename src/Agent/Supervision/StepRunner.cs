@@ -58,6 +58,22 @@ internal sealed class StepRunner(DockerEngine engine, ImageLoader images, Update
                 (Labels.ConfigHash, step.Service.ConfigHash)
             ),
         };
+        if (step.Reaches.Count > 0)
+            spec = spec with
+            {
+                Labels = DesiredStateBuilder.With(
+                    spec.Labels,
+                    (Labels.Reaches, string.Join(' ', step.Reaches.Select(r => r.Entry)))
+                ),
+                HostConfig = spec.HostConfig! with
+                {
+                    ExtraHosts =
+                    [
+                        .. spec.HostConfig.ExtraHosts ?? [],
+                        .. step.Reaches.SelectMany(r => r.Names.Select(n => $"{n}:{r.Address}")),
+                    ],
+                },
+            };
         var created = await engine.Containers.CreateAsync(step.Name, spec, ct);
         foreach (var attachment in step.Service.Attachments.Skip(1))
             await engine.Networks.ConnectAsync(

@@ -20,6 +20,18 @@ internal sealed class SupervisionOptions : IValidatableObject
     /// <summary>A run of this length forgives the failures before it.</summary>
     public TimeSpan StableAfter { get; set; } = TimeSpan.FromMinutes(1);
 
+    /// <summary>A replica that changes between healthy and unhealthy more often than this flaps.</summary>
+    [Range(2, 1000)]
+    public int FlappingAfter { get; set; } = 6;
+
+    /// <summary>The time in which it does.</summary>
+    public TimeSpan FlappingWithin { get; set; } = TimeSpan.FromMinutes(10);
+
+    /// <summary>How long one that flaps has to be healthy until it counts as healthy.</summary>
+    public TimeSpan SteadyAfter { get; set; } = TimeSpan.FromMinutes(1);
+
+    public FlapRule Flapping => new(FlappingAfter, FlappingWithin, SteadyAfter);
+
     public Backoff Backoff => new(BackoffFirst, BackoffCeiling, StableAfter);
 
     public IEnumerable<ValidationResult> Validate(ValidationContext validationContext)
@@ -32,6 +44,10 @@ internal sealed class SupervisionOptions : IValidatableObject
             yield return new("backoff-ceiling must be 1d or less");
         if (StableAfter < TimeSpan.FromSeconds(1) || StableAfter > TimeSpan.FromDays(1))
             yield return new("stable-after must be from 1s to 1d");
+        if (FlappingWithin < TimeSpan.FromSeconds(1) || FlappingWithin > TimeSpan.FromDays(1))
+            yield return new("flapping-within must be from 1s to 1d");
+        if (SteadyAfter < TimeSpan.FromSeconds(1) || SteadyAfter > TimeSpan.FromHours(1))
+            yield return new("steady-after must be from 1s to 1h");
         if (BackoffFirst > BackoffCeiling)
             yield return new("backoff-first must not be longer than backoff-ceiling");
     }

@@ -42,6 +42,7 @@ internal sealed class Supervisor : BackgroundService, ISupervisor
     private readonly Lock gate = new();
     private readonly Dictionary<string, HealthVerdict> verdicts = [];
     private readonly Passing passing = new();
+    private readonly Flaps flaps;
     private Traffic traffic = Traffic.None;
     private Care care = Care.Default;
     private readonly Dictionary<Slot, string> refusals = [];
@@ -84,6 +85,7 @@ internal sealed class Supervisor : BackgroundService, ISupervisor
         (this.observer, this.watch, this.lanes, this.files, this.options) = (observer, watch, lanes, files, options);
         (this.asked, this.wakeups, this.liveness, this.clock, this.log) = (asked, wakeups, liveness, clock, log);
         (this.machine, this.applicationStop) = ((shutdown, boot), applicationStop);
+        flaps = new Flaps(clock);
         (storage, outside) = ((events, wishes, restarts, completions), (holds, journal, ledger));
         view = new SupervisionView(watch.View, null, []) { ReleaseProblem = NothingInstalled };
         watch.Changed = OnEngineChanged;
@@ -193,7 +195,16 @@ internal sealed class Supervisor : BackgroundService, ISupervisor
         if (desired?.Service(service) is not { } wanted)
             return new RestartOutcome.NoSuchService();
         storage.Wishes.Clear(service);
-        var answers = await Task.WhenAll(Ask(wanted, asks, _ => true, inAnother)).WaitAsync(ct);
+        string?[] answers;
+        try
+        {
+            answers = await Task.WhenAll(Ask(wanted, asks, _ => true, inAnother)).WaitAsync(ct);
+        }
+        catch (OperationCanceledException)
+        {
+            asked.Withdraw(SlotsOf(wanted));
+            throw;
+        }
         return answers.FirstOrDefault(a => a is not null) is { } why
             ? new RestartOutcome.NotRestarted(why)
             : new RestartOutcome.Restarted();
@@ -318,6 +329,12 @@ internal sealed class Supervisor : BackgroundService, ISupervisor
         var now = clock.GetUtcNow();
         var inputs = InputsOf(wanted, observed, underWay, now);
         var plan = Planner.Make(inputs);
+        if (Look(plan))
+        {
+            // Before anybody counts on who is healthy only for a moment.
+            inputs = InputsOf(wanted, observed, underWay, now);
+            plan = Planner.Make(inputs);
+        }
         Adopt(plan);
         asked.AnswerHeldUp(plan, underWay);
         foreach (var step in plan.Steps.DistinctBy(s => s.Lane))
@@ -333,6 +350,12 @@ internal sealed class Supervisor : BackgroundService, ISupervisor
         if (isNews)
             return TimeSpan.Zero;
         return plan.WakeAt is { } at && at - now < SignOfLife ? at - now : SignOfLife;
+    }
+
+    private bool Look(Plan plan)
+    {
+        lock (gate)
+            return flaps.Look(plan, options.CurrentValue.Flapping, e => storage.Events.Append(e));
     }
 
     /// <summary>
@@ -394,6 +417,7 @@ internal sealed class Supervisor : BackgroundService, ISupervisor
             )
             {
                 AskedAnew = asked.Anew,
+                Flapping = flaps.Current(options.CurrentValue.Flapping, now),
                 Care = care,
                 Spent = outside.Ledger.All,
                 Hold = outside.Holds.Current,
@@ -607,6 +631,8 @@ internal sealed class Supervisor : BackgroundService, ISupervisor
         {
             storage.Restarts.Forget(slot.ToString());
             lanes.Forgive(slot.ToString());
+            lock (gate)
+                flaps.Forgive(slot);
             if (!which(slot))
                 continue;
             storage.Completions.Forget(slot.ToString(), service.ConfigHash);

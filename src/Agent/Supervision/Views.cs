@@ -68,7 +68,9 @@ internal enum ServiceState
     Starting,
     Running,
 
-    /// <summary>Running, and not ready for requests by what it says itself: it is not restarted for that.</summary>
+    /// <summary>
+    /// Running, and not ready for requests by what it says itself, or because it flaps: it is not restarted for that.
+    /// </summary>
     Unready,
     Unhealthy,
     BackingOff,

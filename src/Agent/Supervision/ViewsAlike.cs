@@ -37,11 +37,17 @@ internal static class ViewsAlike
         && ProbesAlike.Are(a.Probes, b.Probes);
 
     private static bool Alike(PublishedService a, PublishedService b) =>
-        (a.Name, a.StopGrace, a.CanaryShare, a.Internal?.Address)
-            == (b.Name, b.StopGrace, b.CanaryShare, b.Internal?.Address)
+        (a.Name, a.StopGrace, a.CanaryShare) == (b.Name, b.StopGrace, b.CanaryShare)
         && a.Routes.SequenceEqual(b.Routes)
-        && (a.Internal?.Ports ?? []).SequenceEqual(b.Internal?.Ports ?? [])
+        && Alike(a.Internal, b.Internal)
         && a.Servers.SequenceEqual(b.Servers);
+
+    private static bool Alike(InternalListener? a, InternalListener? b) =>
+        a is null || b is null
+            ? a == b
+            : a.Addresses.SequenceEqual(b.Addresses)
+                && a.Ports.SequenceEqual(b.Ports)
+                && a.Sources.SequenceEqual(b.Sources);
 
     private static bool Same<T>(IReadOnlyList<T> a, IReadOnlyList<T> b, Func<T, T, bool> alike) =>
         ReferenceEquals(a, b) || (a.Count == b.Count && a.Zip(b).All(p => alike(p.First, p.Second)));

@@ -130,28 +130,36 @@ internal sealed class RealIngress : IAsyncDisposable
 
     public void StartHaproxy()
     {
-        var start = new ProcessStartInfo(Launcher(), ["run"])
-        {
-            RedirectStandardError = true,
-            RedirectStandardOutput = true,
-            Environment =
-            {
-                ["INGRESS_DATA"] = Data,
-                ["INGRESS_RUN"] = Run,
-                ["INGRESS_NO_ROUTE"] = "1",
-                ["HAPROXY"] = Program,
-            },
-        };
         Directory.CreateDirectory(
             folder["data"],
             UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute
         );
-        haproxy = Process.Start(start)!;
+        haproxy = Start(Data, Run, withRoute: false);
         haproxy.OutputDataReceived += Keep;
         haproxy.ErrorDataReceived += Keep;
         haproxy.BeginOutputReadLine();
         haproxy.BeginErrorReadLine();
     }
+
+    /// <summary>HAProxy as the appliance starts it.</summary>
+    /// <param name="data">The folder of its configuration.</param>
+    /// <param name="run">The folder of its sockets.</param>
+    /// <param name="withRoute">Whether the addresses of internal listeners are made this machine's: it stays so.</param>
+    public static Process Start(string data, string run, bool withRoute) =>
+        Process.Start(
+            new ProcessStartInfo(Launcher(), ["run"])
+            {
+                RedirectStandardError = true,
+                RedirectStandardOutput = true,
+                Environment =
+                {
+                    ["INGRESS_DATA"] = data,
+                    ["INGRESS_RUN"] = run,
+                    ["INGRESS_NO_ROUTE"] = withRoute ? "" : "1",
+                    ["HAPROXY"] = Program,
+                },
+            }
+        )!;
 
     /// <summary>As the kernel does when memory runs out.</summary>
     public async Task KillHaproxyAsync()

@@ -198,11 +198,11 @@ public sealed class RoutingTests
             null,
             Service("web", [Route(port)], web.Server()) with
             {
-                Internal = new(inside, [port]),
+                Internal = new([inside], [new(port, IngressProtocol.Http)], ["127.0.0.0/8"]),
             },
             Service("raw", [Route(other, IngressProtocol.Tcp, listen: listen)], raw.Server()) with
             {
-                Internal = new(inside, [other]),
+                Internal = new([inside], [new(other, IngressProtocol.Tcp)], ["127.0.0.0/8"]),
             }
         );
 
@@ -225,7 +225,7 @@ public sealed class RoutingTests
             null,
             Service("web", [Route(port)], web.Server()) with
             {
-                Internal = new("192.0.2.77", [port]),
+                Internal = new(["192.0.2.77"], [new(port, IngressProtocol.Http)], ["127.0.0.0/8"]),
             }
         );
 

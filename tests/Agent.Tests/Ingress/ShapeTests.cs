@@ -75,7 +75,16 @@ public sealed class ShapeTests : IDisposable
                 [Route(80), Route(443, IngressProtocol.Https, path: "/s"), Route(90, IngressProtocol.H2c, path: "/r")]
             ) with
             {
-                Internal = new("127.0.0.9", [80, 443, 90, 5432]),
+                Internal = new(
+                    ["127.0.0.9"],
+                    [
+                        new(80, IngressProtocol.Http),
+                        new(443, IngressProtocol.Https),
+                        new(90, IngressProtocol.H2c),
+                        new(5432, IngressProtocol.Tcp),
+                    ],
+                    ["127.0.0.0/8"]
+                ),
             }
         );
         Assert.Equal(
@@ -116,7 +125,11 @@ public sealed class ShapeTests : IDisposable
             Service("rpc", [Route(9000, IngressProtocol.H2c, path: "/x.v1.Y")]),
             Service("tls", [Route(8443, IngressProtocol.Https, path: "/%41~@:!&+,=")]) with
             {
-                Internal = new("::1", [8443, 5]),
+                Internal = new(
+                    ["::1", "127.0.0.9"],
+                    [new(8443, IngressProtocol.Tcp), new(5, IngressProtocol.Http)],
+                    ["10.0.0.0/8", "fd00::/8"]
+                ),
             },
             Service("raw", [Route(5432, IngressProtocol.Tcp, listen: 5432)])
         );

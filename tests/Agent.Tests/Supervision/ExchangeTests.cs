@@ -172,6 +172,27 @@ public sealed class ExchangeTests
     }
 
     [Fact]
+    public async Task Who_waits_behind_a_replica_that_its_restart_left_unready_is_told_so_and_not_restarted_later()
+    {
+        var asked = new AskedRestarts();
+        var answer = asked.Ask(new("web", 2), "root asked for a restart");
+        var web = Published(2, StopFirst)
+            .Container("web", c => c with { Health = HealthState.Unready })
+            .Container("web", replica: 2);
+        web.Asked[new("web", 2)] = "root asked for a restart";
+        web.Traffic = Serving(joined: ["web2-id-0123456789"]);
+
+        asked.AnswerHeldUp(web.Plan(), web.InFlight);
+
+        Assert.StartsWith(
+            "Replica 1 was restarted before it, and is not well: ",
+            await answer,
+            StringComparison.Ordinal
+        );
+        Assert.Empty(asked.Pending);
+    }
+
+    [Fact]
     public void What_is_unhealthy_is_restarted_at_once()
     {
         var web = Published(1, StopFirst).Container("web", c => c with { Health = HealthState.Unhealthy });
@@ -215,6 +236,49 @@ public sealed class ExchangeTests
     }
 
     [Fact]
+    public void A_predecessor_is_sent_requests_only_if_it_was_ready()
+    {
+        var web = Published(1, StartFirst).Container("web", AsMade).Container("web", AsReplaced);
+        Assert.False(Servers(web)[Old]);
+
+        web.ReadySince[Old] = Scenario.Now.AddMinutes(-1);
+        Assert.True(Servers(web)[Old]);
+
+        web.ReadySince.Clear();
+        web.Traffic = Serving(joined: [Old]);
+        Assert.True(Servers(web)[Old]);
+    }
+
+    [Theory]
+    [InlineData(nameof(HealthState.Healthy), true)]
+    [InlineData(nameof(HealthState.Starting), false)]
+    [InlineData(nameof(HealthState.Unready), false)]
+    [InlineData(nameof(HealthState.Unhealthy), false)]
+    public void Of_a_predecessor_counts_what_it_said_last(string last, bool isReady)
+    {
+        var web = Published(1, StartFirst).Container("web", AsMade).Container("web", AsReplaced);
+        web.Traffic = Serving(joined: [Old]);
+        web.Verdicts[Old] = new HealthVerdict(Old, Scenario.Now.AddMinutes(-10), [], Enum.Parse<HealthState>(last), "");
+        Assert.Equal(isReady, Servers(web)[Old]);
+    }
+
+    [Fact]
+    public void A_dependency_that_is_being_exchanged_still_serves()
+    {
+        var both = new Scenario()
+            .Service("db", replicas: 2)
+            .With(s => s with { Exchange = StopFirst })
+            .Service("web", needs: ("db", DependencyCondition.Healthy))
+            .Container("db", AsMade)
+            .Container("db", c => AsReplaced(c))
+            .Container("db", AsBefore, replica: 2)
+            .Container("web", c => c with { State = RunState.Exited, ExitCode = 1, FinishedAt = Scenario.Now });
+        both.ReadySince[Old] = both.ReadySince["db2-id-0123456789"] = Scenario.Now.AddMinutes(-1);
+        Assert.DoesNotContain("needs db", both.Plan().Services[1].Explanation, StringComparison.Ordinal);
+        Assert.True(Assert.Single(both.Plan().Services[1].Dependencies).Satisfied);
+    }
+
+    [Fact]
     public void What_is_tried_does_not_make_the_service_sick()
     {
         var plan = Tried()
@@ -234,6 +298,9 @@ public sealed class ExchangeTests
         web.Traffic = Serving(joined: [Web1, "web2-id-0123456789", "web3-id-0123456789"]);
         Assert.True(Assert.Single(web.Plan().Orphans).IsLeaving);
     }
+
+    private static Dictionary<string, bool> Servers(Scenario scenario) =>
+        Assert.Single(scenario.Published()).Servers.ToDictionary(s => s.ContainerId, s => s.IsReady);
 
     private static Scenario Tried() =>
         Published(2, StartFirst)

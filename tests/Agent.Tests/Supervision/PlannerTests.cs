@@ -309,6 +309,20 @@ public sealed class PlannerTests
     }
 
     [Fact]
+    public void What_is_sick_beside_a_sick_dependency_is_not_restarted_whatever_it_waits_for_at_its_start()
+    {
+        var plan = new Scenario()
+            .Service("db")
+            .Service("web", needs: ("db", DependencyCondition.Started))
+            .Container("db", c => c with { Health = HealthState.Unhealthy })
+            .Container("web", c => c with { Health = HealthState.Unhealthy })
+            .Plan();
+
+        Assert.Equal("db", Assert.IsType<Step.Restart>(Assert.Single(plan.Steps)).Slot?.Service);
+        Assert.Contains("It is not restarted, because it needs db to be well", plan.Services[1].Explanation);
+    }
+
+    [Fact]
     public void A_service_starts_once_what_it_waits_for_has_completed()
     {
         var waiting = new Scenario()

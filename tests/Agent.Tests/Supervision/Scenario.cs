@@ -32,6 +32,7 @@ internal sealed class Scenario
     public Dictionary<string, ObservedNetwork> Networks { get; } =
         new() { ["app_default"] = new ObservedNetwork("net1", "app_default", "nethash", true) };
     public HashSet<Slot> AskedAnew { get; } = [];
+    public Dictionary<Slot, Flap> Flapping { get; } = [];
     public Care Care { get; set; } = Care.Default;
     public Hold? Hold { get; set; }
     public string? UnderWay { get; set; }
@@ -138,34 +139,38 @@ internal sealed class Scenario
     public Plan Plan() => Plan(Desired());
 
     /// <summary>The same engine and past, and something else wanted of it.</summary>
-    public Plan Plan(DesiredState desired) =>
-        Planner.Make(
-            new PlanningInputs(
-                desired,
-                Observed(),
-                Stopped,
-                Restarts.GetValueOrDefault,
-                (slot, hash) => Completions.GetValueOrDefault(slot) is { } c && c.ConfigHash == hash ? c : null,
-                Verdicts,
-                Asked,
-                InFlight,
-                Failures,
-                seen,
-                Traffic,
-                LeavingSince,
-                ReadySince,
-                Backoff,
-                BootedAt,
-                Now
-            )
-            {
-                AskedAnew = AskedAnew,
-                Care = Care,
-                Hold = Hold,
-                UnderWay = UnderWay,
-                Spent = Spent,
-            }
-        );
+    public Plan Plan(DesiredState desired) => Planner.Make(Inputs(desired));
+
+    /// <summary>What ingress gets to know of it.</summary>
+    public IReadOnlyList<PublishedService> Published() => PublishedServices.Of(Plan(), Inputs(Desired()));
+
+    private PlanningInputs Inputs(DesiredState desired) =>
+        new PlanningInputs(
+            desired,
+            Observed(),
+            Stopped,
+            Restarts.GetValueOrDefault,
+            (slot, hash) => Completions.GetValueOrDefault(slot) is { } c && c.ConfigHash == hash ? c : null,
+            Verdicts,
+            Asked,
+            InFlight,
+            Failures,
+            seen,
+            Traffic,
+            LeavingSince,
+            ReadySince,
+            Backoff,
+            BootedAt,
+            Now
+        )
+        {
+            AskedAnew = AskedAnew,
+            Flapping = Flapping,
+            Care = Care,
+            Hold = Hold,
+            UnderWay = UnderWay,
+            Spent = Spent,
+        };
 
     public (DesiredState, ObservedState) State() => (Desired(), Observed());
 
