@@ -61,7 +61,7 @@ internal sealed class IngressLoop : BackgroundService, IHostedLifecycleService
         (this.options, this.clock, this.log) = (options, clock, log);
         drains = new Drains(clock);
         adopted = new Adopted(clock);
-        oldWorkers = new OldWorkers(api, counters, clock);
+        oldWorkers = new OldWorkers(counters, clock);
         wanted = new WantedShapes(folder, adopted, events, log);
         file = new StartFile(configuration, folder, events, log);
         reloads = new Reloads(api, configuration, certificates, folder, file, oldWorkers, events, clock, log);
@@ -164,10 +164,9 @@ internal sealed class IngressLoop : BackgroundService, IHostedLifecycleService
         if (running?.Pid != pid)
             await AttachAsync(pid, workers, ct);
 
-        var rows = await api.StatAsync(pid, ct);
+        var rows = await counters.LookAsync(pid, isNew: wasThere, ct);
         if (!wasThere)
             adopted.Begin(StatRow.SlotsOf(rows));
-        counters.Take(pid, rows, isNew: wasThere);
         wasThere = true;
         var old = await oldWorkers.LookAsync(workers, wanted.TextOf(set).LongestIdle, isNew: wasThere, ct);
 
@@ -195,8 +194,7 @@ internal sealed class IngressLoop : BackgroundService, IHostedLifecycleService
             workers = await api.WorkersAsync(ct);
             // It may have read the certificate's file before that was another.
             untilCertificate = await certificates.EnsureInUseAsync(pid, ct);
-            rows = await api.StatAsync(pid, ct);
-            counters.Take(pid, rows, isNew: true);
+            rows = await counters.LookAsync(pid, isNew: true, ct);
             old = await oldWorkers.LookAsync(workers, wanted.TextOf(set).LongestIdle, isNew: wasThere, ct);
         }
         var isShape = running?.Hash == hash;
