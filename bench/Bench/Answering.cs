@@ -15,6 +15,7 @@ namespace Appliance.Bench;
 internal static class Answering
 {
     private const int Port = 8080;
+    private const int FirstPort = 21080;
     private static readonly TimeSpan Every = TimeSpan.FromMilliseconds(5);
     private static readonly TimeSpan Limit = TimeSpan.FromSeconds(60);
 
@@ -25,11 +26,14 @@ internal static class Answering
     {
         var rounds = bed.Quick ? 3 : 10;
         var policy = await PublishedAsync(bed, rounds, "always", ct);
+        // What is removed dies too, and is not to be started.
+        await bed.ClearAsync(ct);
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(ct);
         var loop = Recovery.StartWhatDiesAsync(bed.Engine, stop.Token);
         var smallest = await PublishedAsync(bed, rounds, "no", ct);
         await stop.CancelAsync();
         await loop;
+        await bed.ClearAsync(ct);
         var (ours, started) = await OursAsync(bed, rounds, ct);
 
         const string What = "kill -9, until answered through ingress";
@@ -47,7 +51,6 @@ internal static class Answering
         CancellationToken ct
     )
     {
-        await bed.ClearAsync(ct);
         var (http, https) = (Haproxy.FreePort(), Haproxy.FreePort());
         var run = Directory.CreateTempSubdirectory("bh-").FullName;
         var services = Enumerable
@@ -80,9 +83,10 @@ internal static class Answering
         CancellationToken ct
     )
     {
-        await bed.ClearAsync(ct);
         await bed.CreateNetworkAsync(ct);
-        var ports = Enumerable.Range(0, rounds).Select(_ => Haproxy.FreePort()).ToList();
+        // Below those that the kernel gives to clients: one that asks where nobody listens could get the very port, be
+        // connected to itself, and keep it from whom it asks for.
+        var ports = Enumerable.Range(FirstPort, rounds).ToList();
         foreach (var port in ports)
             await bed.RunServerAsync($"server-{port}", restartPolicy, Port, port, ct);
         var took = new List<double>();
