@@ -37,7 +37,7 @@ internal sealed record Candidate(string Service, string ConfigHash, TimeSpan Sta
         };
     }
 
-    // Requests under way have that time, and what they leave of it is cut off by a stop, which may take as long again.
-    private static TimeSpan LeavesOf(ComposeService service) =>
-        service.StopGracePeriod * (service.Ingress.Count > 0 ? 2 : 1) + ToEnd;
+    // Requests under way have that time, whoever they are from, and what they leave of it is cut off by a stop, which may take
+    // as long again.
+    private static TimeSpan LeavesOf(ComposeService service) => (service.StopGracePeriod * 2) + ToEnd;
 }

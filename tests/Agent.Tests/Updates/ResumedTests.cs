@@ -29,6 +29,8 @@ public sealed class ResumedTests(SharedEngine shared)
 
         await RunAsync(agent, "data-1 2.0.0", "web-1 1.0.0");
         await agent.Updates.PromoteRolloutAsync(new PromoteRolloutRequest(), cancellationToken: Ct);
+        await agent.WatchAsync(begun.Id, o => Says(o, "trying the new web"));
+        await agent.Updates.PromoteRolloutAsync(new PromoteRolloutRequest(), cancellationToken: Ct);
         Assert.Equal(OperationState.Done, (await agent.EndOfAsync(begun.Id)).State);
         await agent.RunsWholeAsync("2.0.0");
     }
