@@ -11,6 +11,7 @@ internal static class Probing
     private const int SigStop = 19;
     private const double Interval = 5;
     private const int Threshold = 3;
+    private const double Grace = 10;
     private const string Service =
         $"{{image: '{TestBed.Image}', x-appliance: {{probes: [{{http: {{port: 8080, path: /healthz}}, interval: 5s, timeout: 1s}}]}}}}";
 
@@ -45,13 +46,22 @@ internal static class Probing
             new("the same: resident memory", memory.Resident, "MB", least.Resident, Empty, Aim: null),
             new("the same: anonymous memory", memory.Anonymous, "MB", least.Anonymous, Empty, Aim: null),
             new(
-                "one that hangs, until it is restarted",
-                restarted,
-                "s",
+                "one that hangs, until it is found",
                 found,
-                "until it is found unhealthy",
+                "s",
+                Interval * Threshold,
+                "interval x threshold",
                 // The first probe that hangs begins up to an interval after the stop.
                 new Aim((Interval * Threshold) + 1 + Interval, TimesFloor: false)
+            ),
+            // It is told to end first, and has its grace for it, which a stopped process uses up.
+            new(
+                "the same, until it is restarted",
+                restarted,
+                "s",
+                found + Grace,
+                "found, and its stop grace",
+                Aim: null
             ),
         ];
     }
