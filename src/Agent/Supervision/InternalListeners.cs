@@ -98,6 +98,9 @@ internal sealed class InternalListeners
             return PortsOf(service).Count > 0
                 ? "other services get no answer while its containers are exchanged: its order is stop-first"
                 : null;
+        // It names no port for them, and none says that it needs it: a door for clients, and for nobody inside.
+        if (service.Expose.Count == 0 && !services.Any(s => s.DependsOn.Any(d => d.Service == service.Name)))
+            return null;
         if (WhyNone(service) is { } why)
             return $"other services may lose requests while its containers are exchanged, which they reach directly: {why}";
         var direct = peers.Where(p => !Reaches(p, service)).Select(p => p.Name).ToList();

@@ -91,7 +91,8 @@ public sealed class InternalListenersTests
     public void Where_it_cannot_be_the_plan_says_so(string api, string why)
     {
         const string Others =
-            "web: {image: w:1, ports: [\"81:81\"], networks: [default, inner]}, both: {image: b:1, networks: [x, inner]}";
+            "web: {image: w:1, ports: [\"81:81\"], networks: [default, inner], depends_on: [api]}, "
+            + "both: {image: b:1, networks: [x, inner]}";
         string Text(int version) =>
             $"services: {{api: {{image: \"a:{version}\", {api}}}, {Others}}}\n"
             + "networks: {inner: {internal: true}, x: {}}";
@@ -99,6 +100,17 @@ public sealed class InternalListenersTests
             .Between(SampleRelease.Of(Text(1)), SampleRelease.Of(Text(2)))
             .Single(d => d.Service == "api");
         Assert.Contains(why, difference.Gap);
+    }
+
+    [Fact]
+    public void A_service_that_nobody_inside_is_known_to_need_is_no_gap()
+    {
+        static string Text(int version) =>
+            $"services: {{api: {{image: \"a:{version}\", {StartFirst}}}, web: {{image: w:1}}}}";
+        var difference = ReleaseDifference
+            .Between(SampleRelease.Of(Text(1)), SampleRelease.Of(Text(2)))
+            .Single(d => d.Service == "api");
+        Assert.Null(difference.Gap);
     }
 
     [Fact]
