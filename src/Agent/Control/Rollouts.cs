@@ -14,11 +14,12 @@ internal sealed class Rollouts(
 )
 {
     /// <returns>Null: no operation is on its way.</returns>
-    public V1.RolloutStatus? Show() => rollout.Current is { } current ? Show(current.Operation) : null;
+    public V1.RolloutStatus? Show() => rollout.Current is { } current ? Show(current) : null;
 
     public V1.RolloutStatus Show(Operation operation)
     {
-        var record = rollout.Of(operation);
+        // On the way back nothing is tried any more, and nothing held.
+        var record = operation.Phase < Phase.Committed ? rollout.Of(operation) : RolloutRecord.None;
         return new V1.RolloutStatus
         {
             Operation = operation.ToMessage(progress.Current),

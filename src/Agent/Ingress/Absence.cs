@@ -52,17 +52,18 @@ internal sealed class Absence(EventLog events, TimeProvider clock, ILogger log)
         );
     }
 
-    public void End()
+    /// <param name="isAnother">Whether it ended, and was started again, since it was last seen.</param>
+    public void End(bool isAnother)
     {
         since = null;
-        if (isTold)
+        if (isTold || isAnother)
             events.Append(
                 new(
-                    EventSeverity.Info,
+                    isTold ? EventSeverity.Info : EventSeverity.Warning,
                     "ingress.back",
                     null,
                     null,
-                    "HAProxy is there again.",
+                    isTold ? "HAProxy is there again." : "HAProxy had ended, and was started again.",
                     "Looks whether all is as it was."
                 )
             );

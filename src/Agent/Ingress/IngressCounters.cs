@@ -38,11 +38,12 @@ internal sealed record Occupant(string Service, string ContainerId, ServerRole R
 /// Makes totals of what each of HAProxy's processes counts for itself, from its start, by place. A worker that was replaced
 /// is kept until it was looked at to the last; what one that was killed has counted since the look before is lost.
 /// </summary>
-internal sealed class IngressCounters(RuntimeApi api)
+internal sealed class IngressCounters(RuntimeApi api) : IDisposable
 {
     private const int DepartedKept = 256;
 
     private readonly Lock gate = new();
+    private readonly SemaphoreSlim turn = new(1);
     private readonly Dictionary<(int Worker, string Proxy, string Name), (long Requests, long Failed)> seen = [];
     private readonly Dictionary<string, (long Requests, long Failed)> services = [];
     private readonly Dictionary<string, ServerTotals> servers = [];
@@ -63,17 +64,38 @@ internal sealed class IngressCounters(RuntimeApi api)
             if (workers.Current is not { } current)
                 return Last with { IsFresh = false };
             foreach (var old in workers.Old)
-            {
-                if (await TryStatAsync(old, ct) is { } rows)
-                    Take(old, rows, isNew: attached);
-            }
-            return Take(current, await api.StatAsync(current, ct), isNew: attached);
+                await TryLookAsync(old, ct);
+            await LookAsync(current, isNew: null, ct);
+            return Last;
         }
         catch (HaproxyException)
         {
             return Last with { IsFresh = false };
         }
     }
+
+    /// <summary>
+    /// Asks one of HAProxy's workers, and takes what it says. One after the other: an answer that is taken after a later one
+    /// counts less than that, as another process with the same pid would, and all of it would be added once more.
+    /// </summary>
+    /// <param name="isNew">See <see cref="Take"/>; null: as it is if anything was taken before.</param>
+    /// <exception cref="HaproxyException"/>
+    internal async Task<IReadOnlyList<StatRow>> LookAsync(int worker, bool? isNew, CancellationToken ct)
+    {
+        await turn.WaitAsync(ct);
+        try
+        {
+            var rows = await api.StatAsync(worker, ct);
+            Take(worker, rows, isNew ?? attached);
+            return rows;
+        }
+        finally
+        {
+            turn.Release();
+        }
+    }
+
+    public void Dispose() => turn.Dispose();
 
     /// <summary>Says who is where from now on. What was counted until now has been taken before.</summary>
     /// <param name="byAddress">Containers; who is not there any more stays until another has the address.</param>
@@ -185,15 +207,13 @@ internal sealed class IngressCounters(RuntimeApi api)
             );
     }
 
-    private async Task<IReadOnlyList<StatRow>?> TryStatAsync(int worker, CancellationToken ct)
+    private async Task TryLookAsync(int worker, CancellationToken ct)
     {
         try
         {
-            return await api.StatAsync(worker, ct);
+            await LookAsync(worker, isNew: null, ct);
         }
-        catch (HaproxyException)
-        {
-            return null;
-        }
+        // It has ended.
+        catch (HaproxyException) { }
     }
 }

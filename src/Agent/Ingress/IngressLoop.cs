@@ -41,6 +41,7 @@ internal sealed class IngressLoop : BackgroundService, IHostedLifecycleService
     private (int Pid, string? Hash)? running;
     private (string Hash, IngressShape Shape, HaproxyText Text)? used;
     private bool wasThere;
+    private int? lastWorker;
 
     public IngressLoop(
         ISupervisor supervisor,
@@ -60,7 +61,7 @@ internal sealed class IngressLoop : BackgroundService, IHostedLifecycleService
         (this.options, this.clock, this.log) = (options, clock, log);
         drains = new Drains(clock);
         adopted = new Adopted(clock);
-        oldWorkers = new OldWorkers(api, counters, clock);
+        oldWorkers = new OldWorkers(counters, clock);
         wanted = new WantedShapes(folder, adopted, events, log);
         file = new StartFile(configuration, folder, events, log);
         reloads = new Reloads(api, configuration, certificates, folder, file, oldWorkers, events, clock, log);
@@ -163,10 +164,9 @@ internal sealed class IngressLoop : BackgroundService, IHostedLifecycleService
         if (running?.Pid != pid)
             await AttachAsync(pid, workers, ct);
 
-        var rows = await api.StatAsync(pid, ct);
+        var rows = await counters.LookAsync(pid, isNew: wasThere, ct);
         if (!wasThere)
             adopted.Begin(StatRow.SlotsOf(rows));
-        counters.Take(pid, rows, isNew: wasThere);
         wasThere = true;
         var old = await oldWorkers.LookAsync(workers, wanted.TextOf(set).LongestIdle, isNew: wasThere, ct);
 
@@ -194,8 +194,7 @@ internal sealed class IngressLoop : BackgroundService, IHostedLifecycleService
             workers = await api.WorkersAsync(ct);
             // It may have read the certificate's file before that was another.
             untilCertificate = await certificates.EnsureInUseAsync(pid, ct);
-            rows = await api.StatAsync(pid, ct);
-            counters.Take(pid, rows, isNew: true);
+            rows = await counters.LookAsync(pid, isNew: true, ct);
             old = await oldWorkers.LookAsync(workers, wanted.TextOf(set).LongestIdle, isNew: wasThere, ct);
         }
         var isShape = running?.Hash == hash;
@@ -238,7 +237,9 @@ internal sealed class IngressLoop : BackgroundService, IHostedLifecycleService
     private async Task AttachAsync(int pid, Workers workers, CancellationToken ct)
     {
         running = (pid, await api.ShapeOfAsync(pid, ct));
-        absence.End();
+        // Away for too short a time to be missed, as when systemd starts it again: who counts from 0 is another one.
+        absence.End(isAnother: lastWorker is { } last && last != pid && workers.Reloads == 0);
+        lastWorker = pid;
         file.PutBackUnproven(proven => proven == running?.Hash);
         log.Found(workers.Version, pid);
         try

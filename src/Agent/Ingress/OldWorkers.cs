@@ -1,7 +1,7 @@
 namespace Appliance.Agent.Ingress;
 
 /// <summary>Those of HAProxy's workers that end what was under way before a reload, from it until each has ended.</summary>
-internal sealed class OldWorkers(RuntimeApi api, IngressCounters counters, TimeProvider clock) : IDisposable
+internal sealed class OldWorkers(IngressCounters counters, TimeProvider clock) : IDisposable
 {
     // A connection that is closed in time, and a moment later.
     private static readonly TimeSpan Margin = TimeSpan.FromSeconds(1);
@@ -42,8 +42,7 @@ internal sealed class OldWorkers(RuntimeApi api, IngressCounters counters, TimeP
             var one = retired[pid];
             try
             {
-                one.Rows = await api.StatAsync(pid, ct);
-                counters.Take(pid, one.Rows, isNew);
+                one.Rows = await counters.LookAsync(pid, isNew, ct);
                 // Nobody is connected any more, so that it counts nothing more.
                 if (one.Rows.Where(r => r.IsFrontend).All(r => r.Current == 0))
                     LetGo(pid);

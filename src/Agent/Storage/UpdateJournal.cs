@@ -171,11 +171,15 @@ internal sealed class UpdateJournal
     /// <summary>
     /// The point of no return: the target is what runs, what is pending is trusted, and the floor rises to it.
     /// </summary>
-    /// <returns>False: somebody has cancelled it before.</returns>
+    /// <returns>False: somebody has cancelled it before, or holds it.</returns>
     public bool Commit(Operation operation, string text) =>
         Change(c =>
         {
-            if (c.Number("SELECT count(*) FROM operations WHERE id = ?1 AND cancelled_by IS NULL", operation.Id) == 0)
+            const string mayCommit = """
+                SELECT count(*) FROM operations o WHERE id = ?1 AND cancelled_by IS NULL
+                    AND NOT EXISTS (SELECT 1 FROM rollouts WHERE operation = o.id AND paused_by IS NOT NULL)
+                """;
+            if (c.Number(mayCommit, operation.Id) == 0)
                 return false;
             Phases.Demand(PhaseOf(c, operation.Id), Phase.Committed);
             c.Execute("DELETE FROM trust_facts WHERE name = ?1", RecordsLost);

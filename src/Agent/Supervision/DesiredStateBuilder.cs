@@ -116,7 +116,7 @@ internal static class DesiredStateBuilder
                 .ShareSafe.Select(s => Claims.ContentsOf(s.StartsWith('/') ? s : containers.VolumeName(s)))
                 .ToHashSet(),
             IsMeantToEnd = isWaitedFor || service.Restart is { Declared: true, Kind: RestartKind.No },
-            Exchange = Exchange.Of(isReturn ? OnTheWayBack(service.Deploy) : service.Deploy.Update),
+            Exchange = Exchange.Of(PolicyOf(service.Deploy, isReturn)),
             Routes = service.Ingress,
             CanaryWeight = service.Canary?.Weight,
             Listener = listeners.Of(service),
@@ -126,9 +126,11 @@ internal static class DesiredStateBuilder
         };
     }
 
+    /// <summary>How the replicas of a service are exchanged.</summary>
+    /// <param name="isReturn">See <see cref="RunningRelease.IsReturn"/>.</param>
     // A release that says how it is to be updated without a gap, and nothing of the way back, wants no gap there either.
-    private static UpdatePolicy OnTheWayBack(Deploy deploy) =>
-        deploy.Rollback == UpdatePolicy.Default ? deploy.Update : deploy.Rollback;
+    public static UpdatePolicy PolicyOf(Deploy deploy, bool isReturn) =>
+        isReturn && deploy.Rollback != UpdatePolicy.Default ? deploy.Rollback : deploy.Update;
 
     /// <summary>
     /// A file that says nothing about restarts means a service that is to run; only one that others wait for the end of

@@ -6,12 +6,14 @@ namespace Appliance.Agent.Updates;
 /// What counts against the services of a release, each from when it came under watch: what it did before is held against
 /// nobody.
 /// </summary>
-internal sealed class Complaints(EventLog events, TrafficWatch traffic, int attempts)
+/// <param name="renewed">Services that have new containers: only of those the requests are judged.</param>
+internal sealed class Complaints(EventLog events, TrafficWatch traffic, int attempts, IReadOnlySet<string> renewed)
 {
     private const int Page = 256;
 
     private readonly Dictionary<string, Conduct> conducts = [];
     private long read = events.LastId;
+    private Conduct? tried;
 
     /// <summary>From now on; not again for one that is watched already.</summary>
     public void Watch(string service)
@@ -23,18 +25,30 @@ internal sealed class Complaints(EventLog events, TrafficWatch traffic, int atte
     /// <summary>What it did and does is no longer of interest.</summary>
     public void Drop(string service) => conducts.Remove(service);
 
+    /// <summary>From now on, how often a container of a service that is tried is restarted.</summary>
+    public void WatchTried(string service, string container)
+    {
+        ReadOn();
+        tried = new Conduct(service, attempts, container);
+    }
+
+    public void DropTried() => tried = null;
+
     /// <summary>By when it is to be asked again, though nothing happens; null: by no time.</summary>
-    public TimeSpan? NextLook => conducts.Count > 0 ? traffic.NextLook : null;
+    public TimeSpan? NextLook => conducts.Keys.Any(renewed.Contains) ? traffic.NextLook : null;
 
     /// <returns>Null: nothing counts against any of them, nor how the requests to them go.</returns>
-    public async Task<Unfit?> FirstAsync(CancellationToken ct) => First() ?? await traffic.LookAsync(conducts.Keys, ct);
+    public async Task<Unfit?> FirstAsync(CancellationToken ct) =>
+        First() ?? await traffic.LookAsync(conducts.Keys.Where(renewed.Contains), ct);
 
     /// <returns>Null: nothing that they did counts against any of them.</returns>
     public Unfit? First()
     {
         ReadOn();
-        return conducts.Values.Select(c => c.Complaint).FirstOrDefault(c => c is not null);
+        return All.Select(c => c.Complaint).FirstOrDefault(c => c is not null);
     }
+
+    private IEnumerable<Conduct> All => tried is null ? conducts.Values : conducts.Values.Append(tried);
 
     private void ReadOn()
     {
@@ -44,7 +58,7 @@ internal sealed class Complaints(EventLog events, TrafficWatch traffic, int atte
             page = events.After(read, Page, service: null);
             foreach (var e in page)
             {
-                foreach (var conduct in conducts.Values)
+                foreach (var conduct in All)
                     conduct.On(e);
                 read = e.Id;
             }
@@ -53,7 +67,8 @@ internal sealed class Complaints(EventLog events, TrafficWatch traffic, int atte
 }
 
 /// <summary>One service's, event by event.</summary>
-internal sealed class Conduct(string service, int attempts)
+/// <param name="container">Only what this one does is its; null: all of the service's containers.</param>
+internal sealed class Conduct(string service, int attempts, string? container = null)
 {
     // An unhealthy service is restarted within moments: the event outlives the state.
     private static readonly string[] GivenUp = ["service.unhealthy", "service.failed", "service.failing"];
@@ -70,7 +85,7 @@ internal sealed class Conduct(string service, int attempts)
             return;
         if (e.Kind == "engine.lost")
             ForgiveLoss();
-        else if (e.Service != service)
+        else if (e.Service != service || (container is not null && e.Container != container))
             return;
         else if (GivenUp.Contains(e.Kind))
             Complaint = new Unfit(service, $"{service}: {e.Found}");

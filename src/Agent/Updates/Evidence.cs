@@ -23,8 +23,7 @@ internal sealed class Evidence(ISupervisor supervisor, DockerEngine engine, Time
         try
         {
             var containers = supervisor.View.Service(service)?.Containers ?? [];
-            // A predecessor that waits to be removed has nothing to say.
-            foreach (var container in containers.Where(c => c.IsCurrent))
+            foreach (var container in WhoseOf(containers))
                 await TellAsync(container.Id, container.Name, text, either.Token);
         }
         catch (Exception e) when (e is DockerEngineException or EngineUnavailableException)
@@ -37,6 +36,13 @@ internal sealed class Evidence(ISupervisor supervisor, DockerEngine engine, Time
         }
         return text.Length <= MaxLength ? text.ToString() : text.ToString(0, MaxLength) + "…";
     }
+
+    /// <summary>
+    /// The container that is tried, while one is: the others are well. Else those that are as the service is to be: a
+    /// predecessor that waits to be removed has nothing to say. Pure.
+    /// </summary>
+    internal static IEnumerable<ContainerView> WhoseOf(IReadOnlyList<ContainerView> containers) =>
+        containers.Any(c => c.IsCanary) ? containers.Where(c => c.IsCanary) : containers.Where(c => c.IsCurrent);
 
     private async Task TellAsync(string id, string name, StringBuilder text, CancellationToken ct)
     {

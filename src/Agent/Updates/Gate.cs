@@ -7,19 +7,6 @@ namespace Appliance.Agent.Updates;
 /// <summary>Why a release is not fit to stay.</summary>
 internal sealed record Unfit(string Service, string Reason);
 
-/// <summary>A service that has to prove itself.</summary>
-/// <param name="ConfigHash">As the release has it that it is to be.</param>
-/// <param name="StartPeriod">What it declares that it takes to start.</param>
-internal sealed record Candidate(string Service, string ConfigHash, TimeSpan StartPeriod)
-{
-    /// <summary>In how many turns its replicas are exchanged, and how long each of them has to be ready before the next.</summary>
-    public (int Count, TimeSpan Each) Turns { get; init; } = (1, TimeSpan.Zero);
-
-    /// <summary>What it may take until all of it is well, where a container may take so long to start.</summary>
-    public TimeSpan Within(TimeSpan start) =>
-        (start + StartPeriod + Turns.Each) * Math.Max(1, Turns.Count) - Turns.Each;
-}
-
 /// <summary>
 /// Waits for services to prove themselves, and says why they do not. Waiting is for a state of the service as the new
 /// release has it: what was known of the one before proves nothing.
@@ -38,7 +25,9 @@ internal sealed class Gate(
     private static readonly TimeSpan LongestWait = TimeSpan.FromDays(1);
 
     /// <summary>Nobody is watched yet.</summary>
-    public Complaints NewComplaints() => new(events, traffic, options.CurrentValue.Attempts);
+    /// <param name="renewed">Services that have new containers.</param>
+    public Complaints NewComplaints(IReadOnlySet<string> renewed) =>
+        new(events, traffic, options.CurrentValue.Attempts, renewed);
 
     /// <summary>Waits until a service is as wanted and well.</summary>
     /// <param name="complaints">About this service and all that are to stay well meanwhile.</param>
@@ -74,10 +63,12 @@ internal sealed class Gate(
     }
 
     /// <summary>Watches services that are well, for as long as they have to stay so.</summary>
+    /// <param name="released">They are watched until this completes, however long it takes.</param>
     /// <param name="complaints">About all of them.</param>
     public async Task<Unfit?> StayAsync(
         IReadOnlyList<Candidate> candidates,
         TimeSpan period,
+        Task released,
         Complaints complaints,
         CancellationToken ct
     )
@@ -93,20 +84,24 @@ internal sealed class Gate(
                 if (view.Engine.Reachable && view.Service(candidate.Service) is { } seen && HasFallen(seen, candidate))
                     return new Unfit(seen.Name, $"{seen.Name} did not stay healthy: {seen.Explanation}");
             }
-            if (watched >= period)
+            if (watched >= period && released.IsCompleted)
+            {
+                await released;
                 return null;
+            }
             var from = clock.GetTimestamp();
             await WaitForChangeAsync(
                 view,
-                Least(view.Engine.Reachable ? period - watched : null, complaints.NextLook),
-                ct
+                Least(view.Engine.Reachable && watched < period ? period - watched : null, complaints.NextLook),
+                ct,
+                watched < period ? null : released
             );
             if (view.Engine.Reachable)
                 watched += clock.GetElapsedTime(from);
         }
     }
 
-    /// <summary>Waits until the container of a service that is tried is well.</summary>
+    /// <summary>Waits until the container of a service that is tried is well, or there is nothing to try.</summary>
     /// <param name="candidate">Its hash is that of what is tried.</param>
     /// <param name="complaints">About all that are to stay well meanwhile.</param>
     /// <returns>Null when it is; otherwise why not.</returns>
@@ -117,9 +112,9 @@ internal sealed class Gate(
         {
             var view = supervisor.View;
             var seen = view.Service(candidate.Service)?.Canary;
-            if (HasFailedTrial(candidate, complaints) is { } unfit)
+            if (await HasFailedTrialAsync(candidate, complaints, ct) is { } unfit)
                 return unfit;
-            if (seen is { State: ServiceState.Running } && seen.ConfigHash == candidate.ConfigHash)
+            if (Trial.MomentOf(view, candidate, isSeen: true) is Trial.Moment.Counts or Trial.Moment.Stopped)
                 return null;
             if (patience.Left <= TimeSpan.Zero)
                 return new Unfit(
@@ -134,9 +129,9 @@ internal sealed class Gate(
     }
 
     /// <returns>Why what is tried is not fit, by its own state; null: nothing speaks against it.</returns>
-    public Unfit? HasFailedTrial(Candidate candidate, Complaints complaints)
+    public async Task<Unfit?> HasFailedTrialAsync(Candidate candidate, Complaints complaints, CancellationToken ct)
     {
-        if (complaints.First() is { } unfit)
+        if (await complaints.FirstAsync(ct) is { } unfit)
             return unfit;
         var view = supervisor.View;
         return
@@ -221,14 +216,22 @@ internal sealed class Gate(
         public void Spend(TimeSpan time) => spent += time;
     }
 
-    private async Task WaitForChangeAsync(SupervisionView seen, TimeSpan atMost, CancellationToken ct)
+    private async Task WaitForChangeAsync(
+        SupervisionView seen,
+        TimeSpan atMost,
+        CancellationToken ct,
+        Task? orUntil = null
+    )
     {
         using var enough = new CancellationTokenSource(
             atMost < TimeSpan.Zero || atMost > LongestWait ? LongestWait : atMost,
             clock
         );
         using var either = CancellationTokenSource.CreateLinkedTokenSource(enough.Token, ct);
-        await supervisor.WaitForChangeAsync(seen, either.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        var change = supervisor.WaitForChangeAsync(seen, either.Token);
+        await (orUntil is null ? change : Task.WhenAny(change, orUntil)).ConfigureAwait(
+            ConfigureAwaitOptions.SuppressThrowing
+        );
         ct.ThrowIfCancellationRequested();
     }
 }

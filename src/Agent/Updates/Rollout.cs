@@ -9,9 +9,8 @@ namespace Appliance.Agent.Updates;
 /// </summary>
 internal sealed class Rollout(UpdateJournal journal, RolloutTable table)
 {
-    /// <summary>The operation that runs, and what is said of it; null: none runs.</summary>
-    public (Operation Operation, RolloutRecord Record)? Current =>
-        journal.Running is { } running ? (running, table.Of(running.Id)) : null;
+    /// <summary>The operation that runs; null: none does.</summary>
+    public Operation? Current => journal.Running;
 
     public RolloutRecord Of(Operation operation) => table.Of(operation.Id);
 
@@ -20,8 +19,8 @@ internal sealed class Rollout(UpdateJournal journal, RolloutTable table)
     /// <exception cref="StorageException">It could not be made durable, and does not count.</exception>
     public Operation Pause(string by)
     {
-        var (operation, record) = Demand();
-        table.Put(operation.Id, record with { PausedBy = by });
+        if (journal.Running is not { } operation || !table.Hold(operation.Id, by))
+            throw new RefusedException("no operation is on its way, or it can no longer be held");
         return operation;
     }
 
@@ -30,30 +29,27 @@ internal sealed class Rollout(UpdateJournal journal, RolloutTable table)
     /// <exception cref="StorageException">It could not be made durable, and does not count.</exception>
     public Operation Promote(string by)
     {
-        var (operation, record) = Demand();
-        if (record is { PausedBy: null, Trial: null })
+        if (journal.Running is not { Phase: < Phase.Committed } operation)
+            throw new RefusedException("no operation is on its way, or it can no longer be promoted");
+        if (!table.Promote(operation.Id, by))
             throw new RefusedException($"{operation.Name} is not held, and tries nothing: there is nothing to promote");
-        table.Put(operation.Id, record with { PausedBy = null, PromotedBy = record.Trial is null ? null : by });
         return operation;
     }
 
     /// <summary>Begins to try a service, or goes on with it after a start of the agent.</summary>
     public RolloutRecord BeginTrial(Operation operation, string service, TimeSpan duration)
     {
-        var record = Of(operation);
-        if (record.Trial == service)
-            return record;
-        record = record with { Trial = service, Left = duration, PromotedBy = null };
-        table.Put(operation.Id, record);
-        return record;
+        if (Of(operation).Trial != service)
+            table.BeginTrial(operation.Id, service, duration);
+        return Of(operation);
     }
 
     /// <summary>Writes down how long it is still to be tried.</summary>
-    public void Spend(Operation operation, TimeSpan left) =>
-        table.Put(operation.Id, Of(operation) with { Left = left });
+    public void Spend(Operation operation, TimeSpan left) => table.Spend(operation.Id, left);
 
-    public void EndTrial(Operation operation) =>
-        table.Put(operation.Id, Of(operation) with { Trial = null, Left = TimeSpan.Zero, PromotedBy = null });
+    public void EndTrial(Operation operation) => table.EndTrial(operation.Id);
+
+    public bool IsHeld(Operation operation) => Of(operation).PausedBy is not null;
 
     /// <summary>Returns at once unless somebody holds the operation; then when it is held no longer.</summary>
     public async Task WaitWhileHeldAsync(Operation operation, CancellationToken ct)
@@ -62,7 +58,7 @@ internal sealed class Rollout(UpdateJournal journal, RolloutTable table)
         {
             // Taken before the question: a change between the two is not missed.
             var changed = table.Changed;
-            if (Of(operation).PausedBy is null)
+            if (!IsHeld(operation))
                 return;
             await changed.WaitAsync(ct);
         }
@@ -70,9 +66,4 @@ internal sealed class Rollout(UpdateJournal journal, RolloutTable table)
 
     /// <summary>Completes when somebody has said something.</summary>
     public Task Changed => table.Changed;
-
-    private (Operation, RolloutRecord) Demand() =>
-        Current is { Operation.Phase: < Phase.Committed } current
-            ? current
-            : throw new RefusedException("no operation is on its way, or it can no longer be held");
 }

@@ -13,24 +13,43 @@ internal sealed class TrafficWatch(
     IngressCounters counters,
     ISupervisor supervisor,
     IOptionsMonitor<UpdatesOptions> options,
+    IOptionsMonitor<IngressOptions> ingress,
     TimeProvider clock
 )
 {
     // As often as somebody waits for what it finds; HAProxy answers within a millisecond.
     private static readonly TimeSpan Pace = TimeSpan.FromSeconds(1);
 
-    private IngressTotals first = IngressTotals.None;
-    private IngressTotals last = IngressTotals.None;
+    private static readonly HashSet<string> Nobody = [];
+
+    private TrafficSpan operation = TrafficSpan.None;
+    private TrafficSpan trial = TrafficSpan.None;
+    private HashSet<string> served = [];
     private long lookedAt;
 
     /// <summary>How long may be waited until the next look; null: nothing goes through ingress, so that there is none.</summary>
     public TimeSpan? NextLook => supervisor.View.Published.Count > 0 ? Pace : null;
 
-    /// <summary>From now on it counts.</summary>
+    /// <summary>
+    /// Whether what fails would be seen, as of the last look. Where ingress is switched off there is nothing to see, and
+    /// nothing to wait for.
+    /// </summary>
+    public bool Sees => operation.To.IsFresh || !ingress.CurrentValue.Enabled;
+
+    /// <summary>From now on it counts, against those that serve now.</summary>
     public async Task BeginAsync(CancellationToken ct)
     {
-        first = last = await counters.ReadAsync(ct);
+        var now = await counters.ReadAsync(ct);
+        operation = trial = new TrafficSpan(now, now);
+        served = [.. IdsOf(supervisor.View.Services.SelectMany(s => s.Containers), c => c.IsCurrent)];
         lookedAt = clock.GetTimestamp();
+    }
+
+    /// <summary>From now on it counts for a container that is tried.</summary>
+    public async Task BeginTrialAsync(CancellationToken ct)
+    {
+        await ReadAsync(ct);
+        trial = new TrafficSpan(operation.To, operation.To);
     }
 
     /// <summary>Looks, if it is time to.</summary>
@@ -43,60 +62,44 @@ internal sealed class TrafficWatch(
         await ReadAsync(ct);
         foreach (var service in services)
         {
-            var (tried, others) = Compare(service, isNew: c => c.IsCurrent);
+            var (tried, others) = operation.Compare(service, IdsOf(service, c => c.IsCurrent), served);
             if (TrafficJudge.Against(service, tried, others, options.CurrentValue.MaxErrorRatio) is { } reason)
                 return new Unfit(service, reason);
         }
         return null;
     }
 
-    /// <summary>How a container that is tried fares beside the others.</summary>
+    /// <summary>How a container that is tried fares beside the others, in the same time.</summary>
     public async Task<(Tally Tried, Tally Others)> LookAtTrialAsync(string service, CancellationToken ct)
     {
         await ReadAsync(ct);
-        return Compare(service, isNew: c => c.IsCanary);
+        return Trial(service);
     }
 
     /// <summary>As of the last look.</summary>
-    public (Tally Tried, Tally Others) Trial(string service) => Compare(service, isNew: c => c.IsCanary);
+    public (Tally Tried, Tally Others) Trial(string service) =>
+        trial.Compare(service, IdsOf(service, c => c.IsCanary), Nobody);
 
     /// <summary>What went through ingress meanwhile: "0 of 41,312 requests failed"; null: nothing did.</summary>
     public async Task<string?> SummaryAsync(CancellationToken ct)
     {
         await ReadAsync(ct);
-        var requests = last.Services.Sum(s => s.Requests) - first.Services.Sum(s => s.Requests);
-        var failed = last.Services.Sum(s => s.Failed) - first.Services.Sum(s => s.Failed);
-        return requests > 0
+        return operation is { Requests: > 0 and var requests, Failed: var failed }
             ? string.Create(CultureInfo.InvariantCulture, $"{failed:N0} of {requests:N0} requests failed meanwhile")
             : null;
     }
 
     private async Task ReadAsync(CancellationToken ct)
     {
-        last = await counters.ReadAsync(ct);
+        var now = await counters.ReadAsync(ct);
+        operation = operation with { To = now };
+        trial = trial with { To = now };
         lookedAt = clock.GetTimestamp();
     }
 
-    private (Tally New, Tally Others) Compare(string service, Func<ContainerView, bool> isNew)
-    {
-        var fresh = (supervisor.View.Service(service)?.Containers ?? []).Where(isNew).Select(c => c.Id).ToHashSet();
-        var all = last.Servers.Where(s => s.Service == service).ToList();
-        return (Of(all.Where(s => fresh.Contains(s.ContainerId))), Of(all.Where(s => !fresh.Contains(s.ContainerId))));
-    }
+    private HashSet<string> IdsOf(string service, Func<ContainerView, bool> which) =>
+        IdsOf(supervisor.View.Service(service)?.Containers ?? [], which);
 
-    private static Tally Of(IEnumerable<ServerTotals> servers)
-    {
-        var all = servers.ToList();
-        var answering = all.Where(s => s is { ResponseTime: not null, Requests: > 0 }).ToList();
-        var weight = answering.Sum(s => s.Requests);
-        return new(
-            all.Sum(s => s.Requests),
-            all.Sum(s => s.Failed),
-            weight == 0
-                ? null
-                : TimeSpan.FromTicks(
-                    (long)answering.Sum(s => s.ResponseTime!.Value.Ticks * ((double)s.Requests / weight))
-                )
-        );
-    }
+    private static HashSet<string> IdsOf(IEnumerable<ContainerView> containers, Func<ContainerView, bool> which) =>
+        [.. containers.Where(which).Select(c => c.Id)];
 }

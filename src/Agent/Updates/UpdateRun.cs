@@ -41,6 +41,9 @@ internal sealed class UpdateRun(
     private bool waitsForEngine;
     private int lossesWhileLoading;
 
+    private IReadOnlyList<ServiceDifference> Changed =>
+        [.. differences.Where(d => d.Change is not ServiceChange.Untouched)];
+
     // The operation is as it was when the run began.
     private Phase Reached => journal.Find(operation.Id)!.Phase;
 
@@ -59,18 +62,26 @@ internal sealed class UpdateRun(
         using var either = CancellationTokenSource.CreateLinkedTokenSource(cancel, ct);
         try
         {
+            await traffic.BeginAsync(ct);
             if (operation.Phase < Phase.Switching && await PrepareAsync(either.Token) is { } refusal)
                 return refusal;
             if (operation.Phase is Phase.RollingBack)
                 return await GoBackAsync(operation.Reason, operation.Evidence, ct);
             if (operation.Phase < Phase.Committed)
             {
-                if (await SwitchAsync(either.Token) is { } unfit)
+                var complaints = gate.NewComplaints(Renewed());
+                if (await SwitchAsync(complaints, either.Token) is { } unfit)
                     return await TurnBackAsync(unfit, ct);
-                // A resumed one may find everything well without ever having waited.
-                either.Token.ThrowIfCancellationRequested();
-                if (!journal.Commit(operation, $"{Target} is the release to run"))
-                    return await CancelledAsync(ct);
+                do
+                {
+                    if (await ObserveAsync(complaints, either.Token) is { } fallen)
+                        return await TurnBackAsync(fallen, ct);
+                    // A resumed one may find everything well without ever having waited.
+                    either.Token.ThrowIfCancellationRequested();
+                    if (journal.Find(operation.Id)!.CancelledBy is not null)
+                        return await CancelledAsync(ct);
+                    // Somebody may cancel or hold it at the last moment.
+                } while (!journal.Commit(operation, $"{Target} is the release to run"));
             }
             supervisor.Run(new RunningRelease(to.Release));
             await gate.TidyAsync(ct);
@@ -191,49 +202,81 @@ internal sealed class UpdateRun(
         }
     }
 
-    /// <summary>Service by service, each proven before the next is touched; then all of them for a while.</summary>
-    private async Task<Unfit?> SwitchAsync(CancellationToken ct)
+    /// <summary>Service by service, each proven before the next is touched.</summary>
+    private async Task<Unfit?> SwitchAsync(Complaints complaints, CancellationToken ct)
     {
+        var steps = journal.Steps(operation.Id);
         var switched = differences
             .Where(d => d.Change is ServiceChange.Untouched)
             .Select(d => d.Service)
-            .Concat(journal.Steps(operation.Id).Select(s => s.Service).OfType<string>())
+            .Concat(Recorded.Named(steps))
             .ToHashSet();
-        if (rollout.Of(operation).Trial is { } tried)
+        var tried = rollout.Of(operation).Trial;
+        if (tried is not null)
             switched.Remove(tried);
-        var changes = differences.Where(d => d.Change is not ServiceChange.Untouched).ToList();
         // Of what may be running there is no description: what the target has of it is adopted, and not removed first.
         if (!HasOrigin)
-            switched.UnionWith(changes.Select(c => c.Service));
-        await NoteAilingAsync(ct);
-        await traffic.BeginAsync(ct);
-        var complaints = gate.NewComplaints();
-        foreach (var (change, number) in changes.Select((c, i) => (c, i)))
+            switched.UnionWith(Changed.Select(c => c.Service));
+        // A start of the agent finds nothing that is told to run, and may be kept from going on for as long as somebody holds it.
+        if (Recorded.HasBegun(steps))
+            Run(switched, tried);
+        if (operation.Kind is OperationKind.Rollback)
         {
-            progress.Set(new Progress(0, 0, number, changes.Count));
-            await rollout.WaitWhileHeldAsync(operation, ct);
+            foreach (var (service, reason) in Recorded.Tolerated(steps))
+                Excuse(service, reason);
+        }
+        await NoteAilingAsync(ct);
+        foreach (var (change, number) in Changed.Select((c, i) => (c, i)))
+        {
+            progress.Set(new Progress(0, 0, number, Changed.Count));
+            // One that is being tried is held in its trial, which goes on watching it.
+            if (rollout.Of(operation).Trial != change.Service && await HeldAsync([], complaints, ct) is { } unheld)
+                return unheld;
             if (await TryFirstAsync(change, switched, complaints, ct) is { } failed)
                 return failed;
             if (!IsRecorded(change.Service))
-                Record(Phase.Switching, StepOutcome.Begun, Announce(change), change.Service);
+                RecordSwitch(StepOutcome.Begun, Announce(change), change.Service);
             switched.Add(change.Service);
-            supervisor.Run(
-                new RunningRelease(from, to.Release, switched.ToHashSet())
-                {
-                    IsReturn = operation.Kind is OperationKind.Rollback,
-                }
-            );
+            Run(switched);
             WatchProbedAnew(complaints);
             while (await ProvenAsync(change, complaints, ct) is { } unfit)
             {
-                Record(Phase.Switching, StepOutcome.Failed, unfit.Reason, unfit.Service);
+                RecordSwitch(StepOutcome.Failed, unfit.Reason, unfit.Service);
                 if (!IsTolerated(unfit, complaints))
                     return unfit;
             }
-            if (!excused.Contains(change.Service) && !IsRecorded(change.Service, StepOutcome.Done))
-                Record(Phase.Switching, StepOutcome.Done, Report(change), change.Service);
+            if (!excused.Contains(change.Service) && !IsRecordedWell(change.Service))
+                RecordSwitch(StepOutcome.Done, Report(change), change.Service);
         }
-        return await ObserveAsync(complaints, ct);
+        return null;
+    }
+
+    /// <summary>For as long as somebody holds it nothing more is taken on; what was is watched on.</summary>
+    private async Task<Unfit?> HeldAsync(List<Candidate> watched, Complaints complaints, CancellationToken ct)
+    {
+        while (rollout.IsHeld(operation))
+        {
+            if (await StayAsync(watched, TimeSpan.Zero, complaints, ct) is { } fallen)
+                return fallen;
+        }
+        return null;
+    }
+
+    private async Task<Unfit?> StayAsync(
+        List<Candidate> watched,
+        TimeSpan period,
+        Complaints complaints,
+        CancellationToken ct
+    )
+    {
+        var released = rollout.WaitWhileHeldAsync(operation, ct);
+        while (await gate.StayAsync(watched, period, released, complaints, ct) is { } fallen)
+        {
+            if (!IsTolerated(fallen, complaints))
+                return fallen;
+            watched.RemoveAll(c => excused.Contains(c.Service));
+        }
+        return null;
     }
 
     /// <summary>One container of it on a share of the requests, if the release wants that.</summary>
@@ -254,20 +297,19 @@ internal sealed class UpdateRun(
         // Before the step that names it: a start of the agent takes what is named for switched, but for what is tried.
         rollout.BeginTrial(operation, change.Service, terms.Duration);
         if (!IsRecorded(change.Service))
-            Record(
-                Phase.Switching,
+            RecordSwitch(
                 StepOutcome.Begun,
                 $"trying the new {change.Service} on {terms.Weight} % of the requests, for {terms.Duration.TotalSeconds:0} s",
                 change.Service
             );
-        supervisor.Run(new RunningRelease(from, to.Release, switched.ToHashSet()) { Canary = change.Service });
+        Run(switched, change.Service);
         var candidate = CandidatesOf(to.Release).Single(c => c.Service == change.Service);
         if (await trial.RunAsync(operation, candidate, terms, complaints, ct) is { } unfit)
         {
-            Record(Phase.Switching, StepOutcome.Failed, unfit.Reason, unfit.Service);
+            RecordSwitch(StepOutcome.Failed, unfit.Reason, unfit.Service);
             return unfit;
         }
-        Record(Phase.Switching, StepOutcome.Begun, trial.Report(change.Service), change.Service);
+        RecordSwitch(StepOutcome.Begun, trial.Report(change.Service), change.Service);
         rollout.EndTrial(operation);
         return null;
     }
@@ -278,7 +320,7 @@ internal sealed class UpdateRun(
         progress.Set(Progress.None);
         var period = differences
             .Where(HasToProve)
-            .Select(d => to.Release.Model.Services[d.Service].Deploy.Update.Monitor)
+            .Select(d => PolicyOf(to.Release.Model.Services[d.Service]).Monitor)
             .DefaultIfEmpty(TimeSpan.Zero)
             .Max();
         Record(Phase.Observing, StepOutcome.Begun, $"watching all services for {period.TotalSeconds:0.#} s");
@@ -290,14 +332,16 @@ internal sealed class UpdateRun(
         candidates.RemoveAll(c => excused.Contains(c.Service));
         foreach (var candidate in candidates)
             complaints.Watch(candidate.Service);
-        while (await gate.StayAsync(candidates, period, complaints, ct) is { } fallen)
+        do
         {
-            if (!IsTolerated(fallen, complaints))
+            if (await StayAsync(candidates, period, complaints, ct) is { } fallen)
                 return fallen;
-            candidates.RemoveAll(c => excused.Contains(c.Service));
-        }
-        // Once more: one that is just being started again has not fallen, and is not well either.
-        return await AllPassAsync(candidates, complaints, ct);
+            // Once more: one that is just being started again has not fallen, and is not well either.
+            if (await AllPassAsync(candidates, complaints, ct) is { } down)
+                return down;
+            period = TimeSpan.Zero;
+        } while (rollout.IsHeld(operation));
+        return null;
     }
 
     private async Task<Unfit?> AllPassAsync(
@@ -327,10 +371,7 @@ internal sealed class UpdateRun(
             .Where(d => d.Change is ServiceChange.Untouched && !HasToProve(d))
             .Select(d => d.Service)
             .ToHashSet();
-        var hasBegun = journal
-            .Steps(operation.Id)
-            .Any(s => s is { Phase: Phase.Switching or Phase.Observing, Outcome: StepOutcome.Begun });
-        if (untouched.Count > 0 && !hasBegun)
+        if (untouched.Count > 0 && !Recorded.HasBegun(journal.Steps(operation.Id)))
         {
             supervisor.Run(new RunningRelease(from));
             foreach (var ill in await gate.AilingAsync(untouched, ct))
@@ -342,16 +383,8 @@ internal sealed class UpdateRun(
         excused.UnionWith(NotedAsAiling().Where(untouched.Contains));
     }
 
-    private IEnumerable<string> NotedAsAiling()
-    {
-        var changed = differences.Where(d => d.Change is not ServiceChange.Untouched).Select(d => d.Service);
-        return journal
-            .Steps(operation.Id)
-            .Where(s => s is { Phase: Phase.Switching, Outcome: StepOutcome.Done })
-            .Select(s => s.Service)
-            .OfType<string>()
-            .Except(changed);
-    }
+    private IEnumerable<string> NotedAsAiling() =>
+        Recorded.Ailing(journal.Steps(operation.Id), Changed.Select(d => d.Service));
 
     /// <summary>
     /// Who asked for a rollback wants to leave what runs now, and gets what they asked for even if not all of it is well;
@@ -364,9 +397,14 @@ internal sealed class UpdateRun(
         if (operation.Kind is not OperationKind.Rollback || !isMade)
             return false;
         complaints.Drop(unfit.Service);
-        excused.Add(unfit.Service);
-        unwell.Add(unfit.Reason);
+        Excuse(unfit.Service, unfit.Reason);
         return true;
+    }
+
+    private void Excuse(string service, string reason)
+    {
+        excused.Add(service);
+        unwell.Add(reason);
     }
 
     private async Task<Unfit?> ProvenAsync(ServiceDifference change, Complaints complaints, CancellationToken ct)
@@ -394,24 +432,40 @@ internal sealed class UpdateRun(
         }
     }
 
-    private List<Candidate> CandidatesOf(Release release) =>
+    /// <summary>Services whose containers the target has made anew: what fails of the requests to others is not its doing.</summary>
+    private HashSet<string> Renewed()
+    {
+        var before = supervisor.HashesOf(from);
+        return
+        [
+            .. supervisor
+                .HashesOf(to.Release)
+                .Where(s => before.GetValueOrDefault(s.Key) != s.Value)
+                .Select(s => s.Key),
+        ];
+    }
+
+    private List<Candidate> CandidatesOf(Release release)
+    {
+        var other = ReferenceEquals(release, from) ? to.Release : from;
+        var isReturn = ReferenceEquals(release, from) || operation.Kind is OperationKind.Rollback;
+        return
         [
             .. supervisor
                 .HashesOf(release)
-                .Select(s => new Candidate(s.Key, s.Value, StartPeriods.Of(release.Model.Services[s.Key]))
-                {
-                    Turns = TurnsOf(release.Model.Services[s.Key].Deploy),
-                }),
+                .Select(s =>
+                    Candidate.Of(
+                        release.Model.Services[s.Key],
+                        s.Value,
+                        other.Model.Services.GetValueOrDefault(s.Key),
+                        isReturn
+                    )
+                ),
         ];
+    }
 
-    // How many times one after the other a new container is started, and how long each has to be ready.
-    private static (int Count, TimeSpan Each) TurnsOf(Deploy deploy) =>
-        (
-            deploy.Update.Parallelism == 0
-                ? 1
-                : (deploy.Replicas + deploy.Update.Parallelism - 1) / deploy.Update.Parallelism,
-            deploy.Update.Monitor + deploy.Update.Delay
-        );
+    private UpdatePolicy PolicyOf(ComposeService service) =>
+        DesiredStateBuilder.PolicyOf(service.Deploy, operation.Kind is OperationKind.Rollback);
 
     private async Task<Conclusion> TurnBackAsync(Unfit unfit, CancellationToken ct)
     {
@@ -480,19 +534,37 @@ internal sealed class UpdateRun(
 
     private Complaints ComplaintsAbout(Candidate candidate)
     {
-        var complaints = gate.NewComplaints();
+        // What is back is as it ever was: how its requests go is held against nobody.
+        var complaints = gate.NewComplaints(new HashSet<string>());
         complaints.Watch(candidate.Service);
         return complaints;
     }
 
-    private bool IsRecorded(string service, StepOutcome outcome = StepOutcome.Begun) =>
-        journal.Steps(operation.Id).Any(s => s.Service == service && s.Outcome == outcome);
+    private bool IsRecorded(string service) =>
+        journal.Steps(operation.Id).Any(s => s.Service == service && s.Outcome is StepOutcome.Begun);
+
+    // Of one that failed, and is well after a start of the agent, it is to be said again.
+    private bool IsRecordedWell(string service) =>
+        journal.Steps(operation.Id).LastOrDefault(s => s.Service == service) is { Outcome: StepOutcome.Done };
 
     private void Record(Phase phase, StepOutcome outcome, string text, string? service = null)
     {
         journal.Record(operation.Id, phase, outcome, text, service);
         log.Step(operation.Name, phase.ToString(), text);
     }
+
+    // A start of the agent proves every service again, also in an operation that was further.
+    private void RecordSwitch(StepOutcome outcome, string text, string service) =>
+        Record(Reached > Phase.Switching ? Reached : Phase.Switching, outcome, text, service);
+
+    private void Run(HashSet<string> switched, string? canary = null) =>
+        supervisor.Run(
+            new RunningRelease(from, to.Release, switched.ToHashSet())
+            {
+                Canary = canary,
+                IsReturn = operation.Kind is OperationKind.Rollback,
+            }
+        );
 
     private static string Announce(ServiceDifference change) =>
         change.Change switch

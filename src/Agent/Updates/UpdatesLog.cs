@@ -14,6 +14,9 @@ internal static partial class UpdatesLog
     [LoggerMessage(10005, LogLevel.Warning, "{Operation} replaces a release that cannot be read: {Reason}")]
     public static partial void InstalledUnreadable(this ILogger log, string operation, string reason);
 
+    [LoggerMessage(10006, LogLevel.Warning, "The trial of the new {Service} waits: how its requests go cannot be seen")]
+    public static partial void TrialWaits(this ILogger log, string service);
+
     [LoggerMessage(10004, LogLevel.Warning, "A bundle was refused: {Reason}")]
     public static partial void BundleRefused(this ILogger log, string reason);
 }

@@ -23,10 +23,11 @@ internal sealed class HealingRoom : IDisposable
         state = scratch.Open();
         var monitor = new Fixed(options ?? new HealingOptions { MayReboot = true });
         Journal = new UpdateJournal(state.Database, Clock);
+        Drills = new DrillJournal(state.Database, Clock);
         Holds = new Holds(state.Database, Clock);
         Ledger = new RungLedger(state.Database);
         Problems = new MachineProblems(Supervisor, state.Events, monitor, Clock);
-        Maintenance = new Maintenance(Holds, Journal, Problems, state.Events);
+        Maintenance = new Maintenance(Holds, Journal, Drills, Problems, state.Events);
         var boot = new MachineBoot(Clock, () => Uptime);
         Arbiter = new Arbiter(
             Supervisor,
@@ -74,6 +75,7 @@ internal sealed class HealingRoom : IDisposable
     public FixedSupervisor Supervisor { get; } = new();
     public RecordedRemedies Remedies { get; } = new();
     public UpdateJournal Journal { get; }
+    public DrillJournal Drills { get; }
     public Holds Holds { get; }
     public RungLedger Ledger { get; }
     public Wishes Wishes => state.Wishes;

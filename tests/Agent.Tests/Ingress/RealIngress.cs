@@ -286,7 +286,7 @@ internal sealed class RealIngress : IAsyncDisposable
             output.Add(line.Data ?? "");
     }
 
-    private static string Launcher([System.Runtime.CompilerServices.CallerFilePath] string thisFile = "") =>
+    public static string Launcher([System.Runtime.CompilerServices.CallerFilePath] string thisFile = "") =>
         Path.GetFullPath(
             Path.Combine(
                 Path.GetDirectoryName(thisFile)!,

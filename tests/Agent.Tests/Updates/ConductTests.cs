@@ -62,6 +62,17 @@ public sealed class ConductTests
         Assert.NotNull(web.Complaint);
     }
 
+    [Fact]
+    public void Of_one_container_only_what_it_does_itself_counts()
+    {
+        var tried = new Conduct("web", attempts: 1, "app-web-3");
+        tried.On(Event("container.restarted", EventSeverity.Warning, "web", "app-web-1"));
+        tried.On(Event("service.unhealthy", EventSeverity.Warning, "web", null));
+        Assert.Null(tried.Complaint);
+        tried.On(Event("container.restarted", EventSeverity.Warning, "web", "app-web-3"));
+        Assert.NotNull(tried.Complaint);
+    }
+
     private void Restarted(string container = "app-web-1") =>
         web.On(Event("container.restarted", EventSeverity.Warning, "web", container));
 

@@ -33,9 +33,15 @@ public sealed class GateTests : IDisposable
         var counters = new IngressCounters(
             new RuntimeApi(options.GetRequiredService<IOptionsMonitor<IngressOptions>>(), scratch.Clock)
         );
-        var traffic = new TrafficWatch(counters, supervisor, settings, scratch.Clock);
+        var traffic = new TrafficWatch(
+            counters,
+            supervisor,
+            settings,
+            options.GetRequiredService<IOptionsMonitor<IngressOptions>>(),
+            scratch.Clock
+        );
         gate = new Gate(supervisor, state.Events, traffic, settings, scratch.Clock);
-        complaints = gate.NewComplaints();
+        complaints = gate.NewComplaints(new HashSet<string>());
     }
 
     private static CancellationToken Ct => TestContext.Current.CancellationToken;
@@ -76,7 +82,7 @@ public sealed class GateTests : IDisposable
         complaints.Watch("web");
         Show("web", ServiceState.Running);
         Unhealthy("web");
-        Assert.NotNull(await gate.StayAsync([], TimeSpan.Zero, complaints, Ct));
+        Assert.NotNull(await gate.StayAsync([], TimeSpan.Zero, Task.CompletedTask, complaints, Ct));
     }
 
     [Fact]
@@ -84,9 +90,25 @@ public sealed class GateTests : IDisposable
     {
         Show("web", ServiceState.Running);
         var began = scratch.Clock.GetUtcNow();
-        var staying = gate.StayAsync([Candidate("web")], TimeSpan.FromDays(90), complaints, Ct);
+        var staying = gate.StayAsync([Candidate("web")], TimeSpan.FromDays(90), Task.CompletedTask, complaints, Ct);
         Assert.Null(await AfterAsync(staying, TimeSpan.FromHours(6)));
         Assert.InRange(scratch.Clock.GetUtcNow() - began, TimeSpan.FromDays(90), TimeSpan.MaxValue);
+    }
+
+    [Fact]
+    public async Task What_is_held_is_watched_for_as_long_as_it_is()
+    {
+        complaints.Watch("web");
+        Show("web", ServiceState.Running);
+        var released = new TaskCompletionSource();
+        var good = gate.StayAsync([Candidate("web")], TimeSpan.Zero, released.Task, complaints, Ct);
+        var bad = gate.StayAsync([Candidate("web")], TimeSpan.Zero, new TaskCompletionSource().Task, complaints, Ct);
+        scratch.Clock.Advance(TimeSpan.FromDays(7));
+        Assert.False(good.IsCompleted);
+        released.SetResult();
+        Assert.Null(await good);
+        Show("web", ServiceState.Failed);
+        Assert.Equal("web", (await bad)?.Service);
     }
 
     [Fact]

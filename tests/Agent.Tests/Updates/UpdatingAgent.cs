@@ -116,8 +116,17 @@ internal static class UpdatingAgent
             )
         ).Stdout.Trim();
 
+    /// <summary>Leaves a file in the first container of a service.</summary>
+    public static Task TouchAsync(this RealAgent agent, string service, string file) =>
+        agent.Engine.Containers.ExecAsync(
+            $"{agent.Project}-{service}-1",
+            new Docker.ExecSpec { Command = ["touch", file] },
+            1000,
+            Ct
+        );
+
     /// <summary>Follows an operation until it is so far, or has ended.</summary>
-    private static async Task<Operation> WatchAsync(this RealAgent agent, string id, Func<Operation, bool> isSoFar)
+    public static async Task<Operation> WatchAsync(this RealAgent agent, string id, Func<Operation, bool> isSoFar)
     {
         using var patience = CancellationTokenSource.CreateLinkedTokenSource(Ct);
         patience.CancelAfter(TimeSpan.FromMinutes(2));
