@@ -87,6 +87,9 @@ internal sealed class Reloads(
                 TellTaken(hash, shape, pid, before.Current.Value);
                 return pid;
             }
+            // Before it is told that it stays in use.
+            isUnproven = false;
+            file.PutBack(good);
             Refuse(
                 hash,
                 said.Length > 0

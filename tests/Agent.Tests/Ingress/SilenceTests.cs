@@ -63,14 +63,13 @@ public sealed class SilenceTests
 
         using (Halt(worker))
         {
-            var leaving = more with { Servers = [old.Server(leaving: "it has been replaced"), next.Server()] };
-            ingress.Supervisor.Publish(leaving with { StopGrace = TimeSpan.FromMinutes(5) });
-            await Eventually.TrueAsync(
-                "it is taken out",
-                () => !ingress.Supervisor.Traffic.Joined.Contains("id-old"),
-                ct,
-                TimeSpan.FromSeconds(60)
-            );
+            var leaving = old.Server(leaving: "it has been replaced");
+            var patient = more with { StopGrace = TimeSpan.FromMinutes(5) };
+            ingress.Supervisor.Publish(patient with { Servers = [leaving, next.Server()] });
+            await LeftAsync("id-old");
+            // A second look, which finds what the first found.
+            ingress.Supervisor.Publish(patient with { Servers = [leaving, next.Server(ready: false)] });
+            await LeftAsync("id-next");
             Assert.DoesNotContain("id-old", ingress.Supervisor.Traffic.Drained);
         }
 
@@ -82,6 +81,14 @@ public sealed class SilenceTests
             ct,
             TimeSpan.FromSeconds(60)
         );
+
+        Task LeftAsync(string id) =>
+            Eventually.TrueAsync(
+                "it is taken out",
+                () => !ingress.Supervisor.Traffic.Joined.Contains(id),
+                ct,
+                TimeSpan.FromSeconds(60)
+            );
     }
 
     [Fact]

@@ -19,6 +19,7 @@ namespace Appliance.Agent.Tests.Ingress;
 /// </summary>
 internal sealed class Upstream : IAsyncDisposable
 {
+    private static readonly HashSet<int> s_ports = [];
     private static int s_addresses;
 
     private readonly WebApplication app;
@@ -103,11 +104,20 @@ internal sealed class Upstream : IAsyncDisposable
         return $"127.{100 + (Environment.ProcessId % 100)}.{n / 250}.{(n % 250) + 1}";
     }
 
+    /// <summary>One that nobody has now, and that no other test was given: the kernel may offer the same one again.</summary>
     public static int FreePort()
     {
-        using var socket = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
-        socket.Bind(new IPEndPoint(IPAddress.Loopback, 0));
-        return ((IPEndPoint)socket.LocalEndPoint!).Port;
+        while (true)
+        {
+            using var socket = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
+            socket.Bind(new IPEndPoint(IPAddress.Loopback, 0));
+            var port = ((IPEndPoint)socket.LocalEndPoint!).Port;
+            lock (s_ports)
+            {
+                if (s_ports.Add(port))
+                    return port;
+            }
+        }
     }
 
     private async Task AnswerAsync(HttpContext context)
