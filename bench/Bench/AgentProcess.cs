@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using Appliance.V1;
 using Grpc.Core;
 using Grpc.Net.Client;
@@ -10,6 +11,7 @@ internal sealed class AgentProcess : MeasuredProcess
     private readonly GrpcChannel channel;
     private readonly StatusService.StatusServiceClient status;
     private readonly OperationsService.OperationsServiceClient operations;
+    private readonly EventsService.EventsServiceClient events;
 
     private AgentProcess(TestBed bed, string folder, IEnumerable<(string, string)> settings)
         : base(
@@ -23,6 +25,7 @@ internal sealed class AgentProcess : MeasuredProcess
         channel = GrpcChannel.ForAddress("http://localhost", new GrpcChannelOptions { HttpHandler = Over(Socket) });
         status = new(channel);
         operations = new(channel);
+        events = new(channel);
     }
 
     public string Data { get; }
@@ -86,6 +89,14 @@ internal sealed class AgentProcess : MeasuredProcess
         return seen is { State: OperationState.Done }
             ? steps
             : throw new InvalidOperationException($"{seen?.Id} did not come to its end: {seen?.Reason}");
+    }
+
+    /// <summary>What it tells, from the beginning on, without end.</summary>
+    public async IAsyncEnumerable<Event> EventsAsync([EnumeratorCancellation] CancellationToken ct)
+    {
+        using var call = events.StreamEvents(new StreamEventsRequest { Follow = true }, cancellationToken: ct);
+        await foreach (var e in call.ResponseStream.ReadAllAsync(ct))
+            yield return e;
     }
 
     /// <summary>Waits for what it installs by itself.</summary>

@@ -11,6 +11,7 @@ var benchmarks = new Dictionary<string, Func<TestBed, CancellationToken, Task<IE
     ["bundle"] = Bundling.MeasureAsync,
     ["ingress"] = Ingress.MeasureAsync,
     ["switch"] = Switch.MeasureAsync,
+    ["healing"] = Healing.MeasureAsync,
 };
 
 using var interrupted = new CancellationTokenSource();

@@ -82,7 +82,7 @@ internal static class Recovery
     }
 
     /// <summary>The least that can be called a supervisor.</summary>
-    private static async Task StartWhatDiesAsync(DockerEngine engine, CancellationToken ct)
+    public static async Task StartWhatDiesAsync(DockerEngine engine, CancellationToken ct)
     {
         var query = new EventQuery { Types = [EventType.Container], Actions = [EventActions.Die] };
         try

@@ -43,9 +43,12 @@ internal sealed class TestBed(string programs, string floors, string engine, str
         BundleAsync(
             name,
             string.Join('\n', Enumerable.Range(1, services).Select(i => $"  s{i:000}: {definition}")),
-            Path.Combine(images, "web.tar"),
             ct
         );
+
+    /// <summary>Makes a bundle of the entries of its services, and returns its path.</summary>
+    public Task<string> BundleAsync(string name, string services, CancellationToken ct) =>
+        BundleAsync(name, services, Path.Combine(images, "web.tar"), ct);
 
     /// <summary>Makes a bundle of the entries of its services and an archive of their images, and returns its path.</summary>
     public async Task<string> BundleAsync(string name, string services, string archive, CancellationToken ct)
@@ -71,23 +74,46 @@ internal sealed class TestBed(string programs, string floors, string engine, str
         );
 
     /// <summary>A container outside of the agent's care that is like <see cref="Sleeper"/>, started.</summary>
-    public async Task<string> RunSleeperAsync(string name, string restartPolicy, CancellationToken ct)
+    public Task RunSleeperAsync(string name, string restartPolicy, CancellationToken ct) =>
+        RunAsync(name, ["sleep", "infinity"], new HostConfig { Init = true }, restartPolicy, ct);
+
+    /// <summary>A container outside of the agent's care whose web server is reached at a port of this machine, started.</summary>
+    public Task RunServerAsync(string name, string restartPolicy, int port, int published, CancellationToken ct) =>
+        RunAsync(
+            name,
+            command: null,
+            new HostConfig
+            {
+                PortBindings = new Dictionary<string, IReadOnlyList<PortBinding>?>
+                {
+                    [$"{port}/tcp"] = [new PortBinding { HostIp = "127.0.0.1", HostPort = $"{published}" }],
+                },
+            },
+            restartPolicy,
+            ct
+        );
+
+    private async Task RunAsync(
+        string name,
+        IReadOnlyList<string>? command,
+        HostConfig host,
+        string restartPolicy,
+        CancellationToken ct
+    )
     {
         var spec = new ContainerSpec
         {
             Image = Image,
-            Cmd = ["sleep", "infinity"],
+            Cmd = command,
             Labels = new Dictionary<string, string> { ["appliance.project"] = "bench" },
-            HostConfig = new HostConfig
+            HostConfig = host with
             {
-                Init = true,
                 NetworkMode = NetworkName,
                 RestartPolicy = new RestartPolicy { Name = restartPolicy },
             },
         };
         var created = await Engine.Containers.CreateAsync(name, spec, ct);
         await Engine.Containers.StartAsync(created.Id, ct);
-        return created.Id;
     }
 
     public Task<IReadOnlyList<ContainerSummary>> ContainersAsync(CancellationToken ct) =>

@@ -53,6 +53,8 @@ internal sealed class AgentConnection : IDisposable
 
     public AlertsService.AlertsServiceClient Alerts => new(channel);
 
+    public DrillsService.DrillsServiceClient Drills => new(channel);
+
     public IdentityService.IdentityServiceClient Identity => new(channel);
 
     /// <summary>Why the last attempt to connect failed; null after one that did not.</summary>

@@ -15,6 +15,7 @@ var root = new RootCommand("Watch and run the appliance on this machine.")
     new OperationsCommand(),
     new MaintenanceCommand(),
     new AlertsCommand(),
+    new DrillCommand(),
     new CertificateCommand(),
     new IdentityCommand(),
     new AuditCommand(),

@@ -1,6 +1,7 @@
 using Appliance.Agent.Alerts;
 using Appliance.Agent.Content;
 using Appliance.Agent.Control;
+using Appliance.Agent.Drills;
 using Appliance.Agent.Healing;
 using Appliance.Agent.Health;
 using Appliance.Agent.Host;
@@ -32,6 +33,7 @@ try
             SettingsSection.Of<IngressOptions>(IngressOptions.Section),
             SettingsSection.Of<UpdatesOptions>(UpdatesOptions.Section),
             SettingsSection.Of<HealingOptions>(HealingOptions.Section),
+            SettingsSection.Of<DrillsOptions>(DrillsOptions.Section),
             SettingsSection.Of<AlertsOptions>(AlertsOptions.Section, countsAtStart: true),
             SettingsSection.Of<ControlOptions>(ControlOptions.Section, countsAtStart: true),
         ]
@@ -56,6 +58,7 @@ builder
     .AddUpdates()
     .AddHealing()
     .AddAlerts()
+    .AddDrills()
     .AddControl();
 
 var app = builder.Build();

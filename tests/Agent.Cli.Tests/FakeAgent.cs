@@ -66,6 +66,7 @@ internal sealed partial class FakeAgent : IAsyncDisposable
         server.MapGrpcService<UpdatesAnswers>();
         server.MapGrpcService<OperationsAnswers>();
         server.MapGrpcService<MaintenanceAnswers>();
+        server.MapGrpcService<DrillsAnswers>();
         server.MapGrpcService<CertificateAnswers>();
         server.MapGrpcService<AlertsAnswers>();
         server.MapGrpcService<IdentityAnswers>();

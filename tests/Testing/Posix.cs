@@ -14,6 +14,12 @@ public static partial class Posix
     /// <summary>SIGTERM.</summary>
     public const int SigTerm = 15;
 
+    /// <summary>SIGCONT.</summary>
+    public const int SigCont = 18;
+
+    /// <summary>SIGSTOP.</summary>
+    public const int SigStop = 19;
+
     private const int MntDetach = 2;
 
     /// <summary>Sends a signal; false when there is no such process.</summary>

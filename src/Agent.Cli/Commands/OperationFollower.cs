@@ -13,6 +13,12 @@ internal sealed class OperationFollower(Session session)
     private readonly Progress progress = new(session.Error, session.Clock);
     private Operation? latest;
 
+    /// <summary>Whether what came of it is printed; false where the caller has more to say of it.</summary>
+    public bool PrintsResult { get; init; } = true;
+
+    /// <summary>As last seen; null: it was not.</summary>
+    public Operation? Latest => latest;
+
     /// <summary>Starts an operation and watches it.</summary>
     public async Task<ExitCode> StartAsync(
         Func<CallOptions, AsyncUnaryCall<Operation>> start,
@@ -76,7 +82,7 @@ internal sealed class OperationFollower(Session session)
                     + $"See: appliancectl operations watch {Text.OneLine(operation.Id)}"
             );
         }
-        if (operation.HasEnded() || session.Format == OutputFormat.Json)
+        if (PrintsResult && (operation.HasEnded() || session.Format == OutputFormat.Json))
             session.Print(operation, (screen, o) => OperationView.WriteResult(screen, o, session.Clock.GetUtcNow()));
         session.Out.Flush();
         OperationView.WriteWhy(session.Error, operation);

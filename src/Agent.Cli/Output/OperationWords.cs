@@ -14,6 +14,7 @@ internal static class OperationWords
             OperationKind.Install => "install",
             OperationKind.Upgrade => "upgrade",
             OperationKind.Rollback => "rollback",
+            OperationKind.Drill => "drill",
             _ => "unknown",
         };
 
@@ -31,7 +32,9 @@ internal static class OperationWords
 
     /// <summary>"upgrade of demo from 1.0.0 to 2.0.0".</summary>
     public static string Describe(OperationKind kind, string product, string from, string to) =>
-        from.Length == 0 ? $"{Of(kind)} of {product} {to}" : $"{Of(kind)} of {product} from {from} to {to}";
+        kind is OperationKind.Drill ? $"{Of(kind)} of {product} {to}"
+        : from.Length == 0 ? $"{Of(kind)} of {product} {to}"
+        : $"{Of(kind)} of {product} from {from} to {to}";
 
     /// <summary>"Upgrade demo from 1.0.0 to 2.0.0?"</summary>
     public static string Question(UpdatePlan plan) =>

@@ -1,3 +1,4 @@
+using System.Net.Sockets;
 using Appliance.Agent.Storage;
 using Microsoft.AspNetCore.Hosting.Server;
 using Microsoft.AspNetCore.Http.Features;
@@ -70,7 +71,8 @@ internal sealed class WebhookListener(
             log.Listening(options.Value.Listen);
             return server;
         }
-        catch (IOException e)
+        // The first is a port that is taken; an address that is not there, or a port that is not allowed, is the second.
+        catch (Exception e) when (e is IOException or SocketException)
         {
             server.Dispose();
             if (!isTold)

@@ -50,6 +50,7 @@ internal static class ControlServices
             .AddSingleton<OperationsService>()
             .AddSingleton<CertificateService>()
             .AddSingleton<AlertsService>()
+            .AddSingleton<DrillsService>()
             .AddSingleton<IdentityService>()
             .AddSingleton<HealthServiceImpl>()
             .AddHostedService<HealthReporter>();
@@ -66,6 +67,7 @@ internal static class ControlServices
         endpoints.MapGrpcService<OperationsService>();
         endpoints.MapGrpcService<CertificateService>();
         endpoints.MapGrpcService<AlertsService>();
+        endpoints.MapGrpcService<DrillsService>();
         endpoints.MapGrpcService<IdentityService>();
         endpoints.MapGrpcService<HealthServiceImpl>();
     }

@@ -9,6 +9,7 @@ namespace Appliance.Agent.Control;
 internal sealed class StatusService(
     ISupervisor supervisor,
     UpdateJournal journal,
+    DrillJournal drills,
     Holds holds,
     Database database,
     TimeProvider clock
@@ -42,7 +43,10 @@ internal sealed class StatusService(
     private V1.ReleaseStatus ReleaseOf(SupervisionView view)
     {
         var release = view.Release?.ToMessage() ?? new V1.ReleaseStatus();
-        release.UnderWay = journal.Running is { } running ? $"{running.Name}: {running.Sentence}" : "";
+        release.UnderWay =
+            journal.Running is { } running ? $"{running.Name}: {running.Sentence}"
+            : drills.Running is { } drill ? $"{drill.Name}: {drill.Sentence}"
+            : "";
         return release;
     }
 }

@@ -1,3 +1,4 @@
+using Appliance.Agent.Host;
 using Appliance.Agent.Storage;
 using Appliance.Agent.Supervision;
 using Microsoft.Extensions.Options;
@@ -49,6 +50,7 @@ internal sealed class Arbiter(
     Wishes wishes,
     RungLedger ledger,
     EventLog events,
+    MachineBoot boot,
     IOptionsMonitor<HealingOptions> options,
     TimeProvider clock
 )
@@ -229,6 +231,8 @@ internal sealed class Arbiter(
         return ledger
             .All.Where(r => r.Rung == Remedy.Reboot.Name() && r.LastAt <= now)
             .Select(r => r.Cause == "asked" ? r.NextAt : r.LastAt + options.CurrentValue.RebootEvery / 4)
+            // Whoever it was that booted it.
+            .Append(now - boot.Uptime + options.CurrentValue.RebootNotWithin)
             .Where(at => at > now)
             .Select(at => (DateTimeOffset?)at)
             .Max();

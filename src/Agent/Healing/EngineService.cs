@@ -46,20 +46,27 @@ internal sealed partial class EngineService(
             throw new RemedyException(problem);
     }
 
+    /// <summary>Ends it as a crash does: whoever has started it starts it again.</summary>
+    /// <exception cref="RemedyException">It was not ended.</exception>
+    public async Task KillAsync(CancellationToken ct)
+    {
+        if (Options.EnginePidFile is { } file)
+        {
+            using var engine = await FindAsync(file, ct);
+            engine.Kill();
+        }
+        else if (
+            await systemctl.RunAsync(MayEnd, ["kill", "--signal=KILL", "--kill-who=main", Options.EngineUnit], ct) is
+            { } problem
+        )
+            throw new RemedyException(problem);
+    }
+
     private async Task EndAsync(string file, CancellationToken ct)
     {
         try
         {
-            using var engine = Process.GetProcessById(
-                int.Parse(
-                    await File.ReadAllTextAsync(file, ct),
-                    NumberStyles.AllowTrailingWhite,
-                    CultureInfo.InvariantCulture
-                )
-            );
-            // The file outlives a crash, and the number may be another's since.
-            if (engine.ProcessName != "dockerd")
-                throw new RemedyException($"process {engine.Id} of {file} is {engine.ProcessName}, and not dockerd");
+            using var engine = await FindAsync(file, ct);
             using var deadline = new CancellationTokenSource(MayEnd, clock);
             using var either = CancellationTokenSource.CreateLinkedTokenSource(deadline.Token, ct);
             _ = Kill(engine.Id, Terminate);
@@ -70,6 +77,30 @@ internal sealed partial class EngineService(
             engine.Kill();
             await engine.WaitForExitAsync(ct);
         }
+        // It may end in the same moment.
+        catch (Exception e) when (e is InvalidOperationException or Win32Exception)
+        {
+            throw new RemedyException($"the engine could not be ended by {file}: {e.Message}", e);
+        }
+    }
+
+    private static async Task<Process> FindAsync(string file, CancellationToken ct)
+    {
+        try
+        {
+            var engine = Process.GetProcessById(
+                int.Parse(
+                    await File.ReadAllTextAsync(file, ct),
+                    NumberStyles.AllowTrailingWhite,
+                    CultureInfo.InvariantCulture
+                )
+            );
+            // The file outlives a crash, and the number may be another's since.
+            if (engine.ProcessName == "dockerd")
+                return engine;
+            using (engine)
+                throw new RemedyException($"process {engine.Id} of {file} is {engine.ProcessName}, and not dockerd");
+        }
         catch (Exception e)
             when (e
                     is IOException
@@ -78,7 +109,6 @@ internal sealed partial class EngineService(
                         or OverflowException
                         or ArgumentException
                         or InvalidOperationException
-                        or Win32Exception
             )
         {
             throw new RemedyException($"the engine could not be ended by {file}: {e.Message}", e);

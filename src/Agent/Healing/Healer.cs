@@ -109,7 +109,8 @@ internal sealed class Healer(
                 .ToDictionary(r => r.Remedy, r => r.Why!),
             canWrite,
             options.CurrentValue,
-            boot.At,
+            // Not the earliest that it may have been: a clock that was put forward would end the peace after a boot.
+            now - boot.Uptime,
             now
         );
     }

@@ -6,7 +6,13 @@ namespace Appliance.Agent.Healing;
 /// Holds the appliance as it is while somebody works on it by hand: nothing is repaired, healed or upgraded by itself, and
 /// whatever a person asks for is done.
 /// </summary>
-internal sealed class Maintenance(Holds holds, UpdateJournal journal, MachineProblems problems, EventLog events)
+internal sealed class Maintenance(
+    Holds holds,
+    UpdateJournal journal,
+    DrillJournal drills,
+    MachineProblems problems,
+    EventLog events
+)
 {
     private TaskCompletionSource changed = NewSignal();
 
@@ -22,6 +28,9 @@ internal sealed class Maintenance(Holds holds, UpdateJournal journal, MachinePro
     {
         if (journal.Running is { } operation)
             return $"{operation.Name} is under way; wait for it, or cancel it";
+        // It is about what repairs itself.
+        if (drills.Running is { } drill)
+            return $"{drill.Name} is under way; wait for it, or cancel it";
         var hold = holds.Put(by, reason, length);
         Tell(
             "maintenance.held",

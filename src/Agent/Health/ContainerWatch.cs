@@ -44,7 +44,7 @@ internal sealed class ContainerWatch : IAsyncDisposable
     /// <summary>Whether it asks what the target is to be asked.</summary>
     public bool IsOf(ProbeTarget wanted) => ProbesAlike.Are(target.Probes, wanted.Probes);
 
-    /// <summary>Ends when the watch is disposed; faults only for a bug.</summary>
+    /// <summary>Ends when the watch is disposed, or has nothing to ask any more; faults only for a bug.</summary>
     public Task Run { get; }
 
     public IReadOnlyList<ProbeView> Views

@@ -5,11 +5,15 @@ namespace Appliance.Agent.Health;
 
 /// <summary>
 /// Runs a command in the container; 0 is healthy. The engine has no call to end such a command: one that takes too long
-/// counts as failed, and runs on until it ends by itself or with its container.
+/// counts as failed, and runs on until it ends by itself or with its container. Until then there is no other: one that hangs
+/// would leave a process in the container with each check.
 /// </summary>
 internal sealed class ExecCheck(ExecProbe probe, string container, DockerEngine engine, TimeProvider clock) : IProbe
 {
     private const int MaxOutput = 4096;
+
+    // The command that was not seen to end; null: there is none.
+    private string? open;
 
     public string Kind => "exec";
 
@@ -22,12 +26,15 @@ internal sealed class ExecCheck(ExecProbe probe, string container, DockerEngine 
         using var either = CancellationTokenSource.CreateLinkedTokenSource(ct, deadline.Token);
         try
         {
-            var result = await engine.Containers.ExecAsync(
+            if (open is not null && await IsRunningAsync(open, either.Token))
+                return ProbeResult.Failed("the command of an earlier check has not ended");
+            open = await engine.Containers.CreateExecAsync(
                 container,
                 new ExecSpec { Command = probe.Command },
-                MaxOutput,
                 either.Token
             );
+            var result = await engine.Containers.RunExecAsync(open, MaxOutput, either.Token);
+            open = null;
             var output = $"{result.Stdout} {result.Stderr}".Trim();
             return result.ExitCode == 0
                 ? ProbeResult.Ok(output)
@@ -42,6 +49,19 @@ internal sealed class ExecCheck(ExecProbe probe, string container, DockerEngine 
         catch (OperationCanceledException) when (!ct.IsCancellationRequested)
         {
             return ProbeResult.Failed($"no end within {timeout.TotalSeconds:0.###} s");
+        }
+    }
+
+    private async Task<bool> IsRunningAsync(string execId, CancellationToken ct)
+    {
+        try
+        {
+            return (await engine.Containers.InspectExecAsync(execId, ct)).Running;
+        }
+        catch (EngineNotFoundException)
+        {
+            // The engine has forgotten it, as it does some time after its end.
+            return false;
         }
     }
 }

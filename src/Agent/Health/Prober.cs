@@ -33,9 +33,9 @@ internal sealed class Prober(Supervisor supervisor, DockerEngine engine, TimePro
             {
                 var view = supervisor.View;
                 await MatchAsync(view.Targets, stoppingToken);
-                // A watch that faults is a bug, and must not stay a silent end of probing.
-                var changed = supervisor.WaitForChangeAsync(view, stoppingToken);
-                await await Task.WhenAny([changed, .. watches.Values.Select(w => w.Run)]);
+                using var waiting = CancellationTokenSource.CreateLinkedTokenSource(stoppingToken);
+                await NewsAsync(supervisor.WaitForChangeAsync(view, waiting.Token), watches.Values.Select(w => w.Run));
+                await waiting.CancelAsync();
             }
         }
         catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
@@ -43,6 +43,13 @@ internal sealed class Prober(Supervisor supervisor, DockerEngine engine, TimePro
             await MatchAsync([], CancellationToken.None);
         }
     }
+
+    /// <summary>Returns when there may be something else to probe.</summary>
+    /// <param name="changed">Ends when what is to be probed is another.</param>
+    /// <param name="runs">Of the watches: one that faults is a bug, and must not stay a silent end of probing.</param>
+    internal static async Task NewsAsync(Task changed, IEnumerable<Task> runs) =>
+        // One whose probes have all said what they are there for has ended, and would end each wait at once.
+        await await Task.WhenAny([changed, .. runs.Where(r => !r.IsCompletedSuccessfully)]);
 
     private async Task MatchAsync(IReadOnlyList<ProbeTarget> targets, CancellationToken ct)
     {

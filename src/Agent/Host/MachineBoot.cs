@@ -9,14 +9,21 @@ internal sealed class MachineBoot
     public string Id { get; } = File.ReadAllText("/proc/sys/kernel/random/boot_id").Trim();
 
     private readonly TimeProvider clock;
+    private readonly Func<TimeSpan> uptime;
     private readonly Lock gate = new();
     private DateTimeOffset earliest;
 
     public MachineBoot(TimeProvider clock)
+        : this(clock, Read) { }
+
+    internal MachineBoot(TimeProvider clock, Func<TimeSpan> uptime)
     {
-        this.clock = clock;
+        (this.clock, this.uptime) = (clock, uptime);
         earliest = Now();
     }
+
+    /// <summary>How long ago that was, whatever the clock has been set to since.</summary>
+    public TimeSpan Uptime => uptime();
 
     /// <summary>
     /// By the clock as it is set now, and never later than it was said to be before: however the clock is put right,
@@ -32,10 +39,11 @@ internal sealed class MachineBoot
         }
     }
 
-    // Uptime is read each time: other clocks stand still while the machine sleeps.
-    private DateTimeOffset Now() =>
-        clock.GetUtcNow()
-        - TimeSpan.FromSeconds(
+    private DateTimeOffset Now() => clock.GetUtcNow() - uptime();
+
+    // Read each time: other clocks stand still while the machine sleeps.
+    private static TimeSpan Read() =>
+        TimeSpan.FromSeconds(
             double.Parse(File.ReadAllText("/proc/uptime").Split(' ')[0], CultureInfo.InvariantCulture)
         );
 }

@@ -35,6 +35,15 @@ internal sealed class HaproxyConfiguration(
     /// <exception cref="IOException">It cannot be read.</exception>
     public string? Read() => File.Exists(folder.Configuration) ? File.ReadAllText(folder.Configuration) : null;
 
+    /// <summary>What is kept as known to run; null: nothing is.</summary>
+    /// <exception cref="IOException">It cannot be read.</exception>
+    public string? ReadProven() => File.Exists(folder.Proven) ? File.ReadAllText(folder.Proven) : null;
+
+    /// <summary>Keeps what is known to run.</summary>
+    /// <exception cref="IOException">It cannot be written; what was there is still there.</exception>
+    /// <exception cref="UnauthorizedAccessException">As above.</exception>
+    public void WriteProven(string text) => IngressFolder.Write(folder.Proven, Encoding.UTF8.GetBytes(text));
+
     /// <summary>Writes what the configuration refers to, where it is not there or another.</summary>
     /// <exception cref="IOException">It cannot be written.</exception>
     public void EnsureMaintenancePage()

@@ -25,11 +25,23 @@ internal sealed class HaproxyText(IngressOptions options, string certificate, st
 
     private const int HashLength = 32;
 
+    /// <summary>For how long a client may be connected without a whole request: its first, or the next.</summary>
+    public TimeSpan LongestIdle =>
+        options.KeepAliveTimeout > options.RequestTimeout ? options.KeepAliveTimeout : options.RequestTimeout;
+
     /// <summary>Of all that a reload is needed for. A running HAProxy tells it, and so whether it is as it is to be.</summary>
     public string HashOf(IngressShape shape) =>
         Convert.ToHexStringLower(
             SHA256.HashData(Encoding.UTF8.GetBytes(Write(shape, shape.Backends.SelectMany(ServerSlot.EmptyOf), "")))
         )[..HashLength];
+
+    /// <summary>The hash that a file bears; null: it is not of ours.</summary>
+    public static string? HashIn(string text)
+    {
+        const string key = $"description {Mark} ";
+        var at = text.IndexOf(key, StringComparison.Ordinal);
+        return at < 0 ? null : text[(at + key.Length)..].Split('\n', 2)[0].Trim();
+    }
 
     /// <summary>The whole file.</summary>
     /// <param name="slots">The places of all its backends.</param>

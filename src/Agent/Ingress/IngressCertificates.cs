@@ -6,7 +6,7 @@ namespace Appliance.Agent.Ingress;
 /// <summary>What came of a certificate that somebody set.</summary>
 internal abstract record CertificateOutcome
 {
-    /// <param name="IsInUse">False: HAProxy is not there; it starts with it.</param>
+    /// <param name="IsInUse">False: HAProxy is not there, and starts with it; or it is given to it as soon as it answers.</param>
     internal sealed record Replaced(CertificatePem Certificate, bool IsInUse) : CertificateOutcome;
 
     /// <param name="Why">A sentence without its full stop. The one before stays in use.</param>
@@ -15,7 +15,8 @@ internal abstract record CertificateOutcome
 
 /// <summary>
 /// The certificate that HTTPS is served with: a file, for every start of HAProxy, and the same in the one that runs. The file
-/// goes first; whatever it is cut short by, the next look finds HAProxy with another one and gives it this one.
+/// goes first; whatever it is cut short by, the next look finds HAProxy with another one and gives it this one. A worker that
+/// begins may have read the file before: so each is asked what it has, until it is this one.
 /// </summary>
 internal sealed class IngressCertificates(
     IngressFolder folder,
@@ -26,7 +27,16 @@ internal sealed class IngressCertificates(
     ILogger<IngressCertificates> log
 ) : IDisposable
 {
+    // A master that reloads is away for a moment.
+    private static readonly TimeSpan Absence = TimeSpan.FromSeconds(2);
+    private static readonly TimeSpan Between = TimeSpan.FromMilliseconds(50);
+
     private readonly SemaphoreSlim turn = new(1);
+    private (int Worker, string Fingerprint)? inUse;
+    private Refusal? refusal;
+
+    /// <summary>Called when a certificate was given, and HAProxy could not be told.</summary>
+    public Action? WhenUnused { get; set; }
 
     /// <summary>What the file holds; null before the first look.</summary>
     public CertificatePem? Current { get; private set; }
@@ -88,11 +98,11 @@ internal sealed class IngressCertificates(
             var before = File.Exists(folder.Certificate) ? File.ReadAllText(folder.Certificate) : null;
             IngressFolder.Write(folder.Certificate, Encoding.UTF8.GetBytes(next.Text));
             Current = next;
-            var outcome = await TryUseAsync(next, ct);
-            if (outcome is CertificateOutcome.Refused && before is not null)
+            // It is given by now, whoever still waits for it.
+            var outcome = await TryUseAsync(next, CancellationToken.None);
+            if (outcome is not CertificateOutcome.Replaced { IsInUse: var isInUse })
             {
-                IngressFolder.Write(folder.Certificate, Encoding.UTF8.GetBytes(before));
-                Current = CertificatePem.ReadStored(before);
+                TakeBack(before);
                 return outcome;
             }
             events.Append(
@@ -102,9 +112,13 @@ internal sealed class IngressCertificates(
                     null,
                     null,
                     $"A certificate for HTTPS was given: {next.Subject}, until {next.NotAfter:yyyy-MM-dd}.",
-                    "It is in use; no connection was closed for it."
+                    isInUse
+                        ? "It is in use; no connection was closed for it."
+                        : "HAProxy could not be told yet: it is in use from its next start on, or as soon as it answers."
                 )
             );
+            if (!isInUse)
+                WhenUnused?.Invoke();
             return outcome;
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
@@ -118,14 +132,31 @@ internal sealed class IngressCertificates(
     }
 
     /// <summary>Gives a worker the certificate of the file, if it has another one.</summary>
-    /// <exception cref="HaproxyException">It does not take it.</exception>
-    internal async Task EnsureInUseAsync(int worker, CancellationToken ct)
+    /// <returns>How long until it is to be tried again; null: it need not be.</returns>
+    /// <exception cref="HaproxyException">It is gone.</exception>
+    internal async Task<TimeSpan?> EnsureInUseAsync(int worker, CancellationToken ct)
     {
+        if (Current is not { } known || inUse == (worker, known.Fingerprint))
+            return null;
         await turn.WaitAsync(ct);
         try
         {
-            if (Current is { } current)
+            if (Current is not { } current || inUse == (worker, current.Fingerprint))
+                return null;
+            var what = $"{worker} {current.Fingerprint}";
+            if (refusal?.LeftFor(what, clock) is { } left)
+                return left;
+            try
+            {
                 await UseAsync(worker, current, ct);
+                return null;
+            }
+            catch (HaproxyException e) when (!e.IsGone)
+            {
+                log.CertificateNotTaken(e.Message);
+                refusal = Refusal.Of(refusal, what, e.Message, clock);
+                return refusal.Pause;
+            }
         }
         finally
         {
@@ -135,37 +166,66 @@ internal sealed class IngressCertificates(
 
     private async Task<CertificateOutcome> TryUseAsync(CertificatePem next, CancellationToken ct)
     {
-        try
+        var since = clock.GetTimestamp();
+        while (true)
         {
-            if ((await api.WorkersAsync(ct)).Current is not { } worker)
+            try
+            {
+                if ((await api.WorkersAsync(ct)).Current is not { } worker)
+                    return new CertificateOutcome.Replaced(next, IsInUse: false);
+                await UseAsync(worker, next, ct);
+                return new CertificateOutcome.Replaced(next, IsInUse: true);
+            }
+            catch (HaproxyException e) when (e.IsGone && clock.GetElapsedTime(since) < Absence)
+            {
+                await Task.Delay(Between, clock, ct);
+            }
+            catch (HaproxyException e) when (e.IsGone || e.IsSilent)
+            {
                 return new CertificateOutcome.Replaced(next, IsInUse: false);
-            await UseAsync(worker, next, ct);
-            return new CertificateOutcome.Replaced(next, IsInUse: true);
-        }
-        catch (HaproxyException e) when (e.IsGone)
-        {
-            return new CertificateOutcome.Replaced(next, IsInUse: false);
-        }
-        catch (HaproxyException e)
-        {
-            log.CertificateNotTaken(e.Message);
-            return new CertificateOutcome.Refused(e.Message);
+            }
+            catch (HaproxyException e)
+            {
+                log.CertificateNotTaken(e.Message);
+                return new CertificateOutcome.Refused(e.Message);
+            }
         }
     }
 
     private async Task UseAsync(int worker, CertificatePem certificate, CancellationToken ct)
     {
-        // Null: it serves no HTTPS yet.
-        if (
-            await api.FingerprintAsync(worker, folder.Certificate, ct) is not { } used
-            || used.Equals(certificate.Fingerprint, StringComparison.OrdinalIgnoreCase)
-        )
+        if (await HasAsync(worker, certificate, ct))
+        {
+            inUse = (worker, certificate.Fingerprint);
             return;
+        }
+        inUse = null;
         if (Encoding.UTF8.GetByteCount(certificate.Text) > RuntimeApi.MostPayload)
+        {
+            var before = await api.WorkersAsync(ct);
             await api.ReloadAsync(ct);
+            worker = (await api.AfterReloadAsync(before, clock, ct)).Current ?? worker;
+        }
         else
             await api.SetCertificateAsync(worker, folder.Certificate, certificate.Text, ct);
+        if (!await HasAsync(worker, certificate, ct))
+            throw new HaproxyException("it has another one than it was given", isGone: false);
+        inUse = (worker, certificate.Fingerprint);
         log.CertificateUsed(certificate.Subject, certificate.NotAfter);
+    }
+
+    // Who has none serves no HTTPS yet, and reads the file before it does.
+    private async Task<bool> HasAsync(int worker, CertificatePem certificate, CancellationToken ct) =>
+        await api.FingerprintAsync(worker, folder.Certificate, ct) is not { } used
+        || used.Equals(certificate.Fingerprint, StringComparison.OrdinalIgnoreCase);
+
+    private void TakeBack(string? before)
+    {
+        if (before is null)
+            File.Delete(folder.Certificate);
+        else
+            IngressFolder.Write(folder.Certificate, Encoding.UTF8.GetBytes(before));
+        Current = before is null ? null : CertificatePem.ReadStored(before);
     }
 
     /// <summary>What we find good may still be too weak for its library.</summary>

@@ -12,6 +12,9 @@ internal sealed class IngressFolder(IOptions<StorageOptions> storage)
 
     public string Configuration => Path.Combine(Root, "haproxy.cfg");
 
+    /// <summary>The last that is known to run.</summary>
+    public string Proven => Configuration + ".proven";
+
     /// <summary>What is answered while no container is ready, with its head.</summary>
     public string Maintenance => Path.Combine(Root, "maintenance.http");
 

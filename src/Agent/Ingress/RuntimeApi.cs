@@ -74,15 +74,16 @@ internal sealed class RuntimeApi(IOptionsMonitor<IngressOptions> options, TimePr
     }
 
     /// <summary>The SHA-1 of the certificate that the worker has for a path, in hexadecimal; null: it has none.</summary>
-    /// <exception cref="HaproxyException"/>
+    /// <exception cref="HaproxyException">It does not say.</exception>
     public async Task<string?> FingerprintAsync(int worker, string path, CancellationToken ct)
     {
         const string key = "SHA1 FingerPrint: ";
-        var answer = await AskWorkerAsync(worker, $"show ssl cert {Quoted(path)}", ct);
-        return answer
-            .Split('\n')
-            .FirstOrDefault(l => l.StartsWith(key, StringComparison.Ordinal))
-            ?[key.Length..].Trim();
+        var command = $"show ssl cert {Quoted(path)}";
+        var answer = await AskWorkerAsync(worker, command, ct);
+        var line = answer.Split('\n').FirstOrDefault(l => l.StartsWith(key, StringComparison.Ordinal));
+        return line is not null ? line[key.Length..].Trim()
+            : answer.Contains("Not found", StringComparison.Ordinal) ? null
+            : throw Unexpected(command, answer);
     }
 
     /// <summary>Exchanges a certificate; connections that are open keep theirs.</summary>
@@ -106,7 +107,7 @@ internal sealed class RuntimeApi(IOptionsMonitor<IngressOptions> options, TimePr
 
     /// <summary>Has the master read its file again. Whether a worker came of it is to be looked at.</summary>
     /// <returns>What HAProxy says to it; empty before 2.7.</returns>
-    /// <exception cref="HaproxyException">Nobody is there.</exception>
+    /// <exception cref="HaproxyException">Nobody is there, or says anything.</exception>
     public async Task<string> ReloadAsync(CancellationToken ct) =>
         (await AskAsync("reload", ReloadPatience, ct, mayBeEmpty: true)).Trim();
 
@@ -206,7 +207,8 @@ internal sealed class RuntimeApi(IOptionsMonitor<IngressOptions> options, TimePr
         {
             throw new HaproxyException(
                 $"no answer to {Verb(command)} within {patience.TotalSeconds:0.#} s",
-                isGone: true
+                isGone: false,
+                isSilent: true
             );
         }
     }

@@ -81,6 +81,9 @@ internal sealed class StatRow
 
     public ServerSlot ToSlot() => new(Proxy, Name, Address, State, Weight, Current + Waiting);
 
+    public static List<ServerSlot> SlotsOf(IReadOnlyList<StatRow> rows) =>
+        [.. rows.Where(r => r.IsServer).Select(r => r.ToSlot())];
+
     /// <exception cref="HaproxyException">It is no answer to <c>show stat</c>, or not a whole one.</exception>
     public static IReadOnlyList<StatRow> Parse(string answer)
     {

@@ -9,6 +9,9 @@ namespace Appliance.Agent.Ingress;
 /// <param name="FailedReloads">How often in a row it did so in vain: what runs is not what the file says.</param>
 internal sealed record Workers(int? Current, IReadOnlyList<int> Old, int Reloads, int FailedReloads, string Version)
 {
+    /// <summary>The pid of the one that has started all others; null: it is not told.</summary>
+    public int? Master { get; init; }
+
     /// <summary>Reads the answer to <c>show proc</c>.</summary>
     /// <exception cref="HaproxyException">It is none.</exception>
     public static Workers Parse(string answer)
@@ -16,6 +19,7 @@ internal sealed record Workers(int? Current, IReadOnlyList<int> Old, int Reloads
         if (!answer.StartsWith("#<PID>", StringComparison.Ordinal))
             throw new HaproxyException($"not an answer to show proc: {RuntimeApi.Brief(answer)}", isGone: false);
         int? current = null;
+        int? master = null;
         List<int> old = [];
         var (isOld, reloads, failed, version) = (false, 0, 0, "");
         foreach (var line in answer.Split('\n'))
@@ -27,6 +31,7 @@ internal sealed record Workers(int? Current, IReadOnlyList<int> Old, int Reloads
                 continue;
             if (words[1] == "master")
             {
+                master = pid;
                 version = words[^1];
                 _ = int.TryParse(words[2], CultureInfo.InvariantCulture, out reloads);
                 var at = Array.IndexOf(words, "[failed:");
@@ -41,6 +46,6 @@ internal sealed record Workers(int? Current, IReadOnlyList<int> Old, int Reloads
                     current = pid;
             }
         }
-        return new Workers(current, old, reloads, failed, version);
+        return new Workers(current, old, reloads, failed, version) { Master = master };
     }
 }

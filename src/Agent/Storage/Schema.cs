@@ -203,6 +203,60 @@ internal static class Schema
             CREATE INDEX alerts_by_touch ON alerts (touched);
             CREATE INDEX alerts_to_do ON alerts (state, id) WHERE state IN ('Queued', 'Acting');
             """,
+        // Drills. What undoes a disaster is in its row before it is brought about; "ticks" are of the machine's own clock,
+        // which goes on over a restart of the agent within one boot.
+        """
+            CREATE TABLE drills (
+                id INTEGER PRIMARY KEY AUTOINCREMENT,
+                state TEXT NOT NULL,
+                actor TEXT NOT NULL,
+                is_short INTEGER NOT NULL,
+                started INTEGER NOT NULL,
+                until INTEGER NOT NULL,
+                ended INTEGER,
+                product TEXT NOT NULL,
+                version TEXT NOT NULL,
+                sentence TEXT NOT NULL,
+                reason TEXT NOT NULL,
+                cancelled_by TEXT
+            ) STRICT;
+            CREATE UNIQUE INDEX one_running_drill ON drills (state) WHERE state = 'Running';
+            CREATE TABLE disasters (
+                drill INTEGER NOT NULL REFERENCES drills (id) ON DELETE CASCADE,
+                number INTEGER NOT NULL,
+                name TEXT NOT NULL,
+                service TEXT NOT NULL,
+                phase TEXT NOT NULL,
+                undo_kind TEXT,
+                undo_subject TEXT NOT NULL,
+                undo_value TEXT NOT NULL,
+                boot TEXT NOT NULL,
+                ticks INTEGER NOT NULL,
+                outcome TEXT NOT NULL,
+                why TEXT NOT NULL,
+                target TEXT NOT NULL,
+                asked TEXT NOT NULL,
+                detected INTEGER,
+                detected_by TEXT NOT NULL,
+                detect_within INTEGER,
+                recovered INTEGER,
+                recover_within INTEGER,
+                from_undo INTEGER NOT NULL,
+                requests INTEGER NOT NULL,
+                lost INTEGER NOT NULL,
+                gap INTEGER NOT NULL,
+                PRIMARY KEY (drill, number)
+            ) STRICT, WITHOUT ROWID;
+            CREATE TABLE drill_steps (
+                drill INTEGER NOT NULL REFERENCES drills (id) ON DELETE CASCADE,
+                sequence INTEGER NOT NULL,
+                time INTEGER NOT NULL,
+                disaster TEXT NOT NULL,
+                outcome TEXT NOT NULL,
+                text TEXT NOT NULL,
+                PRIMARY KEY (drill, sequence)
+            ) STRICT, WITHOUT ROWID;
+            """,
     ];
 
     /// <summary>What is worth carrying over from a damaged file, what people rely on first.</summary>
@@ -224,6 +278,9 @@ internal static class Schema
         "alert_rules",
         "alerts",
         "completions",
+        "drills",
+        "disasters",
+        "drill_steps",
         "rungs",
         "restarts",
         "audit",

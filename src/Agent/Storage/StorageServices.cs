@@ -21,6 +21,7 @@ internal static class StorageServices
             .AddSingleton<RolloutTable>()
             .AddSingleton<TokenTable>()
             .AddSingleton<AlertRules>()
-            .AddSingleton<AlertJournal>();
+            .AddSingleton<AlertJournal>()
+            .AddSingleton<DrillJournal>();
     }
 }

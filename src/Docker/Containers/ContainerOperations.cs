@@ -254,15 +254,25 @@ public sealed class ContainerOperations
     /// <param name="maxOutputBytes">How much of each output is kept; the rest is read and dropped.</param>
     /// <param name="ct">Cancels the call, not the command: see <see cref="StartExecAsync"/>.</param>
     /// <exception cref="EngineConflictException">The container does not run, or is paused.</exception>
-    public async Task<ExecResult> ExecAsync(string container, ExecSpec spec, int maxOutputBytes, CancellationToken ct)
+    public async Task<ExecResult> ExecAsync(
+        string container,
+        ExecSpec spec,
+        int maxOutputBytes,
+        CancellationToken ct
+    ) => await RunExecAsync(await CreateExecAsync(container, spec, ct), maxOutputBytes, ct);
+
+    /// <summary>Runs a prepared command to its end.</summary>
+    /// <param name="execId">Of <see cref="CreateExecAsync"/>.</param>
+    /// <param name="maxOutputBytes">How much of each output is kept; the rest is read and dropped.</param>
+    /// <param name="ct">Cancels the call, not the command: see <see cref="StartExecAsync"/>.</param>
+    public async Task<ExecResult> RunExecAsync(string execId, int maxOutputBytes, CancellationToken ct)
     {
-        var id = await CreateExecAsync(container, spec, ct);
         var stdout = new KeptOutput(maxOutputBytes);
         var stderr = new KeptOutput(maxOutputBytes);
-        await foreach (var frame in StartExecAsync(id, ct))
+        await foreach (var frame in StartExecAsync(execId, ct))
             (frame.Stream == OutputSource.Stderr ? stderr : stdout).Add(frame.Data.Span);
         return new(
-            await ExitCodeAsync(id, ct),
+            await ExitCodeAsync(execId, ct),
             stdout.Text,
             stderr.Text,
             Truncated: stdout.Truncated || stderr.Truncated

@@ -38,6 +38,9 @@ public sealed record HostConfig
     /// <summary>Processor time, in billionths of a processor.</summary>
     public long? NanoCpus { get; init; }
 
+    /// <summary>Microseconds of processor time in each 100 ms; -1 or 0: no limit of this kind.</summary>
+    public long? CpuQuota { get; init; }
+
     /// <summary>Weight against other containers; 1024 is one share.</summary>
     public long? CpuShares { get; init; }
 
@@ -293,6 +296,12 @@ public sealed record ContainerUpdate
 
     /// <inheritdoc cref="HostConfig.NanoCpus"/>
     public long? NanoCpus { get; init; }
+
+    /// <summary>
+    /// Microseconds of processor time that it may use in each 100 ms; -1: as many as it can. Not for a container that has
+    /// <see cref="NanoCpus"/>.
+    /// </summary>
+    public long? CpuQuota { get; init; }
 
     /// <inheritdoc cref="HostConfig.CpuShares"/>
     public long? CpuShares { get; init; }

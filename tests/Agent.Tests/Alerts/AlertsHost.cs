@@ -28,7 +28,7 @@ internal sealed class AlertsHost : IAsyncDisposable
             new Dictionary<string, string?>
             {
                 ["storage:DataDirectory"] = folder,
-                ["alerts:Listen"] = $"127.0.0.1:{setup.Port}",
+                ["alerts:Listen"] = $"{setup.Address}:{setup.Port}",
                 ["alerts:RequestsPerMinute"] = $"{setup.RequestsPerMinute}",
             }
         );
@@ -50,7 +50,12 @@ internal sealed class AlertsHost : IAsyncDisposable
     }
 
     /// <summary>Where it listens, how much of it, and whether what is queued is acted on.</summary>
-    internal sealed record Setup(int Port, int RequestsPerMinute = 6000, bool Acts = true);
+    internal sealed record Setup(
+        int Port,
+        int RequestsPerMinute = 6000,
+        bool Acts = true,
+        string Address = "127.0.0.1"
+    );
 
     public ManualClock Clock { get; }
     public RecordedActions Actions { get; }
@@ -61,6 +66,7 @@ internal sealed class AlertsHost : IAsyncDisposable
     public AlertJournal Journal => host.Services.GetRequiredService<AlertJournal>();
     public WebhookTokens Tokens => host.Services.GetRequiredService<WebhookTokens>();
     public AuditTrail Audit => host.Services.GetRequiredService<AuditTrail>();
+    public WebhookListener Listener => host.Services.GetServices<IHostedService>().OfType<WebhookListener>().Single();
     public EventLog Events => host.Services.GetRequiredService<EventLog>();
 
     private static CancellationToken Ct => TestContext.Current.CancellationToken;

@@ -127,6 +127,23 @@ public sealed class WebhookTests : IDisposable
     }
 
     [Fact]
+    public async Task An_address_that_cannot_be_listened_on_is_told_once_and_tried_again()
+    {
+        // Loopback by its number, and no socket for IPv6 takes it.
+        await using var host = await AlertsHost.StartAsync(
+            folder.Path,
+            setup: new(AlertsHost.FreePort(), Address: "[::ffff:127.0.0.1]")
+        );
+        Assert.IsType<NewToken.Made>(host.Tokens.Make("am", "a test"));
+        await Eventually.TrueAsync("it is told", () => host.Events.LastId > 0, Ct);
+
+        for (var i = 0; i < 3; i++)
+            host.Clock.Advance(WebhookListener.UntilNextTry);
+        Assert.Equal("alerts.deaf", Assert.Single(host.Events.Tail(10, null)).Kind);
+        Assert.False(host.Listener.ExecuteTask!.IsCompleted);
+    }
+
+    [Fact]
     public async Task Too_many_requests_of_one_token_are_told_when_to_come_again_and_are_in_nobodys_way()
     {
         await using var host = await AlertsHost.StartAsync(

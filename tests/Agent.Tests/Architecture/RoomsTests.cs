@@ -21,6 +21,7 @@ public sealed partial class RoomsTests
         "Updates",
         "Healing",
         "Alerts",
+        "Drills",
         "Observability",
         "Control",
         "Link",

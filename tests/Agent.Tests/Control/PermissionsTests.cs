@@ -41,6 +41,9 @@ public sealed class PermissionsTests
         ["/appliance.v1.AlertsService/MapAlert"] = Role.Admin,
         ["/appliance.v1.AlertsService/UnmapAlert"] = Role.Admin,
         ["/appliance.v1.AlertsService/TestAlert"] = Role.Viewer,
+        ["/appliance.v1.DrillsService/ListDisasters"] = Role.Admin,
+        ["/appliance.v1.DrillsService/StartDrill"] = Role.Admin,
+        ["/appliance.v1.DrillsService/GetDrillReport"] = Role.Admin,
         ["/appliance.v1.IdentityService/CreateToken"] = Role.Admin,
         ["/appliance.v1.IdentityService/ListTokens"] = Role.Admin,
         ["/appliance.v1.IdentityService/RevokeToken"] = Role.Admin,
@@ -59,6 +62,7 @@ public sealed class PermissionsTests
         MaintenanceReflection.Descriptor,
         CertificateReflection.Descriptor,
         AlertsReflection.Descriptor,
+        DrillsReflection.Descriptor,
         IdentityReflection.Descriptor,
         HealthReflection.Descriptor,
     ];

@@ -112,6 +112,23 @@ public sealed class ArbiterTests : IDisposable
     }
 
     [Fact]
+    public async Task Soon_after_a_boot_only_a_person_reboots_the_machine()
+    {
+        room.Uptime = TimeSpan.FromMinutes(14);
+        Assert.Equal(
+            "the machine is not rebooted before 2026-01-15 12:01:00Z",
+            await RefusedAsync(Ask(HealingAction.Reboot, ""))
+        );
+        // A clock that is put right makes the boot no longer ago.
+        room.Clock.Advance(TimeSpan.FromDays(1));
+        await RefusedAsync(Ask(HealingAction.Reboot, ""));
+        await DoneAsync(Ask(HealingAction.Reboot, "") with { IsPersonal = true });
+
+        using var later = new HealingRoom { Uptime = TimeSpan.FromMinutes(15) };
+        Assert.IsType<HealingOutcome.Done>(await later.Arbiter.AskAsync(Ask(HealingAction.Reboot, ""), Ct));
+    }
+
+    [Fact]
     public async Task Without_leave_or_without_power_there_is_no_reboot()
     {
         using var cautious = new HealingRoom(new HealingOptions());

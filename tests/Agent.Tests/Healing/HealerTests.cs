@@ -71,6 +71,21 @@ public sealed class HealerTests : IDisposable
     }
 
     [Fact]
+    public async Task A_clock_that_is_put_forward_does_not_make_a_boot_longer_ago()
+    {
+        room.Uptime = Minute;
+        room.Supervisor.View = Hanging();
+        room.Clock.Advance(TimeSpan.FromDays(1));
+
+        await room.Healer.LookAsync(room.Supervisor.View, Ct);
+        Assert.Empty(room.Remedies.Taken);
+
+        room.Uptime = 5 * Minute;
+        await room.Healer.LookAsync(room.Supervisor.View, Ct);
+        Assert.Single(room.Remedies.Taken);
+    }
+
+    [Fact]
     public async Task What_did_not_work_is_told_and_a_refusal_is_told_once_for_each_change()
     {
         room.Remedies.Failure = "the unit is masked";

@@ -23,11 +23,24 @@ internal sealed class HealingRoom : IDisposable
         state = scratch.Open();
         var monitor = new Fixed(options ?? new HealingOptions { MayReboot = true });
         Journal = new UpdateJournal(state.Database, Clock);
+        Drills = new DrillJournal(state.Database, Clock);
         Holds = new Holds(state.Database, Clock);
         Ledger = new RungLedger(state.Database);
         Problems = new MachineProblems(Supervisor, state.Events, monitor, Clock);
-        Maintenance = new Maintenance(Holds, Journal, Problems, state.Events);
-        Arbiter = new Arbiter(Supervisor, Remedies, Journal, Holds, state.Wishes, Ledger, state.Events, monitor, Clock);
+        Maintenance = new Maintenance(Holds, Journal, Drills, Problems, state.Events);
+        var boot = new MachineBoot(Clock, () => Uptime);
+        Arbiter = new Arbiter(
+            Supervisor,
+            Remedies,
+            Journal,
+            Holds,
+            state.Wishes,
+            Ledger,
+            state.Events,
+            boot,
+            monitor,
+            Clock
+        );
         engine = DockerEngine.Connect("unix:///nowhere/docker.sock", Clock);
         var lifetime = new Running();
         Healer = new Healer(
@@ -40,7 +53,7 @@ internal sealed class HealingRoom : IDisposable
             Ledger,
             state.Events,
             engine,
-            new MachineBoot(Clock),
+            boot,
             new MachineShutdown(
                 new SystemdEnvironment(null, null),
                 lifetime,
@@ -55,9 +68,14 @@ internal sealed class HealingRoom : IDisposable
     }
 
     public ManualClock Clock => scratch.Clock;
+
+    /// <summary>Since the machine was booted; a clock that is set leaves it as it is.</summary>
+    public TimeSpan Uptime { get; set; } = TimeSpan.FromDays(30);
+
     public FixedSupervisor Supervisor { get; } = new();
     public RecordedRemedies Remedies { get; } = new();
     public UpdateJournal Journal { get; }
+    public DrillJournal Drills { get; }
     public Holds Holds { get; }
     public RungLedger Ledger { get; }
     public Wishes Wishes => state.Wishes;

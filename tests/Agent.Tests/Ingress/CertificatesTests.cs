@@ -54,7 +54,8 @@ public sealed class CertificatesTests
         // Too long for the socket of commands: a reload does it.
         using (var big = new Made("big", padding: 14_000))
         {
-            Assert.IsType<CertificateOutcome.Replaced>(await ingress.Certificates.ReplaceAsync(big.Pem, ct));
+            var outcome = await ingress.Certificates.ReplaceAsync(big.Pem, ct);
+            Assert.True(Assert.IsType<CertificateOutcome.Replaced>(outcome).IsInUse);
             await Eventually.TrueAsync(
                 "it is served",
                 async _ =>
@@ -108,6 +109,46 @@ public sealed class CertificatesTests
                 return served.Thumbprint == made.Certificate.Thumbprint;
             },
             ct
+        );
+    }
+
+    [Fact]
+    public async Task One_that_is_given_while_HAProxy_is_silent_is_in_use_as_soon_as_it_answers_whoever_waits_for_it()
+    {
+        var port = Upstream.FreePort();
+        await using var web = await Upstream.StartAsync("web", port);
+        await using var ingress = await StartAsync(null, Service("web", [Route(port)], web.Server()));
+        var file = Path.Combine(ingress.Data, "certificates", "default.pem");
+        Assert.Null(await ingress.Api.FingerprintAsync(await ingress.WorkerAsync(), file + ".other", ct));
+        using var made = new Made("next");
+        using (var caller = CancellationTokenSource.CreateLinkedTokenSource(ct))
+        using (Halt(ingress.Master))
+        {
+            var giving = ingress.Certificates.ReplaceAsync(made.Pem, caller.Token);
+            await Eventually.TrueAsync(
+                "the file has it",
+                () => ingress.Certificates.Current!.Fingerprint == made.Certificate.Thumbprint,
+                ct
+            );
+            await caller.CancelAsync();
+
+            Assert.False(Assert.IsType<CertificateOutcome.Replaced>(await giving).IsInUse);
+            Assert.StartsWith(
+                "HAProxy could not be told yet",
+                ingress.Events.Tail(200, null).Last(e => e.Kind == "certificate.replaced").Done,
+                StringComparison.Ordinal
+            );
+        }
+
+        await Eventually.TrueAsync(
+            "it is served",
+            async _ =>
+            {
+                using var served = await ServedAsync(ingress.Https);
+                return served.Thumbprint == made.Certificate.Thumbprint;
+            },
+            ct,
+            TimeSpan.FromSeconds(60)
         );
     }
 

@@ -124,6 +124,7 @@ public sealed class PlannerTests
         Look(a, b);
         Assert.False(adopted.Trusts(a));
 
+        adopted = new Adopted(clock);
         adopted.Begin([new("be", "s1", "c", ServerState.Ready, 100)]);
         var c = Server("c", ServerRole.Current) with { IsReady = false };
         Look(c);

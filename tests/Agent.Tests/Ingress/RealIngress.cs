@@ -168,6 +168,12 @@ internal sealed class RealIngress : IAsyncDisposable
         await EndHaproxyAsync();
     }
 
+    /// <summary>As a machine does that is too busy for one of HAProxy's processes, until this is disposed.</summary>
+    public static IDisposable Halt(int pid) => new Halted(pid);
+
+    /// <summary>The pid of the process that does not serve, and is asked for those that do.</summary>
+    public int Master => haproxy!.Id;
+
     public async Task StartAgentAsync()
     {
         var services = new ServiceCollection();
@@ -280,13 +286,26 @@ internal sealed class RealIngress : IAsyncDisposable
             output.Add(line.Data ?? "");
     }
 
-    private static string Launcher([System.Runtime.CompilerServices.CallerFilePath] string thisFile = "") =>
+    public static string Launcher([System.Runtime.CompilerServices.CallerFilePath] string thisFile = "") =>
         Path.GetFullPath(
             Path.Combine(
                 Path.GetDirectoryName(thisFile)!,
                 "../../../appliance/image/rootfs/usr/libexec/appliance/ingress"
             )
         );
+
+    private sealed class Halted : IDisposable
+    {
+        private readonly int pid;
+
+        public Halted(int pid)
+        {
+            this.pid = pid;
+            Assert.True(Posix.Kill(pid, Posix.SigStop));
+        }
+
+        public void Dispose() => Posix.Kill(pid, Posix.SigCont);
+    }
 
     private sealed class ToTest : ILoggerProvider, ILogger
     {

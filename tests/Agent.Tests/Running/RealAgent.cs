@@ -80,6 +80,7 @@ internal sealed class RealAgent : IAsyncDisposable
     public UpdatesService.UpdatesServiceClient Updates => new(Channel);
     public OperationsService.OperationsServiceClient Operations => new(Channel);
     public AlertsService.AlertsServiceClient Alerts => new(Channel);
+    public DrillsService.DrillsServiceClient Drills => new(Channel);
     public IdentityService.IdentityServiceClient Identity => new(Channel);
     public Grpc.Health.V1.Health.HealthClient Health => new(Channel);
 

@@ -19,13 +19,19 @@ internal sealed class LoadedAppliance : IAsyncDisposable
 
     private readonly ScratchFolder folder = new();
     private readonly PrivateEngine engine;
-    private readonly Process haproxy;
+    private readonly SmallDisk? disk;
+    private readonly CancellationTokenSource over = new();
+    private Process haproxy;
     private Process agent;
+    private Task keeping = Task.CompletedTask;
 
-    private LoadedAppliance(PrivateEngine engine)
+    private LoadedAppliance(PrivateEngine engine, string settings, int? disk)
     {
         this.engine = engine;
         (Http, Https) = (FreePort(), FreePort());
+        if (disk is { } mebibytes)
+            this.disk = new SmallDisk(folder["data"], mebibytes * 1024);
+        File.WriteAllText(folder["agent.yaml"], settings);
         haproxy = StartHaproxy();
         agent = StartAgent();
     }
@@ -45,10 +51,18 @@ internal sealed class LoadedAppliance : IAsyncDisposable
     private static CancellationToken Ct => TestContext.Current.CancellationToken;
 
     /// <summary>An appliance that runs the application's first release.</summary>
-    public static async Task<LoadedAppliance> StartAsync(string version = "1.0.0")
+    /// <param name="version">Of the application.</param>
+    /// <param name="settings">The agent's, knowing its engine.</param>
+    /// <param name="disk">MiB of a disk of its own for the agent's state; null: it has none.</param>
+    public static async Task<LoadedAppliance> StartAsync(
+        string version = "1.0.0",
+        Func<PrivateEngine, string>? settings = null,
+        int? disk = null
+    )
     {
         await BuildBundlesAsync();
-        var appliance = new LoadedAppliance(await PrivateEngine.StartAsync(Ct));
+        var own = await PrivateEngine.StartAsync(Ct);
+        var appliance = new LoadedAppliance(own, settings?.Invoke(own) ?? "# Defaults.\n", disk);
         try
         {
             await Eventually.TrueAsync(
@@ -102,6 +116,9 @@ internal sealed class LoadedAppliance : IAsyncDisposable
         agent.Dispose();
         agent = StartAgent();
     }
+
+    /// <summary>From now on whatever ends is started again, as systemd does.</summary>
+    public void KeepAlive() => keeping = Task.WhenAll(KeepHaproxyAsync(), KeepAgentAsync(), KeepEngineAsync());
 
     /// <summary>Gives the appliance a certificate for a name; returns its SHA-256 thumbprint.</summary>
     public async Task<string> SetCertificateAsync(string name)
@@ -160,6 +177,9 @@ internal sealed class LoadedAppliance : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
+        await over.CancelAsync();
+        await keeping.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        over.Dispose();
         // The agent first: it would bring back what goes.
         foreach (var process in (Process[])[agent, haproxy])
         {
@@ -169,7 +189,37 @@ internal sealed class LoadedAppliance : IAsyncDisposable
             process.Dispose();
         }
         await engine.DisposeAsync();
+        disk?.Dispose();
         folder.Dispose();
+    }
+
+    private async Task KeepHaproxyAsync()
+    {
+        while (true)
+        {
+            await haproxy.WaitForExitAsync(over.Token);
+            haproxy.Dispose();
+            haproxy = StartHaproxy();
+        }
+    }
+
+    private async Task KeepAgentAsync()
+    {
+        while (true)
+        {
+            await agent.WaitForExitAsync(over.Token);
+            agent.Dispose();
+            agent = StartAgent();
+        }
+    }
+
+    private async Task KeepEngineAsync()
+    {
+        while (true)
+        {
+            await engine.EndedAsync(over.Token);
+            await engine.RestartAsync(over.Token);
+        }
     }
 
     private async Task WaitUntilServedAsync()
@@ -207,8 +257,6 @@ internal sealed class LoadedAppliance : IAsyncDisposable
 
     private Process StartAgent()
     {
-        if (!File.Exists(folder["agent.yaml"]))
-            File.WriteAllText(folder["agent.yaml"], "# Defaults.\n");
         var start = new ProcessStartInfo(
             Path.Combine(DevelopmentRun.Root, "artifacts/bin/appliance-agent"),
             [

@@ -6,6 +6,9 @@ namespace Appliance.Agent.Healing;
 /// <param name="DiskOptions">As the file system itself is, for everybody.</param>
 internal sealed record MountEntry(string Point, IReadOnlyList<string> Options, IReadOnlyList<string> DiskOptions)
 {
+    /// <summary>Which file system it is: the same one may be mounted in several places.</summary>
+    public string Device { get; init; } = "";
+
     /// <summary>Whether the file system takes no writes, whoever writes.</summary>
     // A sandbox mounts what it keeps from being written read-only for the agent alone: that is nobody's trouble.
     public bool IsReadOnly => DiskOptions.Contains("ro");
@@ -31,6 +34,9 @@ internal static class MountTable
         var dash = Array.IndexOf(fields, "-");
         return fields.Length > 6 && dash > 0 && fields.Length > dash + 3
             ? new MountEntry(Unescape(fields[4]), fields[5].Split(','), fields[dash + 3].Split(','))
+            {
+                Device = fields[2],
+            }
             : null;
     }
 

@@ -1,0 +1,45 @@
+using Appliance.Agent.Storage;
+using Appliance.Docker;
+
+namespace Appliance.Agent.Drills;
+
+/// <summary>
+/// A process that is there and does nothing. Its processes are stopped, and not the container paused: a pause is something
+/// that the engine tells, and a hang only a probe finds out.
+/// </summary>
+internal sealed class HangService(DockerEngine engine) : Disaster
+{
+    public override string Name => "hang-service";
+
+    public override string What => "stops the process of a container, so that it neither answers nor ends";
+
+    public override Task<string?> WhyNotAsync(Target target, CancellationToken ct) =>
+        Task.FromResult(
+            target.Timings.Notice is null
+                ? $"nothing probes {target.Service}, so that nobody would notice: its release declares no liveness probe"
+                : null
+        );
+
+    public override Expectation Expect(Target target, bool isShort) =>
+        new(
+            Course.Healed,
+            target.Timings.Notice + TimeSpan.FromSeconds(5),
+            // One that hangs does not end by itself, and is given all its grace.
+            target.Timings.Notice!.Value
+                + target.Timings.Grace
+                + target.Timings.Start
+                + TimeSpan.FromSeconds(15)
+        );
+
+    public override Task<Injection> PlanAsync(Target target, CancellationToken ct) =>
+        Task.FromResult(
+            new Injection(
+                target.Name,
+                $"stops the process of {target.Name} with SIGSTOP",
+                new Undo(UndoKind.Continue, target.Id, "")
+            )
+        );
+
+    public override Task InjectAsync(Target target, Injection injection, CancellationToken ct) =>
+        engine.Containers.KillAsync(target.Id, "SIGSTOP", ct);
+}
