@@ -80,13 +80,16 @@ internal sealed class TrafficWatch(
     public (Tally Tried, Tally Others) Trial(string service) =>
         trial.Compare(service, IdsOf(service, c => c.IsCanary), Nobody);
 
-    /// <summary>What went through ingress meanwhile: "0 of 41,312 requests failed"; null: nothing did.</summary>
-    public async Task<string?> SummaryAsync(CancellationToken ct)
+    /// <summary>A sentence, and what the change cost those who used the application meanwhile, as far as it was seen.</summary>
+    public async Task<string> WithSummaryAsync(string sentence, CancellationToken ct)
     {
         await ReadAsync(ct);
         return operation is { Requests: > 0 and var requests, Failed: var failed }
-            ? string.Create(CultureInfo.InvariantCulture, $"{failed:N0} of {requests:N0} requests failed meanwhile")
-            : null;
+            ? string.Create(
+                CultureInfo.InvariantCulture,
+                $"{sentence}; {failed:N0} of {requests:N0} requests failed meanwhile"
+            )
+            : sentence;
     }
 
     private async Task ReadAsync(CancellationToken ct)

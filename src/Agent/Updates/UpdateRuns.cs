@@ -30,22 +30,16 @@ internal sealed class UpdateRuns(
     {
         var from = await FromAsync(operation, ct);
         var to = await releases.OpenAsync(journal.Release(operation.ToDigest)!, ct);
+        var course = new Course(operation, from, to, journal, supervisor, log);
         return new UpdateRun(
-            operation,
-            from,
-            to,
+            course,
+            new Preparation(course, journal, supervisor, preflight, images, gate, boot, progress),
+            new Switching(course, journal, supervisor, gate, trial, rollout, progress),
+            new WayBack(course, journal, supervisor, gate, traffic, evidence, progress, log),
             journal,
             supervisor,
-            preflight,
-            images,
             gate,
-            traffic,
-            trial,
-            rollout,
-            evidence,
-            boot,
-            progress,
-            log
+            traffic
         );
     }
 

@@ -1,0 +1,99 @@
+using Appliance.Agent.Content;
+using Appliance.Agent.Storage;
+using Appliance.Agent.Supervision;
+
+namespace Appliance.Agent.Updates;
+
+/// <summary>Takes an operation back: what ran before it runs again.</summary>
+internal sealed class WayBack(
+    Course course,
+    UpdateJournal journal,
+    ISupervisor supervisor,
+    Gate gate,
+    TrafficWatch traffic,
+    Evidence evidence,
+    OperationProgress progress,
+    ILogger<UpdateRun> log
+)
+{
+    private readonly Operation operation = course.Operation;
+    private readonly Release from = course.From;
+
+    /// <summary>What is not fit does not stay.</summary>
+    public async Task<Conclusion> TurnBackAsync(Unfit unfit, CancellationToken ct)
+    {
+        var said = await evidence.OfAsync(unfit.Service, ct);
+        TurnBack(unfit.Reason, said);
+        return await GoBackAsync(unfit.Reason, said, ct);
+    }
+
+    /// <summary>Somebody wants it taken back.</summary>
+    public async Task<Conclusion> CancelledAsync(CancellationToken ct)
+    {
+        var by = journal.Find(operation.Id)?.CancelledBy ?? "somebody";
+        var reason = $"{by} cancelled it";
+        if (course.Reached < Phase.Switching)
+            return new Conclusion(
+                OperationState.Cancelled,
+                Phase.Loading,
+                "cancelled; nothing was changed",
+                reason,
+                ""
+            );
+        TurnBack(reason, "");
+        return await GoBackAsync(reason, "", ct) with { State = OperationState.Cancelled };
+    }
+
+    private void TurnBack(string reason, string said)
+    {
+        var text = operation.FromDigest is null
+            ? $"taking {course.Target} away again"
+            : $"going back to {course.Origin}";
+        journal.TurnBack(operation.Id, text, reason, said);
+        log.Step(operation.Name, nameof(Phase.RollingBack), reason);
+    }
+
+    /// <summary>From the entry in the journal on that it is to be taken back.</summary>
+    public async Task<Conclusion> GoBackAsync(string reason, string said, CancellationToken ct)
+    {
+        progress.Set(Progress.None);
+        if (!course.HasOrigin && operation.FromDigest is not null)
+            return new Conclusion(
+                OperationState.Failed,
+                Phase.RolledBack,
+                $"{course.Origin} cannot be read any more, so nothing was taken back: what runs was left as it is",
+                reason,
+                said
+            );
+        supervisor.Run(new RunningRelease(from) { IsReturn = true });
+        var state = operation.CancelledBy is null ? OperationState.RolledBack : OperationState.Cancelled;
+        if (!course.HasOrigin)
+        {
+            await gate.TidyAsync(ct);
+            return new Conclusion(state, Phase.RolledBack, $"{course.Target} was taken away again", reason, said);
+        }
+
+        var ailing = new List<string>();
+        // Nobody waits for what was not well before either.
+        var expected = course.CandidatesOf(from).ExceptBy(course.NotedAsAiling(), c => c.Service);
+        var watched = expected.Select(c => (Candidate: c, Complaints: ComplaintsAbout(c))).ToList();
+        foreach (var (candidate, complaints) in watched)
+        {
+            if (await gate.PassAsync(candidate, complaints, ct) is { } unfit)
+                ailing.Add(unfit.Reason);
+        }
+        await gate.TidyAsync(ct);
+        var sentence = $"{operation.Product} {course.Origin} runs again";
+        var outcome =
+            ailing.Count == 0 ? sentence : $"{sentence}, but not all of it is well: {string.Join("; ", ailing)}";
+        return new Conclusion(state, Phase.RolledBack, await traffic.WithSummaryAsync(outcome, ct), reason, said);
+    }
+
+    private Complaints ComplaintsAbout(Candidate candidate)
+    {
+        // What is back is as it ever was: how its requests go is held against nobody.
+        var complaints = gate.NewComplaints(new HashSet<string>());
+        complaints.Watch(candidate.Service);
+        return complaints;
+    }
+}
