@@ -58,6 +58,7 @@ internal sealed class ServicesService(
                 request.Name,
                 context.GetCaller().Actor,
                 Checked(request.Reason),
+                isPersonal: true,
                 context.CancellationToken
             )
         );
@@ -73,6 +74,7 @@ internal sealed class ServicesService(
                 request.Name,
                 context.GetCaller().Actor,
                 Checked(request.Reason),
+                isPersonal: true,
                 context.CancellationToken
             )
         );

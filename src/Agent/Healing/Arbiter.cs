@@ -147,8 +147,8 @@ internal sealed class Arbiter(
         var (target, by, reason) = (request.Target, request.By, request.Reason);
         var outcome =
             request.Action is HealingAction.Recreate
-                ? await supervisor.RecreateAsync(target, by, reason, ct)
-                : await supervisor.RestartAsync(target, by, reason, ct);
+                ? await supervisor.RecreateAsync(target, by, reason, request.IsPersonal, ct)
+                : await supervisor.RestartAsync(target, by, reason, request.IsPersonal, ct);
         return outcome switch
         {
             RestartOutcome.Restarted => new HealingOutcome.Done(

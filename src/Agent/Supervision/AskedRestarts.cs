@@ -1,7 +1,13 @@
 namespace Appliance.Agent.Supervision;
 
+/// <summary>A restart, or a start, that somebody asked for.</summary>
+/// <param name="Why">Who, and for what reason.</param>
+/// <param name="Anew">Whether in another container; otherwise in the one that it has.</param>
+/// <param name="IsPersonal">Whether a person did, who is heard during a hold and an update.</param>
+internal sealed record AskedRestart(string Why, bool Anew, bool IsPersonal);
+
 /// <summary>
-/// Restarts and starts that people asked for, until the reconciler has answered them. None is left waiting: what cannot
+/// Restarts and starts that were asked for, until the reconciler has answered them. None is left waiting: what cannot
 /// be done now is answered with the reason, and is not done later behind the back of who asked.
 /// </summary>
 internal sealed class AskedRestarts
@@ -9,16 +15,22 @@ internal sealed class AskedRestarts
     private readonly Lock gate = new();
     private readonly Dictionary<Slot, Request> asked = [];
 
-    /// <param name="anew">Whether in another container; otherwise in the one that it has.</param>
     /// <returns>Ends with null when the slot runs anew, else with the reason.</returns>
-    public Task<string?> Ask(Slot slot, string why, bool anew = false)
+    public Task<string?> Ask(Slot slot, AskedRestart request)
     {
         lock (gate)
         {
-            if (!asked.TryGetValue(slot, out var request))
-                request = new(why, anew, new(TaskCreationOptions.RunContinuationsAsynchronously));
-            asked[slot] = request with { Anew = request.Anew || anew };
-            return request.Answer.Task;
+            if (!asked.TryGetValue(slot, out var pending))
+                pending = new(request, new(TaskCreationOptions.RunContinuationsAsynchronously));
+            asked[slot] = pending with
+            {
+                Asked = pending.Asked with
+                {
+                    Anew = pending.Asked.Anew || request.Anew,
+                    IsPersonal = pending.Asked.IsPersonal || request.IsPersonal,
+                },
+            };
+            return pending.Answer.Task;
         }
     }
 
@@ -28,7 +40,7 @@ internal sealed class AskedRestarts
         get
         {
             lock (gate)
-                return asked.Where(a => a.Value.Anew).Select(a => a.Key).ToHashSet();
+                return asked.Where(a => a.Value.Asked.Anew).Select(a => a.Key).ToHashSet();
         }
     }
 
@@ -38,7 +50,7 @@ internal sealed class AskedRestarts
         lock (gate)
         {
             if (asked.TryGetValue(slot, out var request))
-                asked[slot] = request with { Anew = false };
+                asked[slot] = request with { Asked = request.Asked with { Anew = false } };
         }
     }
 
@@ -48,7 +60,7 @@ internal sealed class AskedRestarts
         get
         {
             lock (gate)
-                return asked.ToDictionary(a => a.Key, a => a.Value.Why);
+                return asked.ToDictionary(a => a.Key, a => a.Value.Asked.Why);
         }
     }
 
@@ -72,6 +84,22 @@ internal sealed class AskedRestarts
     public void AnswerAll(string problem)
     {
         foreach (var slot in Pending.Keys)
+            Answer(slot, problem);
+    }
+
+    /// <summary>Something was begun beside which only a person is heard.</summary>
+    /// <param name="inFlight">What is being done is answered when it is.</param>
+    public void AnswerOthers(string problem, IReadOnlyDictionary<string, Step> inFlight)
+    {
+        IEnumerable<Slot> others;
+        lock (gate)
+            others =
+            [
+                .. asked
+                    .Where(a => !a.Value.Asked.IsPersonal && !inFlight.ContainsKey(a.Key.ToString()))
+                    .Select(a => a.Key),
+            ];
+        foreach (var slot in others)
             Answer(slot, problem);
     }
 
@@ -125,5 +153,5 @@ internal sealed class AskedRestarts
             );
     }
 
-    private sealed record Request(string Why, bool Anew, TaskCompletionSource<string?> Answer);
+    private sealed record Request(AskedRestart Asked, TaskCompletionSource<string?> Answer);
 }

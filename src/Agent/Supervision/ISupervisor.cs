@@ -44,15 +44,17 @@ internal interface ISupervisor
     /// Restarts the containers of a service in place, whatever their state; those of one that is sent requests one after the
     /// other. Once it is cancelled, no other one is begun.
     /// </summary>
+    /// <param name="isPersonal">Whether a person asks; for anybody else nothing is begun during a hold or an update.</param>
     /// <exception cref="Storage.StorageException">A wish to keep it stopped could not be taken back durably.</exception>
-    Task<RestartOutcome> RestartAsync(string service, string by, string reason, CancellationToken ct);
+    Task<RestartOutcome> RestartAsync(string service, string by, string reason, bool isPersonal, CancellationToken ct);
 
     /// <summary>
     /// Makes other containers for a service: its volumes stay, what was written into the containers goes. One that is sent
     /// requests goes once it has none, and one after the other. Once it is cancelled, no other one is begun.
     /// </summary>
+    /// <param name="isPersonal">See <see cref="RestartAsync"/>.</param>
     /// <exception cref="Storage.StorageException">A wish to keep it stopped could not be taken back durably.</exception>
-    Task<RestartOutcome> RecreateAsync(string service, string by, string reason, CancellationToken ct);
+    Task<RestartOutcome> RecreateAsync(string service, string by, string reason, bool isPersonal, CancellationToken ct);
 }
 
 /// <summary>What came of a restart that somebody asked for.</summary>

@@ -180,17 +180,27 @@ internal sealed class Supervisor : BackgroundService, ISupervisor
                 new(EventSeverity.Info, "service.started", service, null, $"{by} asked for it", "lets it run again")
             );
         // One that was stopped may look as if it had completed, or failed; somebody wants it to run all the same.
-        Ask(wanted, $"{by} asked for it", s => !IsUp(s));
+        Ask(wanted, new($"{by} asked for it", Anew: false, IsPersonal: true), s => !IsUp(s));
         return true;
     }
 
-    public Task<RestartOutcome> RestartAsync(string service, string by, string reason, CancellationToken ct) =>
-        RunAnewAsync(service, $"{by} asked for a restart{Because(reason)}", inAnother: false, ct);
+    public Task<RestartOutcome> RestartAsync(
+        string service,
+        string by,
+        string reason,
+        bool isPersonal,
+        CancellationToken ct
+    ) => RunAnewAsync(service, new($"{by} asked for a restart{Because(reason)}", Anew: false, isPersonal), ct);
 
-    public Task<RestartOutcome> RecreateAsync(string service, string by, string reason, CancellationToken ct) =>
-        RunAnewAsync(service, $"{by} asked for other containers{Because(reason)}", inAnother: true, ct);
+    public Task<RestartOutcome> RecreateAsync(
+        string service,
+        string by,
+        string reason,
+        bool isPersonal,
+        CancellationToken ct
+    ) => RunAnewAsync(service, new($"{by} asked for other containers{Because(reason)}", Anew: true, isPersonal), ct);
 
-    private async Task<RestartOutcome> RunAnewAsync(string service, string asks, bool inAnother, CancellationToken ct)
+    private async Task<RestartOutcome> RunAnewAsync(string service, AskedRestart asks, CancellationToken ct)
     {
         if (desired?.Service(service) is not { } wanted)
             return new RestartOutcome.NoSuchService();
@@ -198,7 +208,7 @@ internal sealed class Supervisor : BackgroundService, ISupervisor
         string?[] answers;
         try
         {
-            answers = await Task.WhenAll(Ask(wanted, asks, _ => true, inAnother)).WaitAsync(ct);
+            answers = await Task.WhenAll(Ask(wanted, asks, _ => true)).WaitAsync(ct);
         }
         catch (OperationCanceledException)
         {
@@ -327,6 +337,10 @@ internal sealed class Supervisor : BackgroundService, ISupervisor
             return TimeSpan.Zero;
 
         var now = clock.GetUtcNow();
+        if (outside.Journal.Running is { } operation)
+            asked.AnswerOthers($"{operation.Name} is under way", underWay);
+        else if (outside.Holds.Current is { } hold)
+            asked.AnswerOthers(Words.Of(hold), underWay);
         var inputs = InputsOf(wanted, observed, underWay, now);
         var plan = Planner.Make(inputs);
         if (Look(plan))
@@ -624,7 +638,7 @@ internal sealed class Supervisor : BackgroundService, ISupervisor
     }
 
     /// <summary>A person's wish forgets the failures before it, and how a one-shot ended.</summary>
-    private List<Task<string?>> Ask(DesiredService service, string why, Func<Slot, bool> which, bool inAnother = false)
+    private List<Task<string?>> Ask(DesiredService service, AskedRestart request, Func<Slot, bool> which)
     {
         var answers = new List<Task<string?>>();
         foreach (var slot in SlotsOf(service))
@@ -636,7 +650,7 @@ internal sealed class Supervisor : BackgroundService, ISupervisor
             if (!which(slot))
                 continue;
             storage.Completions.Forget(slot.ToString(), service.ConfigHash);
-            answers.Add(asked.Ask(slot, why, inAnother));
+            answers.Add(asked.Ask(slot, request));
         }
 
         wakeups.Wake();

@@ -148,14 +148,26 @@ internal sealed class FixedSupervisor : ISupervisor
     public bool Start(string service, string by) =>
         Ask(service, $"start {service} by {by}") && Pass(service, ServiceState.Starting);
 
-    public Task<RestartOutcome> RestartAsync(string service, string by, string reason, CancellationToken ct) =>
+    public Task<RestartOutcome> RestartAsync(
+        string service,
+        string by,
+        string reason,
+        bool isPersonal,
+        CancellationToken ct
+    ) =>
         Task.FromResult<RestartOutcome>(
             Ask(service, $"restart {service} by {by}: {reason}")
                 ? new RestartOutcome.Restarted()
                 : new RestartOutcome.NoSuchService()
         );
 
-    public Task<RestartOutcome> RecreateAsync(string service, string by, string reason, CancellationToken ct) =>
+    public Task<RestartOutcome> RecreateAsync(
+        string service,
+        string by,
+        string reason,
+        bool isPersonal,
+        CancellationToken ct
+    ) =>
         Task.FromResult<RestartOutcome>(
             Ask(service, $"recreate {service} by {by}: {reason}")
                 ? new RestartOutcome.Restarted()

@@ -63,9 +63,19 @@ internal sealed class PublishingSupervisor : ISupervisor
 
     public void Report(Care care) => throw new NotSupportedException();
 
-    public Task<RestartOutcome> RecreateAsync(string service, string by, string reason, CancellationToken ct) =>
-        throw new NotSupportedException();
+    public Task<RestartOutcome> RecreateAsync(
+        string service,
+        string by,
+        string reason,
+        bool isPersonal,
+        CancellationToken ct
+    ) => throw new NotSupportedException();
 
-    public Task<RestartOutcome> RestartAsync(string service, string by, string reason, CancellationToken ct) =>
-        throw new NotSupportedException();
+    public Task<RestartOutcome> RestartAsync(
+        string service,
+        string by,
+        string reason,
+        bool isPersonal,
+        CancellationToken ct
+    ) => throw new NotSupportedException();
 }

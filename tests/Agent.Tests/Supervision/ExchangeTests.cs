@@ -175,7 +175,7 @@ public sealed class ExchangeTests
     public async Task Who_waits_behind_a_replica_that_its_restart_left_unready_is_told_so_and_not_restarted_later()
     {
         var asked = new AskedRestarts();
-        var answer = asked.Ask(new("web", 2), "root asked for a restart");
+        var answer = asked.Ask(new("web", 2), new("root asked for a restart", Anew: false, IsPersonal: true));
         var web = Published(2, StopFirst)
             .Container("web", c => c with { Health = HealthState.Unready })
             .Container("web", replica: 2);
@@ -190,6 +190,20 @@ public sealed class ExchangeTests
             StringComparison.Ordinal
         );
         Assert.Empty(asked.Pending);
+    }
+
+    [Fact]
+    public async Task What_no_person_asked_for_is_not_done_beside_what_was_begun_since()
+    {
+        var asked = new AskedRestarts();
+        var answer = asked.Ask(new("web", 1), new("webhook:am asked for a restart", Anew: false, IsPersonal: false));
+        _ = asked.Ask(new("web", 2), new("webhook:am asked for a restart", Anew: false, IsPersonal: false));
+        _ = asked.Ask(new("web", 2), new("root asked for a restart", Anew: false, IsPersonal: true));
+
+        asked.AnswerOthers("op-2 is under way", new Dictionary<string, Step>());
+
+        Assert.Equal("op-2 is under way", await answer);
+        Assert.Equal([new("web", 2)], asked.Pending.Keys);
     }
 
     [Fact]
