@@ -75,8 +75,9 @@ run_tests() {
     local name=$1 status=0
     say "Running $name"
     rm -f "$results/$name.xml"
-    # What a test builds or publishes does so without the compiler's server, which would outlive it.
-    env "$mark" UseSharedCompilation=false "artifacts/build/bin/$name/debug/$name" -noLogo -noColor -xml "$results/$name.xml" "${which[@]}" "${@:2}" \
+    # What a test builds or publishes does so without the compiler's server, which would outlive it. Signals are as on a
+    # terminal, also in a run that was put into the background.
+    env --default-signal=INT,HUP,QUIT "$mark" UseSharedCompilation=false "artifacts/build/bin/$name/debug/$name" -noLogo -noColor -xml "$results/$name.xml" "${which[@]}" "${@:2}" \
         </dev/null >&2 || status=$?
     [[ -s $results/$name.xml ]] || say "$name ended with $status, and without a result"
 }
