@@ -136,12 +136,12 @@ public sealed class HealingTests(SharedEngine shared)
         );
         Assert.Equal(OperationState.Done, (await agent.UpgradeAsync(bundle)).State);
         Assert.Equal("2.0.0", await agent.VersionAsync());
+        var upgraded = await agent.EventAsync("update.done");
 
         await RunAsync(agent, "touch /data/poison");
         Posix.Kill((await agent.ContainerAsync("web")).State.Pid, Posix.SigKill);
 
-        await agent.EventAsync("healing.exhausted");
-        await agent.EventAsync("update.done", (await agent.EventAsync("healing.exhausted")).Id);
+        await agent.EventAsync("update.done", upgraded.Id);
         Assert.Equal("1.0.0", await agent.VersionAsync());
         await agent.BecomesAsync("web", ServiceState.Running);
         var history = await agent.Updates.ListHistoryAsync(new ListHistoryRequest { Limit = 1 }, cancellationToken: Ct);

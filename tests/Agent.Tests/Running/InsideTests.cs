@@ -105,6 +105,7 @@ public sealed class InsideTests(SharedEngine shared)
                 image: appliance-test/busybox:1
                 stop_signal: SIGKILL
                 networks: [elsewhere]
+                depends_on: [undeclared]
             networks: {elsewhere: {}}
             """;
 
