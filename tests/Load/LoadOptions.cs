@@ -12,6 +12,12 @@ public sealed record LoadOptions
     /// <summary>Short requests per second, sent when they are due, whatever became of those before.</summary>
     public double Rate { get; init; } = 500;
 
+    /// <summary>
+    /// In how long the rate of short requests grows to that. All at once is a test of its own: what is cold on either side
+    /// piles up requests, and with them connections, which over TLS cost the most.
+    /// </summary>
+    public TimeSpan RampUp { get; init; }
+
     /// <summary>How the short requests are divided.</summary>
     public Mix Mix { get; init; } = new();
 

@@ -89,6 +89,7 @@ public sealed class LoadRun : IAsyncDisposable
             Part(
                 PaceAsync(
                     options.Rate,
+                    options.RampUp,
                     number => (round[(int)(number % round.Count)], Short(round[(int)(number % round.Count)]))
                 )
             );
@@ -96,6 +97,7 @@ public sealed class LoadRun : IAsyncDisposable
             Part(
                 PaceAsync(
                     options.LongRequests / options.LongTime.TotalSeconds,
+                    TimeSpan.Zero,
                     number => number % 2 == 0 ? (RequestKind.LongPoll, LongPoll()) : (RequestKind.Stream, Streamed())
                 )
             );
@@ -104,15 +106,19 @@ public sealed class LoadRun : IAsyncDisposable
     }
 
     /// <summary>Begins each request when it is due; several at once when the timer was late.</summary>
-    private async Task PaceAsync(double rate, Func<long, (RequestKind Kind, Request Request)> next)
+    private async Task PaceAsync(double rate, TimeSpan rampUp, Func<long, (RequestKind Kind, Request Request)> next)
     {
         using var timer = new PeriodicTimer(Tick, clock);
-        var between = clock.TimestampFrequency / rate;
         var start = clock.GetTimestamp();
         long number = 0;
         while (!stop.IsCancellationRequested)
         {
-            for (long due; (due = start + (long)(number * between)) <= clock.GetTimestamp(); number++)
+            for (
+                long due;
+                (due = start + (long)(DueAt(number, rate, rampUp.TotalSeconds) * clock.TimestampFrequency))
+                    <= clock.GetTimestamp();
+                number++
+            )
             {
                 recorder.Late(clock.GetElapsedTime(due));
                 var (kind, request) = next(number);
@@ -128,6 +134,10 @@ public sealed class LoadRun : IAsyncDisposable
             }
         }
     }
+
+    /// <summary>In seconds from the start, at a rate that grows evenly to what it is to be.</summary>
+    private static double DueAt(long number, double rate, double rampUp) =>
+        number < rate * rampUp / 2 ? Math.Sqrt(2 * rampUp * number / rate) : (rampUp / 2) + (number / rate);
 
     private async Task SendAsync(RequestKind kind, Request request, long due)
     {

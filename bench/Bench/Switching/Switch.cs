@@ -14,6 +14,7 @@ internal static class Switch
     private const string Changing = "changing";
     private static readonly TimeSpan Window = TimeSpan.FromMilliseconds(100);
     private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(20);
+    private static readonly TimeSpan Ramp = TimeSpan.FromSeconds(5);
     private static readonly TimeSpan Limit = TimeSpan.FromMinutes(3);
 
     public static async Task<IEnumerable<Row>> MeasureAsync(TestBed bed, CancellationToken ct)
@@ -49,7 +50,8 @@ internal static class Switch
             Target = new("http://localhost"),
             LongTime = TimeSpan.FromSeconds(bed.Quick ? 5 : 30),
             Window = Window,
-            FirstPhase = Steady,
+            FirstPhase = "ramp",
+            RampUp = Ramp,
         };
         return
         [
@@ -69,6 +71,8 @@ internal static class Switch
         await UntilAnsweredAsync(url, ct);
         await using var load = await LoadRun.StartAsync(shape(url), TimeProvider.System, ct);
         var time = TimeSpan.FromSeconds(bed.Quick ? 3 : 15);
+        await Task.Delay(Ramp + Ramp, TimeProvider.System, ct);
+        load.Mark(Steady);
         await Task.Delay(time, TimeProvider.System, ct);
         load.Mark(Changing);
         await change.ChangeAsync(Second, ct);

@@ -16,6 +16,9 @@ internal static class TrafficJudge
     // Of so few answers no average is taken.
     private const int FewRequests = 50;
 
+    // HAProxy's average is of about the last thousand answers: by then those are out of it that were slow for being the first.
+    private const int Warm = 2000;
+
     // What is slower by less than this is not slow, whatever the ratio.
     private static readonly TimeSpan Noticeable = TimeSpan.FromMilliseconds(100);
     private const double TooSlow = 3;
@@ -24,20 +27,26 @@ internal static class TrafficJudge
     /// <param name="others">Of those before, in the same time.</param>
     /// <param name="maxErrorRatio">What may fail beyond what fails of theirs, 0 to 1.</param>
     /// <returns>A sentence without its full stop; null: nothing speaks against the new ones so far.</returns>
-    public static string? Against(string service, Tally tried, Tally others, decimal maxErrorRatio)
-    {
-        if (tried.Failed >= FewFailures && CertainAtLeast(tried) > others.ErrorRatio + (double)maxErrorRatio)
-            return $"{tried.Failed:N0} of {tried.Requests:N0} requests to the new {service} failed ({tried.ErrorRatio:P1})"
-                + (others.Requests > 0 ? $", and {others.ErrorRatio:P1} of those to the one before" : "");
-        if (
-            tried is { Requests: >= FewRequests, ResponseTime: { } now }
-            && others is { Requests: >= FewRequests, ResponseTime: { } before }
-            && now > before * TooSlow
-            && now - before > Noticeable
-        )
-            return $"the new {service} takes {now.TotalMilliseconds:N0} ms to answer, and the one before {before.TotalMilliseconds:N0} ms";
-        return null;
-    }
+    public static string? OfErrors(string service, Tally tried, Tally others, decimal maxErrorRatio) =>
+        tried.Failed >= FewFailures && CertainAtLeast(tried) > others.ErrorRatio + (double)maxErrorRatio
+            ? $"{tried.Failed:N0} of {tried.Requests:N0} requests to the new {service} failed ({tried.ErrorRatio:P1})"
+                + (others.Requests > 0 ? $", and {others.ErrorRatio:P1} of those to the one before" : "")
+            : null;
+
+    /// <summary>
+    /// Whether it is much slower. What has just been started answers slowly at first, which says nothing of how it will:
+    /// this waits for more requests than that lasts, or for the end.
+    /// </summary>
+    /// <param name="isOver">Whether there will be no more to judge by.</param>
+    /// <inheritdoc cref="OfErrors"/>
+    public static string? OfTimes(string service, Tally tried, Tally others, bool isOver) =>
+        tried is { ResponseTime: { } now }
+        && tried.Requests >= (isOver ? FewRequests : Warm)
+        && others is { Requests: >= FewRequests, ResponseTime: { } before }
+        && now > before * TooSlow
+        && now - before > Noticeable
+            ? $"the new {service} takes {now.TotalMilliseconds:N0} ms to answer, and the one before {before.TotalMilliseconds:N0} ms"
+            : null;
 
     /// <summary>
     /// What the error ratio is at the least, with 97.5 % certainty (the lower end of Wilson's interval): three failures of

@@ -63,7 +63,7 @@ internal sealed class TrafficWatch(
         foreach (var service in services)
         {
             var (tried, others) = operation.Compare(service, IdsOf(service, c => c.IsCurrent), served);
-            if (TrafficJudge.Against(service, tried, others, options.CurrentValue.MaxErrorRatio) is { } reason)
+            if (TrafficJudge.OfErrors(service, tried, others, options.CurrentValue.MaxErrorRatio) is { } reason)
                 return new Unfit(service, reason);
         }
         return null;

@@ -111,7 +111,13 @@ internal sealed class Trial(
             if (await gate.HasFailedTrialAsync(candidate, complaints, ct) is { } fallen)
                 return fallen;
             var (tried, others) = await traffic.LookAtTrialAsync(candidate.Service, ct);
-            if (TrafficJudge.Against(candidate.Service, tried, others, terms.MaxErrorRatio) is { } reason)
+            if (
+                (
+                    TrafficJudge.OfErrors(candidate.Service, tried, others, terms.MaxErrorRatio)
+                    ?? TrafficJudge.OfTimes(candidate.Service, tried, others, isOver: left <= TimeSpan.Zero)
+                ) is
+                { } reason
+            )
                 return new Unfit(candidate.Service, reason);
             var view = supervisor.View;
             var moment = MomentOf(view, candidate, traffic.Sees);

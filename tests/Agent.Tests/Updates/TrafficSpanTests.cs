@@ -21,7 +21,7 @@ public sealed class TrafficSpanTests
         var (tried, others) = span.Compare("web", New, before: new HashSet<string>());
         Assert.Equal((1_000, 100), (tried.Requests, tried.Failed));
         Assert.Equal((9_000, 900), (others.Requests, others.Failed));
-        Assert.Null(TrafficJudge.Against("web", tried, others, 0.01m));
+        Assert.Null(TrafficJudge.OfErrors("web", tried, others, 0.01m));
     }
 
     [Fact]
@@ -33,7 +33,7 @@ public sealed class TrafficSpanTests
         );
         var (tried, others) = span.Compare("web", New, Old);
         Assert.Equal(0, others.Failed);
-        Assert.NotNull(TrafficJudge.Against("web", tried, others, 0.02m));
+        Assert.NotNull(TrafficJudge.OfErrors("web", tried, others, 0.02m));
     }
 
     [Fact]
@@ -45,7 +45,7 @@ public sealed class TrafficSpanTests
         );
         var (tried, others) = span.Compare("web", New, Old);
         Assert.Equal((100_010, 3_000), (others.Requests, others.Failed));
-        Assert.Null(TrafficJudge.Against("web", tried, others, 0.02m));
+        Assert.Null(TrafficJudge.OfErrors("web", tried, others, 0.02m));
     }
 
     [Fact]

@@ -103,7 +103,12 @@ internal sealed class LoadedAppliance : IAsyncDisposable
     /// <summary>Puts load on the application.</summary>
     public Task<LoadRun> LoadAsync(Uri? url = null, TimeSpan? longTime = null) =>
         LoadRun.StartAsync(
-            new LoadOptions { Target = url ?? Url, LongTime = longTime ?? TimeSpan.FromSeconds(10) },
+            new LoadOptions
+            {
+                Target = url ?? Url,
+                LongTime = longTime ?? TimeSpan.FromSeconds(10),
+                RampUp = TimeSpan.FromSeconds(5),
+            },
             TimeProvider.System,
             Ct
         );
