@@ -12,6 +12,7 @@ internal static class Switch
     private const string Second = "2.0.0";
     private const string Steady = "steady";
     private const string Changing = "changing";
+    private const string Ending = "ending";
     private static readonly TimeSpan Window = TimeSpan.FromMilliseconds(100);
     private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(20);
     private static readonly TimeSpan Ramp = TimeSpan.FromSeconds(5);
@@ -79,6 +80,7 @@ internal static class Switch
         await UntilAsync(() => load.Report().Phase(Changing).Versions.ContainsKey(Second), ct);
         load.Mark("after");
         await Task.Delay(time, TimeProvider.System, ct);
+        load.Mark(Ending);
         return await load.StopAsync(ct);
     }
 
@@ -122,7 +124,8 @@ internal static class Switch
     private static TimeSpan LongestSilence(LoadReport report)
     {
         var (longest, silent) = (0, 0);
-        foreach (var window in report.Windows)
+        // At the end nothing new is sent.
+        foreach (var window in report.Windows.TakeWhile(w => w.Began + Window < report.Phase(Ending).Began))
         {
             silent = window.Requests > window.Failed ? 0 : silent + 1;
             longest = Math.Max(longest, silent);
