@@ -13,12 +13,15 @@ internal sealed class HangService(DockerEngine engine) : Disaster
 
     public override string What => "stops the process of a container, so that it neither answers nor ends";
 
-    public override Task<string?> WhyNotAsync(Target target, CancellationToken ct) =>
-        Task.FromResult(
-            target.Timings.Notice is null
-                ? $"nothing probes {target.Service}, so that nobody would notice: its release declares no liveness probe"
-                : null
-        );
+    public override async Task<string?> WhyNotAsync(Target target, CancellationToken ct)
+    {
+        if (target.Timings.Notice is null)
+            return $"nothing probes {target.Service}, so that nobody would notice: its release declares no liveness probe";
+        // A signal goes to a container's first process: with an init of the engine's it would stop that, and nobody else.
+        return (await engine.Containers.InspectAsync(target.Id, ct)).HostConfig.Init == true
+            ? $"{target.Service} runs under an init (`init: true`), which is all that a signal would stop"
+            : null;
+    }
 
     public override Expectation Expect(Target target, bool isShort) =>
         new(
