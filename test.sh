@@ -72,13 +72,17 @@ attribute() { sed -n "s/.*<assembly [^>]* $2=\"\([0-9]*\)\".*/\1/p" "$1"; }
 
 # run_tests NAME [OPTION]...: its output to stderr, its result to a file.
 run_tests() {
-    local name=$1 status=0
+    local name=$1 status=0 limit=40m
     say "Running $name"
+    [[ -z $all ]] || limit=20h
     rm -f "$results/$name.xml"
     # What a test builds or publishes does so without the compiler's server, which would outlive it. Signals are as on a
-    # terminal, also in a run that was put into the background.
-    env --default-signal=INT,HUP,QUIT "$mark" UseSharedCompilation=false "artifacts/build/bin/$name/debug/$name" -noLogo -noColor -xml "$results/$name.xml" "${which[@]}" "${@:2}" \
+    # terminal, also in a run that was put into the background. One that hangs is named, and then ended, so that the others
+    # still have a result.
+    env --default-signal=INT,HUP,QUIT "$mark" UseSharedCompilation=false \
+        timeout --foreground --kill-after=30 "$limit" "artifacts/build/bin/$name/debug/$name" -noLogo -noColor -longRunning 300 -xml "$results/$name.xml" "${which[@]}" "${@:2}" \
         </dev/null >&2 || status=$?
+    ((status != 124)) || say "$name took longer than $limit, and was ended"
     [[ -s $results/$name.xml ]] || say "$name ended with $status, and without a result"
 }
 

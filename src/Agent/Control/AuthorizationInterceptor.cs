@@ -142,8 +142,11 @@ internal sealed class AuthorizationInterceptor(
         {
             throw Rpc.Error(StatusCode.Unavailable, "the agent is stopping");
         }
+        // A write may learn of it before the token does, and says then whose cancellation it is.
         catch (Exception e)
-            when (e is OperationCanceledException or IOException && context.CancellationToken.IsCancellationRequested)
+            when (e is OperationCanceledException or IOException && context.CancellationToken.IsCancellationRequested
+                || e is OperationCanceledException own && own.CancellationToken == context.CancellationToken
+            )
         {
             // A write to a client that is gone fails in either way.
             throw Rpc.Error(StatusCode.Cancelled, "the caller went away");

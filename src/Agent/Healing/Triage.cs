@@ -58,8 +58,8 @@ internal static class Triage
     /// <summary>The cause of which no note can be written.</summary>
     public const string ReadOnlyDisk = "disk-read-only";
 
-    // A start of an engine may take that long on a machine that has just been booted.
-    private static readonly TimeSpan BootNeeds = TimeSpan.FromMinutes(5);
+    // A start of an engine may take that long, on a machine that has just been booted and on one that is busy.
+    private static readonly TimeSpan EngineNeeds = TimeSpan.FromMinutes(5);
 
     private static readonly TimeSpan ReadOnlyPatience = TimeSpan.FromMinutes(5);
 
@@ -158,7 +158,7 @@ internal static class Triage
         // One that is not there is being started, or was stopped by a hand: longer than for one that hangs.
         var patience = engine.Hangs ? s.Options.EnginePatience : s.Options.EnginePatience * 5;
         var due = engine.Since + patience;
-        var booted = s.BootedAt + BootNeeds;
+        var booted = s.BootedAt + EngineNeeds;
         return new Trouble(
             engine.Hangs ? "engine-hangs" : "engine-away",
             "",
@@ -212,18 +212,29 @@ internal static class Triage
     private static DateTimeOffset? NotBefore(Remedy remedy, Trouble trouble, Situation s)
     {
         var own = Budget.NotBefore(RecordOf(remedy, trouble, s), s.Now);
+        // Whatever the cause was: where one hung, one that is being started is away.
+        if (remedy is Remedy.RestartEngine)
+            return Latest(s.Now, own, LastAt(remedy, s) + EngineNeeds);
         if (remedy is not Remedy.Reboot)
             return own;
         // For whatever cause, one is not soon after another: neither after one of ours, nor after any boot. One that cannot be
         // written down is remembered by the boot alone.
-        var reboots = s.Spent.Where(r => r.Rung == remedy.Name()).Select(r => (DateTimeOffset?)r.LastAt).Max();
-        DateTimeOffset?[] limits =
-        [
-            own,
-            reboots + s.Options.RebootEvery / 4,
-            s.BootedAt + (s.CanWrite ? s.Options.RebootNotWithin : s.Options.RebootEvery),
-        ];
-        return limits.Where(l => l > s.Now).Max();
+        var peace = s.BootedAt + (s.CanWrite ? s.Options.RebootNotWithin : s.Options.RebootEvery);
+        return Latest(s.Now, own, LastAt(remedy, s) + s.Options.RebootEvery / 4, peace);
+    }
+
+    private static DateTimeOffset? LastAt(Remedy remedy, Situation s) =>
+        s.Spent.Where(r => r.Rung == remedy.Name()).Select(r => (DateTimeOffset?)r.LastAt).Max();
+
+    private static DateTimeOffset? Latest(DateTimeOffset now, params ReadOnlySpan<DateTimeOffset?> limits)
+    {
+        DateTimeOffset? latest = null;
+        foreach (var limit in limits)
+        {
+            if (limit > now && (latest is null || limit > latest))
+                latest = limit;
+        }
+        return latest;
     }
 
     private static RungRecord? RecordOf(Remedy remedy, Trouble trouble, Situation s) =>

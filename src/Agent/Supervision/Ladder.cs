@@ -27,6 +27,9 @@ internal sealed record Ladder(int Restarts, int RecreateEvery)
     /// <summary>How often one image is loaded again.</summary>
     public static Budget Reloads { get; } = new(TimeSpan.FromHours(1), TimeSpan.FromHours(12), TimeSpan.FromDays(2));
 
+    /// <summary>After this an image that could not be loaded again may be: that it is in use, or a full disk, passes.</summary>
+    public static TimeSpan ReloadFailed { get; } = TimeSpan.FromMinutes(1);
+
     /// <summary>So many tries in a row, and all of it has been done.</summary>
     public int Top => Restarts + 3;
 

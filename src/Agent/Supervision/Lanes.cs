@@ -150,6 +150,7 @@ internal sealed class Lanes(
         catch (Exception e)
             when (e is DockerEngineException or IOException or UnauthorizedAccessException or StorageException)
         {
+            GiveBack(step);
             Fail(step, e.Message);
             Answer(step, e.Message);
         }
@@ -219,6 +220,25 @@ internal sealed class Lanes(
     {
         var record = ledger.All.FirstOrDefault(r => (r.Rung, r.Scope, r.Cause) == what);
         ledger.Put(Ladder.Reloads.Spend(record, what, clock.GetUtcNow(), reason));
+    }
+
+    /// <summary>What was not done has cured nothing, and is not held against the next try for long.</summary>
+    private void GiveBack(Step step)
+    {
+        if (step is not Step.ReloadImage reload)
+            return;
+        var what = Step.ReloadImage.BudgetOf(reload.Image.Id, step.Cause);
+        if (ledger.All.FirstOrDefault(r => (r.Rung, r.Scope, r.Cause) == what) is not { } record)
+            return;
+        try
+        {
+            ledger.Put(record with { NextAt = clock.GetUtcNow() + Ladder.ReloadFailed });
+        }
+        // Then it is held against it.
+        catch (StorageException e)
+        {
+            log.NotGivenBack(step.Subject, e.Message);
+        }
     }
 
     private void Fail(Step step, string error)

@@ -116,10 +116,12 @@ internal abstract record Step(string Found)
     /// other containers as if theirs had been lost.
     /// </summary>
     /// <param name="Name">The container's that is not well, or would be.</param>
+    /// <param name="Sharing">All places that have, or are to have, a container of it: none is made meanwhile.</param>
     internal sealed record ReloadImage(
         DesiredImage Image,
         string Name,
         IReadOnlyList<ObservedContainer> Containers,
+        IReadOnlyList<Slot> Sharing,
         int TriesBefore,
         string Found
     ) : Step(Found)
@@ -131,6 +133,7 @@ internal abstract record Step(string Found)
                 .. Containers
                     .Select(c => c.Slot?.ToString())
                     .OfType<string>()
+                    .Concat(Sharing.Select(s => s.ToString()))
                     .Prepend($"image {Image.Reference}")
                     .Prepend(Lane)
                     .Distinct(),

@@ -21,6 +21,9 @@ internal static partial class SupervisionLog
     [LoggerMessage(6003, LogLevel.Warning, "Step on {Subject} interrupted, to be looked at again: {Reason}")]
     public static partial void StepInterrupted(this ILogger log, string subject, string reason);
 
+    [LoggerMessage(6008, LogLevel.Warning, "That {Subject} was not put right could not be written down: {Reason}")]
+    public static partial void NotGivenBack(this ILogger log, string subject, string reason);
+
     [LoggerMessage(6006, LogLevel.Information, "The machine goes down: {Container} stopped within {Took:0.0} s")]
     public static partial void StoppedWithMachine(this ILogger log, string container, double took);
 

@@ -60,6 +60,7 @@ internal sealed class Therapies(DesiredService service, Slot slot, PlanningInput
                 inputs.Desired.Images[service.ImageId],
                 name,
                 [.. OfSameImage()],
+                [.. PlacesOfSameImage()],
                 tries,
                 found
             ),
@@ -140,6 +141,12 @@ internal sealed class Therapies(DesiredService service, Slot slot, PlanningInput
 
     private IEnumerable<ObservedContainer> OfSameImage() =>
         inputs.Observed.Containers.Where(c => c.ImageId == service.ImageId);
+
+    private IEnumerable<Slot> PlacesOfSameImage() =>
+        from user in inputs.Desired.Services
+        where user.ImageId == service.ImageId
+        from replica in Enumerable.Range(1, user.Replicas).Append(user.CanarySlot.Replica)
+        select new Slot(user.Name, replica);
 
     /// <summary>Why an image stays because of another container that was made from it; null: that one may go too.</summary>
     private string? WhyInUse(ObservedContainer other)

@@ -142,7 +142,11 @@ internal sealed partial class ServerCall(HttpContext http, MethodSettings settin
                     ResponseTrailers.Add(entry);
             }
         }
-        else if (e is OperationCanceledException or IOException && IsCancelled)
+        // A write may learn of it before the token does, and says then whose cancellation it is.
+        else if (
+            e is OperationCanceledException or IOException && IsCancelled
+            || e is OperationCanceledException own && own.CancellationToken == CancellationTokenCore
+        )
         {
             settings.Log.CallCancelled(name, e);
             StatusCore = Status.DefaultCancelled;

@@ -69,6 +69,20 @@ public sealed class TriageTests
     }
 
     [Fact]
+    public void An_engine_that_was_just_restarted_because_it_hung_is_not_restarted_because_it_is_away()
+    {
+        var away = Well.WithEngine(hangs: false, 20 * Minute) with
+        {
+            Spent = [Restarted(1) with { LastAt = Now - 2 * Minute, NextAt = Now + 3 * Minute }],
+        };
+
+        var ruling = Triage.Rule(away);
+
+        Assert.Null(ruling.Act);
+        Assert.Equal(Now + 3 * Minute, ruling.WakeAt);
+    }
+
+    [Fact]
     public void Without_leave_to_reboot_the_engine_is_restarted_at_its_pace_and_it_is_said_why()
     {
         var ruling = Triage.Rule(

@@ -292,13 +292,13 @@ internal sealed class RealAgent : IAsyncDisposable
     {
         if (process is { HasExited: false })
         {
+            await TellEventsAsync();
             Posix.Kill(process.Id, Posix.SigKill);
             await process.WaitForExitAsync(CancellationToken.None);
         }
 
         channel?.Dispose();
         process?.Dispose();
-        // Shown when the test fails.
         TestContext.Current.TestOutputHelper?.WriteLine(Log);
         await RemoveAllAsync();
         folder.Dispose();
@@ -308,6 +308,25 @@ internal sealed class RealAgent : IAsyncDisposable
                 Log.Split('\n'),
                 l => l.Contains(" fail: ", StringComparison.Ordinal) || l.Contains(" crit: ", StringComparison.Ordinal)
             );
+    }
+
+    /// <summary>Shown, as the log is, when the test fails.</summary>
+    private async Task TellEventsAsync()
+    {
+        try
+        {
+            using var deadline = new CancellationTokenSource(TimeSpan.FromSeconds(5));
+            using var call = Events.StreamEvents(
+                new StreamEventsRequest { Tail = 200 },
+                cancellationToken: deadline.Token
+            );
+            await foreach (var e in call.ResponseStream.ReadAllAsync(deadline.Token))
+                TestContext.Current.TestOutputHelper?.WriteLine(
+                    $"{e.Time.ToDateTime():HH:mm:ss.fff} {e.Kind} {e.Service}: {e.Found} -> {e.Done}"
+                );
+        }
+        // One that is killed in the middle of something says no more.
+        catch (Exception e) when (e is RpcException or OperationCanceledException or ObjectDisposedException) { }
     }
 
     private async Task RemoveAllAsync()

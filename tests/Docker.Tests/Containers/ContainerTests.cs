@@ -279,9 +279,25 @@ public sealed class ContainerTests(SharedEngine shared) : EngineTest(shared)
     [Fact]
     public async Task A_wait_for_the_next_end_sees_a_kill()
     {
-        var id = await StartAsync(Box());
+        var box = Box();
+        var id = await StartAsync(
+            box with
+            {
+                HostConfig = box.HostConfig! with { RestartPolicy = new() { Name = "always" } },
+            }
+        );
         var waiting = Client.Containers.WaitAsync(id, WaitCondition.NextExit, Ct);
-        await Client.Containers.KillAsync(id, "SIGKILL", Ct);
+        // A kill that comes before the engine has begun to wait is not the next end: it runs again, and dies again.
+        await Eventually.TrueAsync(
+            "the wait ends",
+            async _ =>
+            {
+                if ((await InspectAsync(id)).State is { Running: true, Pid: > 0 and var pid })
+                    Posix.Kill(pid, Posix.SigKill);
+                return waiting.IsCompleted;
+            },
+            Ct
+        );
         Assert.Equal(137, (await waiting).ExitCode);
     }
 
