@@ -80,7 +80,7 @@ run_tests() {
     # terminal, also in a run that was put into the background. One that hangs is named, and then ended, so that the others
     # still have a result.
     env --default-signal=INT,HUP,QUIT "$mark" UseSharedCompilation=false \
-        timeout --foreground --kill-after=30 "$limit" "artifacts/build/bin/$name/debug/$name" -noLogo -noColor -longRunning 300 -xml "$results/$name.xml" "${which[@]}" "${@:2}" \
+        timeout --foreground --kill-after=30 "$limit" "artifacts/build/bin/$name/debug/$name" -noLogo -noColor -xml "$results/$name.xml" "${which[@]}" "${@:2}" \
         </dev/null >&2 || status=$?
     ((status != 124)) || say "$name took longer than $limit, and was ended"
     [[ -s $results/$name.xml ]] || say "$name ended with $status, and without a result"

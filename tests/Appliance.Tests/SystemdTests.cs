@@ -236,6 +236,24 @@ public sealed partial class SystemdTests(ApplianceImage image) : IClassFixture<A
         machine.Succeeded();
     }
 
+    [Fact(Timeout = Limit)]
+    public async Task Every_disaster_of_a_drill_is_recovered_from_in_time()
+    {
+        var ct = TestContext.Current.CancellationToken;
+        await using var machine = await BootAsync(ct);
+
+        var drill = await machine.Console.RunAsync(
+            "appliancectl drill --all --window 25m --yes --report /run/drill.md -o json >/run/drill.json",
+            ct,
+            TimeSpan.FromMinutes(28)
+        );
+
+        TestContext.Current.TestOutputHelper?.WriteLine(await machine.DoAsync("cat /run/drill.md", ct));
+        drill.Succeeded();
+        await machine.WaitUntilWellAsync(ct);
+        Assert.Equal("1.0.0", (await machine.WaitForPageAsync(ct)).Version);
+    }
+
     private async Task<Machine> BootAsync(CancellationToken ct)
     {
         var machine = await Machine.StartAsync(image.Overlay(), new() { Forward = [80] }, ct);

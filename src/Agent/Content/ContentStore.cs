@@ -171,7 +171,10 @@ internal sealed class ContentStore : IBlobSink, IDisposable
         }
         // What is on its way would appear after the look.
         await Task.WhenAll(left).WaitAsync(ct).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-        return await Task.Run(() => Collect(keep, ct), ct);
+        Failpoint.Before(Failpoint.CollectBlobs);
+        var freed = await Task.Run(() => Collect(keep, ct), ct);
+        Failpoint.After(Failpoint.CollectBlobs);
+        return freed;
     }
 
     public void Dispose() => mayWait.Dispose();

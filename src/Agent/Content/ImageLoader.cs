@@ -1,4 +1,5 @@
 using System.Security.Cryptography;
+using Appliance.Agent.Storage;
 using Appliance.Bundles.Releases;
 using Appliance.Docker;
 
@@ -27,7 +28,9 @@ internal sealed class ImageLoader(ContentStore store, DockerEngine engine, Engin
             held.Add(image);
         }
         // Also what an earlier call loaded, that did not come to here.
+        Failpoint.Before(Failpoint.FlushEngine);
         await disk.FlushAsync(ct);
+        Failpoint.After(Failpoint.FlushEngine);
     }
 
     /// <summary>Reads all that an image consists of from the store, and makes sure that it is what it was.</summary>
@@ -56,7 +59,9 @@ internal sealed class ImageLoader(ContentStore store, DockerEngine engine, Engin
             // By its names first: one that has several is not removed by its id.
             foreach (var tag in (await engine.Images.InspectAsync(id, ct)).RepoTags)
                 await engine.Images.RemoveAsync(tag, force: false, ct);
+            Failpoint.Before(Failpoint.RemoveImage);
             await engine.Images.RemoveAsync(id, force: false, ct);
+            Failpoint.After(Failpoint.RemoveImage);
             return true;
         }
         catch (EngineNotFoundException)
@@ -122,7 +127,9 @@ internal sealed class ImageLoader(ContentStore store, DockerEngine engine, Engin
     )
     {
         await using var archive = new ImageArchive(store, image, layers, sent);
+        Failpoint.Before(Failpoint.SendImage);
         await engine.Images.LoadAsync(archive, progress: null, ct);
+        Failpoint.After(Failpoint.SendImage);
     }
 
     private async Task ProveAsync(ReleaseImage image, CancellationToken ct)

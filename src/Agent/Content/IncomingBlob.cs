@@ -1,3 +1,4 @@
+using Appliance.Agent.Storage;
 using Appliance.Bundles.Releases;
 using Microsoft.Win32.SafeHandles;
 
@@ -55,7 +56,9 @@ internal sealed class IncomingBlob(ContentStore store, Blob blob, string path, S
         {
             RandomAccess.FlushToDisk(file);
             file.Dispose();
+            Failpoint.Before(Failpoint.KeepBlob);
             File.Move(path, destination, overwrite: true);
+            Failpoint.After(Failpoint.KeepBlob);
         }
         catch (IOException e)
         {

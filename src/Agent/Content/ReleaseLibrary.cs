@@ -60,7 +60,11 @@ internal sealed class ReleaseLibrary(
             return;
         var kept = keep.Select(FolderOf).ToHashSet();
         foreach (var folder in Directory.EnumerateDirectories(shelf).Where(f => !kept.Contains(f)))
+        {
+            Failpoint.Before(Failpoint.CollectReleases);
             Directory.Delete(folder, recursive: true);
+            Failpoint.After(Failpoint.CollectReleases);
+        }
     }
 
     private static ReleaseReading Bind(ReleaseContent content, ComposeModel model, string folder)
@@ -108,8 +112,10 @@ internal sealed class ReleaseLibrary(
             await WriteAsync(file, PathIn(draft, file), ct);
         foreach (var place in Directory.EnumerateDirectories(draft, "*", SearchOption.AllDirectories).Append(draft))
             DurableFolder.Flush(place);
+        Failpoint.Before(Failpoint.PlaceRelease);
         Directory.Move(draft, folder);
         DurableFolder.Flush(shelf);
+        Failpoint.After(Failpoint.PlaceRelease);
     }
 
     private async Task RepairAsync(ReleaseContent content, string folder, CancellationToken ct)

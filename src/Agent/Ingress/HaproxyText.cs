@@ -25,6 +25,10 @@ internal sealed class HaproxyText(IngressOptions options, string certificate, st
 
     private const int HashLength = 32;
 
+    // A container that joins is sent its share little by little: its first answers are its slowest. One that is alone with it
+    // is sent everything all the same.
+    private const string WarmUp = "3s";
+
     /// <summary>For how long a client may be connected without a whole request: its first, or the next.</summary>
     public TimeSpan LongestIdle =>
         options.KeepAliveTimeout > options.RequestTimeout ? options.KeepAliveTimeout : options.RequestTimeout;
@@ -240,7 +244,10 @@ internal sealed class HaproxyText(IngressOptions options, string certificate, st
         {
             var state = slot.State is ServerState.Ready ? "" : " disabled";
             var (address, port) = slot.Address is { } known ? (known, backend.Port) : (Nobody, 1);
-            Line(text, $"server {slot.Name} {Endpoint(address, port)} weight {slot.Weight}{speaks}{state}");
+            Line(
+                text,
+                $"server {slot.Name} {Endpoint(address, port)} weight {slot.Weight} slowstart {WarmUp}{speaks}{state}"
+            );
         }
     }
 

@@ -57,7 +57,9 @@ internal sealed class IngressFolder(IOptions<StorageOptions> storage)
     /// <inheritdoc cref="Write"/>
     public static void Promote(string path)
     {
+        Failpoint.Before(Failpoint.WriteIngress);
         File.Move(path + ".next", path, overwrite: true);
         DurableFolder.Flush(Path.GetDirectoryName(path)!);
+        Failpoint.After(Failpoint.WriteIngress);
     }
 }

@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Net.Sockets;
 using System.Text;
+using Appliance.Agent.Storage;
 using Microsoft.Extensions.Options;
 
 namespace Appliance.Agent.Ingress;
@@ -51,6 +52,7 @@ internal sealed class RuntimeApi(IOptionsMonitor<IngressOptions> options, TimePr
     public async Task RunAsync(int worker, RuntimeStep step, CancellationToken ct)
     {
         var server = $"{step.Backend}/{step.Slot}";
+        Failpoint.Before(Failpoint.ChangeServer);
         switch (step)
         {
             case RuntimeStep.Place place:
@@ -71,6 +73,7 @@ internal sealed class RuntimeApi(IOptionsMonitor<IngressOptions> options, TimePr
             default:
                 throw new InvalidOperationException($"no command for {step.GetType().Name}");
         }
+        Failpoint.After(Failpoint.ChangeServer);
     }
 
     /// <summary>The SHA-1 of the certificate that the worker has for a path, in hexadecimal; null: it has none.</summary>
@@ -108,8 +111,13 @@ internal sealed class RuntimeApi(IOptionsMonitor<IngressOptions> options, TimePr
     /// <summary>Has the master read its file again. Whether a worker came of it is to be looked at.</summary>
     /// <returns>What HAProxy says to it; empty before 2.7.</returns>
     /// <exception cref="HaproxyException">Nobody is there, or says anything.</exception>
-    public async Task<string> ReloadAsync(CancellationToken ct) =>
-        (await AskAsync("reload", ReloadPatience, ct, mayBeEmpty: true)).Trim();
+    public async Task<string> ReloadAsync(CancellationToken ct)
+    {
+        Failpoint.Before(Failpoint.ReloadIngress);
+        var answer = await AskAsync("reload", ReloadPatience, ct, mayBeEmpty: true);
+        Failpoint.After(Failpoint.ReloadIngress);
+        return answer.Trim();
+    }
 
     /// <summary>
     /// Keeps the worker that accepts connections now from ending, once another has taken its place, until this is disposed: so

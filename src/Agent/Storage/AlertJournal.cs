@@ -203,9 +203,9 @@ internal sealed class AlertJournal(Database database, TimeProvider clock)
 
     private T Change<T>(Func<SqliteConnection, T> change)
     {
-        CrashPoint.Before();
+        Failpoint.Before(Failpoint.Journal);
         var result = database.Promise(change);
-        CrashPoint.After();
+        Failpoint.After(Failpoint.Journal);
         return result;
     }
 

@@ -285,9 +285,9 @@ internal sealed class UpdateJournal
 
     private T Change<T>(Func<SqliteConnection, T> change)
     {
-        CrashPoint.Before();
+        Failpoint.Before(Failpoint.Journal);
         var result = database.Promise(change);
-        CrashPoint.After();
+        Failpoint.After(Failpoint.Journal);
         Interlocked.Exchange(ref changed, NewSignal()).SetResult();
         return result;
     }

@@ -23,26 +23,28 @@ internal sealed class StepRunner(DockerEngine engine, ImageLoader images, Update
     private Task ChangeAsync(Step step, CancellationToken ct) =>
         step switch
         {
-            Step.CreateNetwork s => engine.Networks.CreateAsync(s.Network.Spec, ct),
+            Step.CreateNetwork s => CreateNetworkAsync(s.Network, ct),
             Step.ReplaceNetwork s => ReplaceNetworkAsync(s, ct),
-            Step.RemoveNetwork s => IgnoreMissing(engine.Networks.RemoveAsync(s.Id, ct)),
-            Step.CreateVolume s => engine.Volumes.CreateAsync(s.Volume.Spec, ct),
+            Step.RemoveNetwork s => RemoveNetworkAsync(s.Id, ct),
+            Step.CreateVolume s => EffectAsync("volume.create", () => engine.Volumes.CreateAsync(s.Volume.Spec, ct)),
             Step.LoadImage s => images.LoadAsync([s.Image.Image], bytes: null, ct),
-            Step.TagImage s => engine.Images.TagAsync(s.Image.Id, s.Tag.Repository, s.Tag.Tag, ct),
-            Step.Start s => engine.Containers.StartAsync(s.Id, ct),
-            Step.Restart s => engine.Containers.RestartAsync(s.Id, s.Grace, ct),
-            Step.Stop s => engine.Containers.StopAsync(s.Id, s.Grace, signal: null, ct),
-            Step.Unpause s => engine.Containers.UnpauseAsync(s.Id, ct),
+            Step.TagImage s => EffectAsync(
+                "image.tag",
+                () => engine.Images.TagAsync(s.Image.Id, s.Tag.Repository, s.Tag.Tag, ct)
+            ),
+            Step.Start s => StartAsync(s.Id, ct),
+            Step.Restart s => EffectAsync("container.restart", () => engine.Containers.RestartAsync(s.Id, s.Grace, ct)),
+            Step.Stop s => StopAsync(s.Id, s.Grace, ct),
+            Step.Unpause s => EffectAsync("container.unpause", () => engine.Containers.UnpauseAsync(s.Id, ct)),
             Step.Switch s => SwitchAsync(s, ct),
             Step.Remove s => RemoveAsync(s.Id, s.Grace, ct),
             Step.Recreate s => RemoveAsync(s.Id, s.Grace, ct),
             Step.ReloadImage s => ReloadImageAsync(s, ct),
-            Step.Rename s => engine.Containers.RenameAsync(s.Id, s.To, ct),
+            Step.Rename s => EffectAsync("container.rename", () => engine.Containers.RenameAsync(s.Id, s.To, ct)),
             Step.Connect s => ConnectAsync(s, ct),
-            Step.TakeOverRestarts s => engine.Containers.UpdateAsync(
-                s.Id,
-                new ContainerUpdate { RestartPolicy = RestartPolicy.No },
-                ct
+            Step.TakeOverRestarts s => EffectAsync(
+                "container.update",
+                () => engine.Containers.UpdateAsync(s.Id, new ContainerUpdate { RestartPolicy = RestartPolicy.No }, ct)
             ),
             _ => throw new InvalidOperationException($"no way to take {step.GetType().Name}"),
         };
@@ -74,36 +76,38 @@ internal sealed class StepRunner(DockerEngine engine, ImageLoader images, Update
                     ],
                 },
             };
+        Failpoint.Before("container.create");
         var created = await engine.Containers.CreateAsync(step.Name, spec, ct);
+        Failpoint.After("container.create");
         foreach (var attachment in step.Service.Attachments.Skip(1))
-            await engine.Networks.ConnectAsync(
-                attachment.Network,
-                created.Id,
-                ContainerRecipe.EndpointOf(attachment),
-                ct
-            );
+            await ConnectAsync(attachment, created.Id, ct);
         return created.Id;
     }
 
     private async Task SwitchAsync(Step.Switch step, CancellationToken ct)
     {
-        await engine.Containers.StopAsync(step.OldId, step.Grace, signal: null, ct);
+        await StopAsync(step.OldId, step.Grace, ct);
         try
         {
-            await engine.Containers.StartAsync(step.NewId, ct);
+            await StartAsync(step.NewId, ct);
         }
         catch (DockerEngineException)
         {
             // What served before serves again; the reason travels on to whoever explains it.
-            await engine.Containers.StartAsync(step.OldId, ct);
+            await StartAsync(step.OldId, ct);
             throw;
         }
     }
 
     private async Task RemoveAsync(string id, TimeSpan grace, CancellationToken ct)
     {
-        await IgnoreMissing(engine.Containers.StopAsync(id, grace, signal: null, ct));
-        await IgnoreMissing(engine.Containers.RemoveAsync(id, force: true, removeAnonymousVolumes: false, ct));
+        await IgnoreMissing(StopAsync(id, grace, ct));
+        await IgnoreMissing(
+            EffectAsync(
+                "container.remove",
+                () => engine.Containers.RemoveAsync(id, force: true, removeAnonymousVolumes: false, ct)
+            )
+        );
     }
 
     private async Task ReloadImageAsync(Step.ReloadImage step, CancellationToken ct)
@@ -132,12 +136,7 @@ internal sealed class StepRunner(DockerEngine engine, ImageLoader images, Update
     {
         if (step.StaleNetworkId is { Length: > 0 } stale)
             await IgnoreMissing(engine.Networks.DisconnectAsync(stale, step.Id, force: true, ct));
-        await engine.Networks.ConnectAsync(
-            step.Attachment.Network,
-            step.Id,
-            ContainerRecipe.EndpointOf(step.Attachment),
-            ct
-        );
+        await ConnectAsync(step.Attachment, step.Id, ct);
     }
 
     private async Task ReplaceNetworkAsync(Step.ReplaceNetwork step, CancellationToken ct)
@@ -145,8 +144,33 @@ internal sealed class StepRunner(DockerEngine engine, ImageLoader images, Update
         var network = await engine.Networks.InspectAsync(step.ObservedId, ct);
         foreach (var container in network.Containers.Keys)
             await IgnoreMissing(engine.Networks.DisconnectAsync(step.ObservedId, container, force: true, ct));
-        await IgnoreMissing(engine.Networks.RemoveAsync(step.ObservedId, ct));
-        await engine.Networks.CreateAsync(step.Network.Spec, ct);
+        await RemoveNetworkAsync(step.ObservedId, ct);
+        await CreateNetworkAsync(step.Network, ct);
+    }
+
+    private Task StartAsync(string id, CancellationToken ct) =>
+        EffectAsync("container.start", () => engine.Containers.StartAsync(id, ct));
+
+    private Task StopAsync(string id, TimeSpan grace, CancellationToken ct) =>
+        EffectAsync("container.stop", () => engine.Containers.StopAsync(id, grace, signal: null, ct));
+
+    private Task CreateNetworkAsync(DesiredNetwork network, CancellationToken ct) =>
+        EffectAsync("network.create", () => engine.Networks.CreateAsync(network.Spec, ct));
+
+    private Task RemoveNetworkAsync(string id, CancellationToken ct) =>
+        IgnoreMissing(EffectAsync("network.remove", () => engine.Networks.RemoveAsync(id, ct)));
+
+    private Task ConnectAsync(Attachment attachment, string id, CancellationToken ct) =>
+        EffectAsync(
+            "network.connect",
+            () => engine.Networks.ConnectAsync(attachment.Network, id, ContainerRecipe.EndpointOf(attachment), ct)
+        );
+
+    private static async Task EffectAsync(string name, Func<Task> effect)
+    {
+        Failpoint.Before(name);
+        await effect();
+        Failpoint.After(name);
     }
 
     // Gone already is what was wanted.

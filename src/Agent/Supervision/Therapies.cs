@@ -142,11 +142,19 @@ internal sealed class Therapies(DesiredService service, Slot slot, PlanningInput
     private IEnumerable<ObservedContainer> OfSameImage() =>
         inputs.Observed.Containers.Where(c => c.ImageId == service.ImageId);
 
-    private IEnumerable<Slot> PlacesOfSameImage() =>
-        from user in inputs.Desired.Services
-        where user.ImageId == service.ImageId
-        from replica in Enumerable.Range(1, user.Replicas).Append(user.CanarySlot.Replica)
-        select new Slot(user.Name, replica);
+    private IEnumerable<Slot> PlacesOfSameImage()
+    {
+        foreach (var user in inputs.Desired.Services)
+        {
+            if (user.ImageId == service.ImageId)
+            {
+                foreach (var replica in Enumerable.Range(1, user.Replicas))
+                    yield return new Slot(user.Name, replica);
+            }
+            if (user.Canary?.ImageId == service.ImageId)
+                yield return user.CanarySlot;
+        }
+    }
 
     /// <summary>Why an image stays because of another container that was made from it; null: that one may go too.</summary>
     private string? WhyInUse(ObservedContainer other)

@@ -72,6 +72,9 @@ internal sealed class RealAgent : IAsyncDisposable
 
     public bool ExpectsErrors { get; set; }
 
+    /// <summary>The process that runs now.</summary>
+    public int Pid => process?.Id ?? throw new InvalidOperationException("the agent does not run");
+
     public StatusService.StatusServiceClient Status => new(Channel);
     public ServicesService.ServicesServiceClient Services => new(Channel);
     public EventsService.EventsServiceClient Events => new(Channel);

@@ -1,0 +1,327 @@
+using System.Diagnostics;
+using System.Globalization;
+using Appliance.Agent.Tests.Ingress;
+using Appliance.Agent.Tests.Running;
+using Appliance.Docker;
+using Appliance.Testing;
+using Appliance.V1;
+using Grpc.Core;
+
+namespace Appliance.Agent.Tests.Updates;
+
+/// <summary>What an operation is to come to, if nothing is killed.</summary>
+public enum CrashCourse
+{
+    Install,
+    Upgrade,
+
+    /// <summary>An upgrade to what never gets healthy.</summary>
+    TakenBack,
+    Rollback,
+}
+
+/// <summary>Who is killed at a place.</summary>
+public enum Victim
+{
+    Agent,
+    Engine,
+    Both,
+}
+
+/// <summary>
+/// An appliance of its own, engine and ingress with it, on which operations are stopped at a place that they pass
+/// (<see cref="Agent.Storage.Failpoint"/>), somebody is killed there, and what comes of it is looked at.
+/// </summary>
+internal sealed class CrashBench : IAsyncDisposable
+{
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(90);
+
+    private readonly ScratchFolder folder = new();
+    private readonly PrivateEngine engine;
+    private readonly RealAgent agent;
+    private Process? haproxy;
+    private int release;
+    private string kept = "";
+
+    private CrashBench(PrivateEngine engine)
+    {
+        (this.engine, agent) = (engine, RealAgent.On(engine));
+        agent.ExpectsErrors = true;
+        agent.Environment["APPLIANCE_TEST_FAILPOINTS"] = folder["places"];
+    }
+
+    private static CancellationToken Ct => TestContext.Current.CancellationToken;
+
+    private string Passed => folder["places/passed"];
+
+    private string Armed => folder["places/armed"];
+
+    /// <summary>An appliance that runs, with nothing installed.</summary>
+    public static async Task<CrashBench> StartAsync(PrivateEngine engine)
+    {
+        var bench = new CrashBench(engine);
+        Directory.CreateDirectory(bench.folder["places"]);
+        await File.WriteAllTextAsync(
+            bench.agent.Settings,
+            $"""
+            supervision:
+              backoff-first: 200ms
+              backoff-ceiling: 2s
+              stable-after: 5s
+            ingress:
+              bind-address: 127.0.0.1
+              http-port: {Upstream.FreePort()}
+              https-port: {Upstream.FreePort()}
+              run-directory: {bench.folder["run"]}
+              haproxy: {RealIngress.Program}
+
+            """,
+            Ct
+        );
+        Directory.CreateDirectory(
+            bench.agent.Data,
+            UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute
+        );
+        bench.haproxy = RealIngress.Start(
+            Path.Combine(bench.agent.Data, "ingress"),
+            bench.folder["run"],
+            withRoute: false
+        );
+        bench.haproxy.OutputDataReceived += static (_, _) => { };
+        bench.haproxy.ErrorDataReceived += static (_, _) => { };
+        bench.haproxy.BeginOutputReadLine();
+        bench.haproxy.BeginErrorReadLine();
+        await bench.agent.StartAsync();
+        return bench;
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        if (haproxy is not null)
+        {
+            haproxy.Kill(entireProcessTree: true);
+            await haproxy.WaitForExitAsync(CancellationToken.None);
+            haproxy.Dispose();
+        }
+        await agent.DisposeAsync();
+        folder.Dispose();
+    }
+
+    /// <summary>All places that an operation passes when nothing is killed, in their order, each as often as it is passed.</summary>
+    public async Task<IReadOnlyList<string>> PlacesOfAsync(CrashCourse course)
+    {
+        var (begin, _, _) = await PrepareAsync(course);
+        File.Delete(Passed);
+        await begin();
+        return await File.ReadAllLinesAsync(Passed, Ct);
+    }
+
+    /// <summary>
+    /// Kills at the n-th time that the operation passes a place, and holds that one release runs whole, with its data, and that
+    /// the next attempt succeeds.
+    /// </summary>
+    /// <returns>False: the operation did not come to the place so often.</returns>
+    public async Task<bool> SurvivesAsync(CrashCourse course, string place, int time, Victim victim)
+    {
+        var (begin, before, after) = await PrepareAsync(course);
+        var newest = (await NewestAsync())?.Id;
+        await File.WriteAllTextAsync(Armed, $"{place} {time.ToString(CultureInfo.InvariantCulture)}", Ct);
+        Task<Operation>? work = null;
+        try
+        {
+            work = begin();
+            await Eventually.TrueAsync(
+                "the place is reached, or the operation ends",
+                () => work.IsCompleted || IsStopped(agent.Pid),
+                Ct,
+                Patience
+            );
+            var wasReached = !work.IsCompleted;
+            if (wasReached)
+                await KillAsync(victim);
+            File.Delete(Armed);
+            var operation = await EndAsync(work, newest) ?? await begin();
+            await HasEndedWholeAsync(operation, before, after);
+            await GoesOnAsync();
+            return wasReached;
+        }
+        catch (Exception e)
+        {
+            throw new InvalidOperationException(
+                $"{course}, {victim} killed {place} ({time}): {e.Message}\n{agent.Log}",
+                e
+            );
+        }
+        finally
+        {
+            File.Delete(Armed);
+        }
+    }
+
+    /// <returns>What begins the operation and follows it to its end, and what runs if it does not take effect, or does.</returns>
+    private async Task<(Func<Task<Operation>> Begin, string Before, string After)> PrepareAsync(CrashCourse course)
+    {
+        var before = await agent.VersionAsync();
+        if (course is CrashCourse.Install)
+        {
+            Assert.Equal("", before);
+            return (await UpgradeToNextAsync(), before, Version);
+        }
+        if (before.Length == 0)
+        {
+            await GoesOnAsync();
+            before = Version;
+        }
+        if (course is CrashCourse.Rollback)
+        {
+            var back = before;
+            await GoesOnAsync();
+            return (agent.RollBackAsync, Version, back);
+        }
+        return (await UpgradeToNextAsync(isWell: course is not CrashCourse.TakenBack), before, Version);
+    }
+
+    private string Version => $"{release}.0.0";
+
+    private async Task<Func<Task<Operation>>> UpgradeToNextAsync(bool isWell = true)
+    {
+        release++;
+        var image = BusyboxImage.Build(
+            new ImageRecipe
+            {
+                Reference = $"appliance-test/{agent.Project}:{release}",
+                Cmd = ["sh", "-c", "exec httpd -f -p 8080 -h /www"],
+                Files = new Dictionary<string, string> { ["/www/index.html"] = Version },
+            }
+        );
+        var bundle = await agent.BundleAsync(Version, Compose(image.Reference, isWell), image);
+        return () => agent.UpgradeAsync(bundle);
+    }
+
+    /// <summary>The next attempt, which nobody disturbs.</summary>
+    private async Task GoesOnAsync()
+    {
+        var operation = await (await UpgradeToNextAsync())();
+        Assert.Equal((OperationState.Done, ""), (operation.State, operation.Reason));
+        await RunsWholeAsync(Version);
+        if (kept.Length == 0)
+        {
+            kept = Guid.NewGuid().ToString();
+            await InDataAsync($"echo {kept} > /rows/kept && sync");
+        }
+    }
+
+    private async Task KillAsync(Victim victim)
+    {
+        if (victim is not Victim.Agent)
+            await engine.KillAsync(Ct);
+        if (victim is Victim.Engine)
+            Posix.Kill(agent.Pid, Posix.SigCont);
+        else
+            await agent.KillAsync();
+        if (victim is not Victim.Agent)
+            await engine.RestartAsync(Ct);
+        if (victim is not Victim.Engine)
+            await agent.StartAsync();
+    }
+
+    /// <returns>How the operation ended; null: it had not been begun.</returns>
+    private async Task<Operation?> EndAsync(Task<Operation> work, string? before)
+    {
+        try
+        {
+            return await work;
+        }
+        // Its agent died, or its engine did while it was taken in.
+        catch (RpcException)
+        {
+            return await NewestAsync() is { } found && found.Id != before ? await agent.EndOfAsync(found.Id) : null;
+        }
+    }
+
+    private async Task HasEndedWholeAsync(Operation operation, string before, string after)
+    {
+        Assert.Contains(
+            operation.State,
+            (OperationState[])
+                [OperationState.Done, OperationState.RolledBack, OperationState.Failed, OperationState.Refused]
+        );
+        await RunsWholeAsync(operation.State is OperationState.Done ? after : before);
+        var audit = await agent.Audit.VerifyAuditAsync(new VerifyAuditRequest(), cancellationToken: Ct);
+        Assert.True(audit.Intact);
+    }
+
+    /// <summary>That release runs and no other, with the data that it had, and nothing is under way.</summary>
+    private async Task RunsWholeAsync(string version)
+    {
+        await Eventually.TrueAsync(
+            $"nothing but {(version.Length > 0 ? version : "no release")} runs",
+            async _ =>
+            {
+                try
+                {
+                    await agent.RunsWholeAsync(version);
+                    return true;
+                }
+                catch (Xunit.Sdk.XunitException)
+                {
+                    return false;
+                }
+            },
+            Ct,
+            TimeSpan.FromSeconds(40)
+        );
+        if (version.Length == 0)
+            return;
+        await agent.BecomesAsync("web", ServiceState.Running);
+        await agent.BecomesAsync("data", ServiceState.Running);
+        Assert.Equal(version, await agent.SaysAsync("web"));
+        if (kept.Length > 0)
+            Assert.Equal(kept, await InDataAsync("cat /rows/kept"));
+    }
+
+    private async Task<string> InDataAsync(string command)
+    {
+        var result = await agent.Engine.Containers.ExecAsync(
+            $"{agent.Project}-data-1",
+            new ExecSpec { Command = ["sh", "-c", command] },
+            1000,
+            Ct
+        );
+        Assert.Equal((0, ""), (result.ExitCode, result.Stderr));
+        return result.Stdout.Trim();
+    }
+
+    private async Task<Operation?> NewestAsync() =>
+        (
+            await agent.Operations.ListOperationsAsync(new ListOperationsRequest { Limit = 1 }, cancellationToken: Ct)
+        ).Operations.FirstOrDefault();
+
+    private static bool IsStopped(int pid)
+    {
+        var stat = File.ReadAllText($"/proc/{pid}/stat");
+        return stat[(stat.LastIndexOf(')') + 2)..].StartsWith('T');
+    }
+
+    private string Compose(string image, bool isWell) =>
+        $$$"""
+            services:
+              web:
+                image: {{{image}}}
+                stop_signal: SIGKILL
+                labels: {release: "{{{Version}}}"}
+                healthcheck: {test: ["CMD-SHELL", "{{{(
+                isWell ? "true" : "false"
+            )}}}"], interval: 200ms, timeout: 2s, retries: 2, start_period: 0s}
+                deploy: {update_config: {monitor: 100ms, order: start-first}}
+                depends_on: [data]
+                x-appliance: {ingress: [8080]}
+              data:
+                image: {{{RealAgent.Image}}}
+                stop_signal: SIGKILL
+                labels: {release: "{{{Version}}}"}
+                volumes: [rows:/rows]
+                deploy: {update_config: {monitor: 100ms}}
+            volumes: {rows: {}}
+            """;
+}

@@ -1,0 +1,127 @@
+using System.Globalization;
+using Appliance.Testing;
+
+namespace Appliance.Agent.Tests.Updates;
+
+/// <summary>
+/// At each place right before and right after an effect that outlives the agent, the agent, the engine, or both are killed:
+/// one release runs, whole, with the data that belongs to it, and the next attempt succeeds.
+/// </summary>
+public sealed class CrashMatrixTests
+{
+    private static CancellationToken Ct => TestContext.Current.CancellationToken;
+
+    [Fact]
+    public async Task Whoever_is_killed_at_a_place_of_an_upgrade_one_release_runs_whole()
+    {
+        await using var engine = await PrivateEngine.StartAsync(Ct);
+        await using var bench = await CrashBench.StartAsync(engine);
+        var places = Counted(await bench.PlacesOfAsync(CrashCourse.Upgrade)).Where(p => p.Time == 1).ToList();
+        Assert.InRange(places.Count, 30, 100);
+        // In three runs of three days each place has seen each of them.
+        var turn = TimeProvider.System.GetUtcNow().DayOfYear;
+        var table = new Table();
+        foreach (var ((place, time), number) in places.Select((p, i) => (p, i)))
+        {
+            var victim = (Victim)((turn + number) % Enum.GetValues<Victim>().Length);
+            table.Add(
+                CrashCourse.Upgrade,
+                place,
+                victim,
+                await bench.SurvivesAsync(CrashCourse.Upgrade, place, time, victim)
+            );
+        }
+        table.Print();
+        Assert.Equal(0, table.NotReached);
+    }
+
+    [Theory]
+    [Trait("Category", "Long")]
+    [InlineData(CrashCourse.Upgrade)]
+    [InlineData(CrashCourse.TakenBack)]
+    [InlineData(CrashCourse.Rollback)]
+    [InlineData(CrashCourse.Install)]
+    public async Task At_each_place_whoever_is_killed(CrashCourse course)
+    {
+        await using var engine = await PrivateEngine.StartAsync(Ct);
+        List<(string Place, int Time)> places;
+        await using (var first = await CrashBench.StartAsync(engine))
+            places = Counted(await first.PlacesOfAsync(course));
+        var table = new Table();
+        CrashBench? bench = null;
+        try
+        {
+            foreach (var (place, time) in places)
+            {
+                foreach (var victim in Enum.GetValues<Victim>())
+                {
+                    // Nothing is installed twice on the same.
+                    if (bench is null || course is CrashCourse.Install)
+                    {
+                        if (bench is not null)
+                            await bench.DisposeAsync();
+                        bench = await CrashBench.StartAsync(engine);
+                    }
+                    table.Add(course, place, victim, await bench.SurvivesAsync(course, place, time, victim));
+                }
+            }
+        }
+        finally
+        {
+            if (bench is not null)
+                await bench.DisposeAsync();
+            table.Print();
+        }
+        // How often a place is passed is not the same each time, for what runs side by side; that it is, is.
+        Assert.InRange(table.NotReached, 0, places.Count / 5);
+    }
+
+    /// <summary>Each place with which time it is that it is passed.</summary>
+    private static List<(string Place, int Time)> Counted(IReadOnlyList<string> passed)
+    {
+        var times = new Dictionary<string, int>();
+        return
+        [
+            .. passed.Select(place =>
+            {
+                times[place] = times.GetValueOrDefault(place) + 1;
+                return (place, times[place]);
+            }),
+        ];
+    }
+
+    /// <summary>What was killed where, for people.</summary>
+    private sealed class Table
+    {
+        private readonly Dictionary<(CrashCourse Course, string Place), Dictionary<Victim, int>> rows = [];
+
+        public int NotReached { get; private set; }
+
+        public void Add(CrashCourse course, string place, Victim victim, bool wasReached)
+        {
+            if (!wasReached)
+            {
+                NotReached++;
+                return;
+            }
+            if (!rows.TryGetValue((course, place), out var row))
+                rows[(course, place)] = row = [];
+            row[victim] = row.GetValueOrDefault(victim) + 1;
+        }
+
+        public void Print()
+        {
+            var output = TestContext.Current.TestOutputHelper;
+            output?.WriteLine($"{"course", -10} {"place", -28} {"agent", 6} {"engine", 7} {"both", 5}");
+            foreach (var ((course, place), row) in rows)
+                output?.WriteLine(
+                    $"{course, -10} {place, -28} {Of(row, Victim.Agent), 6} {Of(row, Victim.Engine), 7} {Of(row, Victim.Both), 5}"
+                );
+            var kills = rows.Values.Sum(r => r.Values.Sum());
+            output?.WriteLine($"{kills} kills survived, {NotReached} not reached");
+        }
+
+        private static string Of(Dictionary<Victim, int> row, Victim victim) =>
+            row.GetValueOrDefault(victim).ToString(CultureInfo.InvariantCulture);
+    }
+}
