@@ -145,6 +145,7 @@ internal sealed class Lanes(
         catch (EngineUnavailableException e)
         {
             log.StepInterrupted(step.Subject, e.Message);
+            GiveBack(step);
             watch.Doubt(e);
         }
         catch (Exception e)
@@ -232,7 +233,13 @@ internal sealed class Lanes(
             return;
         try
         {
-            ledger.Put(record with { NextAt = clock.GetUtcNow() + Ladder.ReloadFailed });
+            ledger.Put(
+                record with
+                {
+                    Count = Math.Max(0, record.Count - 1),
+                    NextAt = clock.GetUtcNow() + Ladder.ReloadFailed,
+                }
+            );
         }
         // Then it is held against it.
         catch (StorageException e)

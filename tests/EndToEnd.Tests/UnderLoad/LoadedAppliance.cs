@@ -122,6 +122,74 @@ internal sealed class LoadedAppliance : IAsyncDisposable
         agent = StartAgent();
     }
 
+    /// <summary>Ends them as a crash does; who keeps them alive starts them again.</summary>
+    public void Crash(bool agent, bool engine)
+    {
+        if (engine)
+            Posix.Kill(this.engine.Pid, Posix.SigKill);
+        if (agent)
+            Posix.Kill(this.agent.Id, Posix.SigKill);
+    }
+
+    /// <summary>Fills the disk of the agent's state, but for a few pages, for a while.</summary>
+    /// <exception cref="InvalidOperationException">It has none of its own.</exception>
+    public async Task FillDiskAsync(TimeSpan forThat)
+    {
+        var own = disk ?? throw new InvalidOperationException("the agent's state has no disk of its own");
+        own.Fill(leaving: 64 * 1024);
+        try
+        {
+            await Task.Delay(forThat, TimeProvider.System, Ct);
+        }
+        finally
+        {
+            own.Free();
+        }
+    }
+
+    /// <summary>Begins an upgrade, and ends the client that sends it after a while, as a lost connection does.</summary>
+    public async Task CutUpgradeAsync(string version, TimeSpan after)
+    {
+        var start = new ProcessStartInfo(
+            Path.Combine(DevelopmentRun.Root, "artifacts/bin/appliancectl"),
+            ["upgrade", "--bundle", Path.Combine(DevelopmentRun.Root, Bundles, $"load-{version}.bundle"), "--yes"]
+        )
+        {
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+            Environment = { ["APPLIANCE_SOCKET"] = folder["agent.sock"] },
+        };
+        using var client = Process.Start(start)!;
+        client.OutputDataReceived += static (_, _) => { };
+        client.ErrorDataReceived += static (_, _) => { };
+        client.BeginOutputReadLine();
+        client.BeginErrorReadLine();
+        await Task.Delay(after, TimeProvider.System, Ct);
+        client.Kill();
+        await client.WaitForExitAsync(Ct);
+    }
+
+    /// <summary>The containers of the application that there are, and the versions that answer.</summary>
+    public async Task<(int Containers, IReadOnlySet<string> Versions)> LookAsync()
+    {
+        var listed = await Command.RunAsync(
+            "docker",
+            ["container", "ls", "--all", "--quiet", "--filter", "label=appliance.project=load"],
+            new Dictionary<string, string?> { ["DOCKER_HOST"] = engine.Endpoint },
+            Ct
+        );
+        var versions = new HashSet<string>();
+        using var browser = new HttpClient(
+            new SocketsHttpHandler { UseProxy = false, PooledConnectionLifetime = TimeSpan.Zero }
+        );
+        for (var i = 0; i < 6; i++)
+        {
+            using var answer = await browser.GetAsync(Url, Ct);
+            versions.UnionWith(answer.Headers.GetValues("X-App-Version"));
+        }
+        return (listed.Succeeded().Words.Length, versions);
+    }
+
     /// <summary>From now on whatever ends is started again, as systemd does.</summary>
     public void KeepAlive() => keeping = Task.WhenAll(KeepHaproxyAsync(), KeepAgentAsync(), KeepEngineAsync());
 
