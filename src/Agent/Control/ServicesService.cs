@@ -1,3 +1,4 @@
+using Appliance.Agent.Healing;
 using Appliance.Agent.Health;
 using Appliance.Agent.Storage;
 using Appliance.Agent.Supervision;
@@ -7,6 +8,7 @@ namespace Appliance.Agent.Control;
 
 internal sealed class ServicesService(
     ISupervisor supervisor,
+    Arbiter arbiter,
     IProbeBook probes,
     EventLog events,
     ContainerLogs logs,
@@ -47,37 +49,15 @@ internal sealed class ServicesService(
         return Changed(request.Name, found);
     }
 
-    public override async Task<V1.ServiceDetail> RestartService(
+    public override Task<V1.ServiceDetail> RestartService(
         V1.RestartServiceRequest request,
         ServerCallContext context
-    ) =>
-        Anew(
-            request.Name,
-            "restarted",
-            await supervisor.RestartAsync(
-                request.Name,
-                context.GetCaller().Actor,
-                Checked(request.Reason),
-                isPersonal: true,
-                context.CancellationToken
-            )
-        );
+    ) => AskAsync(HealingAction.Restart, request.Name, request.Reason, "restarted", context);
 
-    public override async Task<V1.ServiceDetail> RecreateService(
+    public override Task<V1.ServiceDetail> RecreateService(
         V1.RecreateServiceRequest request,
         ServerCallContext context
-    ) =>
-        Anew(
-            request.Name,
-            "made anew",
-            await supervisor.RecreateAsync(
-                request.Name,
-                context.GetCaller().Actor,
-                Checked(request.Reason),
-                isPersonal: true,
-                context.CancellationToken
-            )
-        );
+    ) => AskAsync(HealingAction.Recreate, request.Name, request.Reason, "made anew", context);
 
     public override async Task StreamLogs(
         V1.StreamLogsRequest request,
@@ -129,16 +109,24 @@ internal sealed class ServicesService(
         }
     }
 
-    private V1.ServiceDetail Anew(string name, string done, RestartOutcome outcome) =>
-        outcome switch
+    /// <summary>A person's wish is done by whoever does all that is done for the health of a service, and not beside it.</summary>
+    private async Task<V1.ServiceDetail> AskAsync(
+        HealingAction action,
+        string name,
+        string reason,
+        string done,
+        ServerCallContext context
+    )
+    {
+        _ = Existing(name);
+        var request = new HealingRequest(action, name, context.GetCaller().Actor, Checked(reason))
         {
-            RestartOutcome.Restarted => Detail(name),
-            RestartOutcome.NotRestarted not => throw Rpc.Error(
-                StatusCode.FailedPrecondition,
-                $"{name} was not {done}: {not.Why}"
-            ),
-            _ => throw NoSuch(name),
+            IsPersonal = true,
         };
+        return await arbiter.AskAsync(request, context.CancellationToken) is HealingOutcome.Refused refused
+            ? throw Rpc.Error(StatusCode.FailedPrecondition, $"{name} was not {done}: {refused.Why}")
+            : Detail(name);
+    }
 
     private V1.ServiceDetail Changed(string name, bool found) => found ? Detail(name) : throw NoSuch(name);
 

@@ -2,11 +2,13 @@ using System.Net.Sockets;
 using Appliance.Agent.Alerts;
 using Appliance.Agent.Content;
 using Appliance.Agent.Control;
+using Appliance.Agent.Healing;
 using Appliance.Agent.Health;
 using Appliance.Agent.Host;
 using Appliance.Agent.Storage;
 using Appliance.Agent.Supervision;
 using Appliance.Agent.Tests.Alerts;
+using Appliance.Agent.Tests.Healing;
 using Appliance.Docker;
 using Grpc.Net.Client;
 using Microsoft.AspNetCore.Builder;
@@ -50,6 +52,9 @@ internal sealed class ControlHost : IAsyncDisposable
             .AddSingleton<IProbeBook>(new NoProbes())
             .AddAlerts()
             .AddSingleton<IAlertActions>(new RecordedActions())
+            .AddSingleton<IRemedies>(new RecordedRemedies())
+            .AddSingleton<MachineBoot>()
+            .AddSingleton<Arbiter>()
             .AddControl()
             .AddSingleton(Groups);
         App = builder.Build();
