@@ -10,6 +10,7 @@
 #   *-crash       ends with code 1 after a second
 #   *-hang        answers nothing after 20 s
 # One with "canary" in its name is tried on a part of the traffic first.
+# The service of one with "renamed" at the end of its name is "site", and not "web".
 #
 # The image is made FROM scratch: the program, with .NET in it, and the C and C++ libraries of this machine that it needs.
 # A static program in C would be smaller, and would take a compiler that a fresh machine does not have; this takes the SDK
@@ -120,5 +121,6 @@ if [[ $version == *canary* ]]; then
 else
     edit+=(-e '/ # canary$/d')
 fi
+[[ $version != *-renamed ]] || edit+=(-e 's/^  web:$/  site:/')
 sed "${edit[@]}" "$here/compose.yaml" >"$out/compose.yaml.new"
 mv "$out/compose.yaml.new" "$out/compose.yaml"

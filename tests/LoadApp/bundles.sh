@@ -1,6 +1,6 @@
 #!/bin/bash
-# Makes signed bundles of the application under load: two releases that are well, some that are ill, and two that are tried
-# on a part of the traffic first. What is there already, of the same inputs, is left as it is.
+# Makes signed bundles of the application under load: two releases that are well, some that are ill, two that are tried on a
+# part of the traffic first, and one whose service has another name. What is there already, of the same inputs, is left as it is.
 #
 #   tests/LoadApp/bundles.sh OUTDIR
 #
@@ -13,7 +13,7 @@ out=${1:?usage: bundles.sh OUTDIR}
 here=$root/tests/LoadApp
 appliancectl=${APPLIANCECTL:-$root/artifacts/bin/appliancectl}
 # In this order: a signer never lowers a version.
-versions=(1.0.0 2.0.0 2.1.0-errors 2.2.0-slow-start 2.3.0-crash 2.4.0-hang 2.5.0-canary 2.6.0-canary-errors)
+versions=(1.0.0 2.0.0 2.1.0-errors 2.2.0-slow-start 2.3.0-crash 2.4.0-hang 2.5.0-canary 2.6.0-canary-errors 2.7.0-renamed)
 
 # A digest of all that the bundles are made from.
 inputs() {

@@ -33,11 +33,22 @@ internal static class TrafficReport
                     .Select(c => c.ContainerId)
             );
         }
-        return new Traffic(IsServing: true, joined, drained.ToHashSet()) { ListensInside = listensInside };
+        var addresses = slots
+            .Concat(old.Where(w => w.MayBeAsked).SelectMany(w => w.Slots))
+            .Where(s => s.State is ServerState.Ready)
+            .Select(s => s.Address)
+            .ToHashSet();
+        var asked = published.SelectMany(s => s.Servers).Where(c => addresses.Contains(c.Address));
+        return new Traffic(IsServing: true, joined, drained.ToHashSet())
+        {
+            ListensInside = listensInside,
+            Asked = asked.Select(c => c.ContainerId).ToHashSet(),
+        };
     }
 
     public static bool Same(Traffic a, Traffic b) =>
         (a.IsServing, a.ListensInside) == (b.IsServing, b.ListensInside)
         && a.Joined.SetEquals(b.Joined)
-        && a.Drained.SetEquals(b.Drained);
+        && a.Drained.SetEquals(b.Drained)
+        && (a.Asked is null || b.Asked is null ? a.Asked == b.Asked : a.Asked.SetEquals(b.Asked));
 }

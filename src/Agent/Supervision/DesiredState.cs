@@ -17,6 +17,18 @@ internal sealed record DesiredState(
 {
     public DesiredService? Service(string name) => Services.FirstOrDefault(s => s.Name == name);
 
+    /// <summary>Services of another release that are not among <see cref="Services"/>, and of which containers may be there.</summary>
+    public IReadOnlyList<DesiredService> Departing { get; init; } = [];
+
+    /// <summary>Whether what was there before serves on until what takes its place is ready.</summary>
+    public bool IsOnTrial { get; init; }
+
+    /// <summary>What a container was made for, wanted or not; null: nobody knows.</summary>
+    public DesiredService? ServiceOf(ObservedContainer container) =>
+        container.Slot is { } slot
+            ? Service(slot.Service) ?? Departing.FirstOrDefault(s => s.Name == slot.Service)
+            : null;
+
     /// <summary>
     /// As <see cref="DesiredService.ConfigHash"/>, and changes with the settings of its networks and with whom it reaches
     /// through listeners too.
@@ -112,6 +124,9 @@ internal sealed record DesiredService(
     /// <summary>The ways from outside the appliance to it.</summary>
     public IReadOnlyList<IngressRoute> Routes { get; init; } = [];
 
+    /// <summary>Of these, on the way to another release, those that another service has there.</summary>
+    public IReadOnlyList<GivenRoute> Gives { get; init; } = [];
+
     /// <summary>The share of requests that a container gets that is tried, in per cent; null: none is tried.</summary>
     public int? CanaryWeight { get; init; }
 
@@ -154,6 +169,9 @@ internal sealed record DesiredService(
         && container.ImageId == ImageId
         && container.Reaches.All(entry => Reaches.Any(r => r.Entry == entry));
 }
+
+/// <param name="To">As the other release has it.</param>
+internal sealed record GivenRoute(IngressRoute Route, DesiredService To);
 
 /// <summary>How the replicas of a service are exchanged: what <c>deploy.update_config</c> says of it.</summary>
 /// <param name="Parallelism">How many at a time; 0: all.</param>

@@ -19,7 +19,9 @@ internal static class DesiredStateBuilder
                 what.HasBegun,
                 what.Canary
             )
-            : Build(what.Release, fileOf, what.IsReturn);
+        : what.Before is { } before
+            ? DesiredStateMix.After(Build(before, fileOf), Build(what.Release, fileOf, what.IsReturn), what.IsCommitted)
+        : Build(what.Release, fileOf, what.IsReturn);
 
     /// <param name="fileOf">Where on the host a secret or config stands with the owner and mode that a service wants.</param>
     /// <param name="isReturn">See <see cref="RunningRelease.IsReturn"/>.</param>

@@ -30,7 +30,11 @@ internal sealed class Passing
             now
         );
         // What is replaced is asked no more, and was ready if it was.
-        var replaced = slots.SelectMany(s => s.Others).Select(c => c.Id).Where(ready.ContainsKey);
+        var replaced = slots
+            .SelectMany(s => s.Others)
+            .Concat(plan.Orphans.Select(o => o.Container))
+            .Select(c => c.Id)
+            .Where(ready.ContainsKey);
         ready = Since(
             slots.Where(s => s.IsReady).Select(s => s.Container?.Id).OfType<string>().Concat(replaced),
             ready,

@@ -20,7 +20,8 @@ internal static class Planner
             services.Add(PlanService(service, inputs, services));
 
         steps.AddRange(services.SelectMany(s => s.AllSlots).SelectMany(s => s.Steps));
-        var orphans = OrphansOf(inputs).Select(c => PlanOrphan(c, inputs)).ToList();
+        var handovers = new Handovers(inputs, services);
+        var orphans = OrphansOf(inputs).Select(c => PlanOrphan(c, handovers, inputs)).ToList();
         steps.AddRange(orphans.Select(o => o.Step).OfType<Step>());
         steps.AddRange(inputs.IsHeld ? [] : UnusedNetworks(inputs));
 
@@ -211,19 +212,22 @@ internal static class Planner
         );
     }
 
-    private static OrphanPlan PlanOrphan(ObservedContainer container, PlanningInputs inputs)
+    private static OrphanPlan PlanOrphan(ObservedContainer container, Handovers handovers, PlanningInputs inputs)
     {
         if (inputs.IsHeld)
             return new OrphanPlan(container, null, false, null);
         var found = $"{container.Name} belongs to no service of the release";
-        // Of a service that is gone nobody knows what it was published as.
-        var service = container.Slot is { } slot ? inputs.Desired.Service(slot.Service) : null;
+        var service = inputs.Desired.ServiceOf(container);
         var departures = service is null ? null : new Departures(service, inputs);
         if (inputs.InFlight.Values.FirstOrDefault(s => s.EndsId == container.Id) is { } step)
         {
             departures?.Keep(container.Id, step.Found);
             return new OrphanPlan(container, null, departures?.Leaving.Count > 0, null);
         }
+        if (service is not null && handovers.Keeps(service, container))
+            return new OrphanPlan(container, null, false, null) { KeepsRoutes = true };
+        if (service is not null && handovers.IsAskedYet(service, container))
+            return new OrphanPlan(container, null, false, null);
         var hasLeft = departures?.HasLeft(container, found) ?? true;
         return new OrphanPlan(
             container,

@@ -90,7 +90,11 @@ internal sealed record Plan(
 /// <param name="Step">What ends it; null: it is on its way already, or its requests are waited for.</param>
 /// <param name="IsLeaving">Whether ingress is to take it out.</param>
 /// <param name="WakeAt">When it is waited for no longer.</param>
-internal sealed record OrphanPlan(ObservedContainer Container, Step? Step, bool IsLeaving, DateTimeOffset? WakeAt);
+internal sealed record OrphanPlan(ObservedContainer Container, Step? Step, bool IsLeaving, DateTimeOffset? WakeAt)
+{
+    /// <summary>Whether requests still come to it by its service's routes, which that is no longer of the release.</summary>
+    public bool KeepsRoutes { get; init; }
+}
 
 internal sealed record ServicePlan(
     DesiredService Service,

@@ -72,6 +72,12 @@ internal sealed record Traffic(bool IsServing, IReadOnlySet<string> Joined, IRea
     /// <summary>Nobody is there to send requests.</summary>
     public static Traffic None { get; } = new(false, new HashSet<string>(), new HashSet<string>());
 
+    /// <summary>
+    /// Container ids to which another request may still be sent, wherever it comes in: by a worker from before a reload, too;
+    /// null: that is not known yet.
+    /// </summary>
+    public IReadOnlySet<string>? Asked { get; init; }
+
     /// <summary>Whether it can listen where containers are told that other services are.</summary>
     public bool ListensInside { get; init; }
 }

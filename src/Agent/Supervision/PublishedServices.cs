@@ -3,31 +3,42 @@ namespace Appliance.Agent.Supervision;
 /// <summary>What a plan says about the services that are reached through ingress.</summary>
 internal static class PublishedServices
 {
-    public static IReadOnlyList<PublishedService> Of(Plan plan, PlanningInputs inputs) =>
+    public static IReadOnlyList<PublishedService> Of(Plan plan, PlanningInputs inputs)
+    {
+        var handovers = new Handovers(inputs, plan.Services);
+        var kept = inputs.Desired.Departing.Where(s => OrphansOf(s, plan).Any(o => o.KeepsRoutes)).ToList();
+        return
         [
             .. from s in plan.Services
             let inside = ListenerOf(s.Service, inputs.Observed)
             where s.Service.IsPublished || inside is not null
             select new PublishedService(
                 s.Service.Name,
-                s.Service.Routes,
+                handovers.RoutesOf(s.Service, kept),
                 inside,
                 s.Service.StopGrace,
                 [
                     .. s.Slots.SelectMany(slot => ServersOf(slot, ServerRole.Current, inputs)),
                     .. s.Canary is { } canary ? ServersOf(canary, ServerRole.Canary, inputs) : [],
-                    .. Orphans(s, plan),
+                    .. OrphansOf(s.Service, plan).Select(o => Of(o, inputs)),
                 ]
             )
             {
                 CanaryShare = s.Service.Canary?.CanaryWeight,
             },
+            .. from s in inputs.Desired.Departing
+            let inside = ListenerOf(s, inputs.Observed)
+            let servers = OrphansOf(s, plan).Select(o => Of(o, inputs)).ToList()
+            where servers.Count > 0 && (s.IsPublished || inside is not null)
+            // Who asks for what is nobody's any more is told so, and does not wait for it to end.
+            select new PublishedService(s.Name, kept.Contains(s) ? s.Routes : [], inside, s.StopGrace, servers),
         ];
+    }
 
     /// <summary>
     /// For who is made now, and for as long as anybody is there who was made for it; once a network says from where they come.
     /// </summary>
-    private static InternalListener? ListenerOf(DesiredService service, ObservedState observed)
+    public static InternalListener? ListenerOf(DesiredService service, ObservedState observed)
     {
         if (service.Listener is not { } listener)
             return null;
@@ -60,19 +71,18 @@ internal static class PublishedServices
             yield return Of(old, ServerRole.Predecessor, WasReady(old, inputs), slot.Leaving.GetValueOrDefault(old.Id));
     }
 
-    private static IEnumerable<PublishedServer> Orphans(ServicePlan service, Plan plan) =>
-        plan
-            .Orphans.Where(o =>
-                o.Container is { State: RunState.Running, Slot: { } slot } && slot.Service == service.Service.Name
-            )
-            .Select(o =>
-                Of(
-                    o.Container,
-                    ServerRole.Predecessor,
-                    isReady: true,
-                    o.IsLeaving ? "the release no longer has it" : null
-                )
-            );
+    private static IEnumerable<OrphanPlan> OrphansOf(DesiredService service, Plan plan) =>
+        plan.Orphans.Where(o =>
+            o.Container is { State: RunState.Running, Slot: { } slot } && slot.Service == service.Name
+        );
+
+    private static PublishedServer Of(OrphanPlan orphan, PlanningInputs inputs) =>
+        Of(
+            orphan.Container,
+            ServerRole.Predecessor,
+            WasReady(orphan.Container, inputs),
+            orphan.IsLeaving ? "the release no longer has it" : null
+        );
 
     /// <summary>Whether a container that is being replaced does its service's work meanwhile.</summary>
     public static bool Serves(ObservedContainer old, PlanningInputs inputs) =>
@@ -84,12 +94,22 @@ internal static class PublishedServices
     /// </summary>
     private static bool WasReady(ObservedContainer old, PlanningInputs inputs)
     {
-        if (old.Health is HealthState.Unhealthy or HealthState.Starting)
+        if (WasUnready(old, inputs))
             return false;
-        if (inputs.Verdicts.GetValueOrDefault(old.Id) is { } last && last.RunStartedAt == old.StartedAt)
-            return last.State is HealthState.Healthy;
-        return inputs.ReadySince.ContainsKey(old.Id) || inputs.Traffic.Joined.Contains(old.Id);
+        return LastOf(old, inputs) is not null
+            || inputs.ReadySince.ContainsKey(old.Id)
+            || inputs.Traffic.Joined.Contains(old.Id);
     }
+
+    /// <summary>Whether it said last that it was not: of what has said nothing, as to an agent that has just started, it is not known.</summary>
+    public static bool WasUnready(ObservedContainer old, PlanningInputs inputs) =>
+        old.Health is HealthState.Unhealthy or HealthState.Starting
+        || LastOf(old, inputs) is { State: not HealthState.Healthy };
+
+    private static HealthVerdict? LastOf(ObservedContainer container, PlanningInputs inputs) =>
+        inputs.Verdicts.GetValueOrDefault(container.Id) is { } last && last.RunStartedAt == container.StartedAt
+            ? last
+            : null;
 
     private static PublishedServer Of(ObservedContainer container, ServerRole role, bool isReady, string? leaving) =>
         new(container.Id, container.Name, container.Addresses.Values.FirstOrDefault() ?? "", role, isReady, leaving);

@@ -16,6 +16,15 @@ internal sealed record RunningRelease(Release Release, Release? Next = null, IRe
     /// </summary>
     public string? Canary { get; init; }
 
+    /// <summary>
+    /// Where there is no <see cref="Next"/>: what ran before, of whose services containers may be there that leave; null:
+    /// nothing is known of it.
+    /// </summary>
+    public Release? Before { get; init; }
+
+    /// <summary>Whether it stays, well or not, so that nothing from before goes on in its place.</summary>
+    public bool IsCommitted { get; init; }
+
     /// <summary>Whether it is a way back: <c>rollback_config</c> says then how replicas are exchanged, if it says anything.</summary>
     public bool IsReturn { get; init; }
 

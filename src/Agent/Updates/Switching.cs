@@ -148,7 +148,9 @@ internal sealed class Switching(
             .DefaultIfEmpty(TimeSpan.Zero)
             .Max();
         course.Record(Phase.Observing, StepOutcome.Begun, $"watching all services for {period.TotalSeconds:0.#} s");
-        supervisor.Run(new RunningRelease(to.Release) { IsReturn = operation.Kind is OperationKind.Rollback });
+        supervisor.Run(
+            new RunningRelease(to.Release) { Before = from, IsReturn = operation.Kind is OperationKind.Rollback }
+        );
         WatchProbedAnew(complaints);
         var candidates = course.CandidatesOf(to.Release);
         if (await AllPassAsync(candidates, complaints, ct) is { } late)

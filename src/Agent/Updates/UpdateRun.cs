@@ -51,7 +51,7 @@ internal sealed class UpdateRun(
                     // Somebody may cancel or hold it at the last moment.
                 } while (!journal.Commit(operation, $"{course.Target} is the release to run"));
             }
-            supervisor.Run(new RunningRelease(to.Release));
+            supervisor.Run(new RunningRelease(to.Release) { Before = course.From, IsCommitted = true });
             await gate.TidyAsync(ct);
             return new Conclusion(
                 OperationState.Done,

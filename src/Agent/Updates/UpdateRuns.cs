@@ -46,21 +46,22 @@ internal sealed class UpdateRuns(
     // A release that cannot be read any more must not stand in the way of one that can.
     private async Task<Release> FromAsync(Operation operation, CancellationToken ct)
     {
-        if (operation.Phase is Phase.Committed || operation.FromDigest is not { } digest)
+        if (operation.FromDigest is not { } digest)
             return Nothing(operation.Product);
         try
         {
             return (await releases.OpenAsync(journal.Release(digest)!, ct)).Release;
         }
         catch (Exception e)
-            when (operation is { Kind: not OperationKind.Rollback, Phase: < Phase.Switching }
-                && e is RefusedException or IOException or UnauthorizedAccessException
-            )
+            when (IsNeededNoMore(operation) && e is RefusedException or IOException or UnauthorizedAccessException)
         {
             log.InstalledUnreadable(operation.Name, e.Message);
             return Nothing(operation.Product);
         }
     }
+
+    private static bool IsNeededNoMore(Operation operation) =>
+        operation is { Phase: Phase.Committed } or { Kind: not OperationKind.Rollback, Phase: < Phase.Switching };
 
     /// <summary>Before the first release: a product without services.</summary>
     private static Release Nothing(string product) =>

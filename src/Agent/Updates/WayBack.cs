@@ -65,7 +65,7 @@ internal sealed class WayBack(
                 reason,
                 said
             );
-        supervisor.Run(new RunningRelease(from) { IsReturn = true });
+        supervisor.Run(new RunningRelease(from) { Before = course.To.Release, IsReturn = true });
         var state = operation.CancelledBy is null ? OperationState.RolledBack : OperationState.Cancelled;
         if (!course.HasOrigin)
         {

@@ -194,6 +194,37 @@ public sealed class ChangesTests
     }
 
     [Fact]
+    public async Task A_route_goes_to_another_service_under_load_and_the_one_before_is_asked_until_nobody_can_any_more()
+    {
+        var port = Upstream.FreePort();
+        await using var old = await Upstream.StartAsync("old", port);
+        await using var next = await Upstream.StartAsync("next", port);
+        await using var ingress = await StartAsync(null, Web(port, old.Server()), Service("site", [], next.Server()));
+        await using var load = Load.On(ingress.Http);
+        await using var idle = await RawConnection.OpenAsync(ingress.Http);
+        Assert.Equal((200, false), await idle.AskAsync("/", keeps: true));
+        await load.ReachAsync(50, ct);
+        Assert.Equal(["id-old"], ingress.Supervisor.Traffic.Asked!);
+        var worker = await ingress.WorkerAsync();
+
+        var site = Service("site", [Route(port)], next.Server());
+        ingress.Supervisor.Publish(site, Service("web", [], old.Server()));
+        await Eventually.TrueAsync("it is reloaded", async _ => await ingress.WorkerAsync() != worker, ct);
+        await Eventually.TrueAsync("next is asked", () => ingress.Supervisor.Traffic.Asked!.Contains("id-next"), ct);
+        await load.ReachAsync(50, ct);
+        Assert.Contains("id-old", ingress.Supervisor.Traffic.Asked!);
+        Assert.Equal((200, true), await idle.AskAsync("/", keeps: true));
+        await Eventually.TrueAsync("old is not", () => !ingress.Supervisor.Traffic.Asked!.Contains("id-old"), ct);
+
+        ingress.Supervisor.Publish(site, Service("web", [], old.Server(leaving: "the release no longer has it")));
+        await DrainedAsync(ingress, old);
+        await load.ReachAsync(50, ct);
+        Assert.Empty(await load.EndAsync());
+        Assert.Equal("next", await ingress.AskAsync("/"));
+        Assert.DoesNotContain("ingress.left-out", ingress.EventKinds);
+    }
+
+    [Fact]
     public async Task An_agent_that_starts_again_takes_over_what_is_served_without_a_reload_and_without_a_failure()
     {
         var port = Upstream.FreePort();

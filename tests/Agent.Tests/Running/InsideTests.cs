@@ -1,7 +1,6 @@
 using System.Globalization;
 using System.Net;
 using System.Net.Sockets;
-using Appliance.Agent.Tests.Ingress;
 using Appliance.Agent.Tests.Updates;
 using Appliance.Docker;
 using Appliance.Testing;
@@ -18,67 +17,37 @@ public sealed class InsideTests(SharedEngine shared)
     public async Task A_service_that_calls_another_by_its_name_loses_no_request_while_that_is_upgraded()
     {
         await using var agent = RealAgent.On(shared.Engine);
-        using var run = new ScratchFolder();
-        await File.WriteAllTextAsync(
-            agent.Settings,
-            $"""
-            ingress:
-              bind-address: 127.0.0.1
-              http-port: {Upstream.FreePort()}
-              https-port: {Upstream.FreePort()}
-              run-directory: {run["run"]}
-              haproxy: {RealIngress.Program}
-
-            """,
-            Ct
+        await using var haproxy = await HaproxyBeside.StartAsync(agent, withRoute: true);
+        await agent.StartAsync();
+        // Installed as an appliance is: with ingress there already.
+        Assert.Equal(
+            OperationState.Done,
+            (await agent.UpgradeAsync(await agent.BundleAsync("1.0.0", Compose("one")))).State
         );
-        Directory.CreateDirectory(
-            agent.Data,
-            UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute
-        );
-        using var haproxy = RealIngress.Start(Path.Combine(agent.Data, "ingress"), run["run"], withRoute: true);
-        haproxy.OutputDataReceived += static (_, _) => { };
-        haproxy.ErrorDataReceived += static (_, _) => { };
-        haproxy.BeginOutputReadLine();
-        haproxy.BeginErrorReadLine();
-        try
-        {
-            await agent.StartAsync();
-            // Installed as an appliance is: with ingress there already.
-            Assert.Equal(
-                OperationState.Done,
-                (await agent.UpgradeAsync(await agent.BundleAsync("1.0.0", Compose("one")))).State
-            );
-            await agent.BecomesAsync("b", ServiceState.Running);
-            await agent.BecomesAsync("a", ServiceState.Running);
-            var (a, address) = (await agent.ContainerAsync("a"), await AddressAsync(agent));
-            await UntilAnsweredAsync(agent, "one", times: 20);
-            var (failedBefore, _) = await CountAsync(agent);
+        await agent.BecomesAsync("b", ServiceState.Running);
+        await agent.BecomesAsync("a", ServiceState.Running);
+        var (a, address) = (await agent.ContainerAsync("a"), await AddressAsync(agent));
+        await UntilAnsweredAsync(agent, "one", times: 20);
+        var (failedBefore, _) = await CountAsync(agent);
 
-            var staged = await agent.StageAsync(await agent.BundleAsync("2.0.0", Compose("two")));
-            var plan = staged.Plan.Services.ToDictionary(s => s.Service);
-            Assert.Equal((ServiceChange.Types.Change.Changed, ""), (plan["b"].Change, plan["b"].Gap));
-            Assert.Equal(ServiceChange.Types.Change.Untouched, plan["a"].Change);
-            Assert.Contains("does not say under `expose`", plan["undeclared"].Gap);
-            Assert.Equal(OperationState.Done, (await agent.StartUpgradeAsync(staged.Digest)).State);
-            await UntilAnsweredAsync(agent, "two", times: 20);
+        var staged = await agent.StageAsync(await agent.BundleAsync("2.0.0", Compose("two")));
+        var plan = staged.Plan.Services.ToDictionary(s => s.Service);
+        Assert.Equal((ServiceChange.Types.Change.Changed, ""), (plan["b"].Change, plan["b"].Gap));
+        Assert.Equal(ServiceChange.Types.Change.Untouched, plan["a"].Change);
+        Assert.Contains("does not say under `expose`", plan["undeclared"].Gap);
+        Assert.Equal(OperationState.Done, (await agent.StartUpgradeAsync(staged.Digest)).State);
+        await UntilAnsweredAsync(agent, "two", times: 20);
 
-            var (failed, answered) = await CountAsync(agent);
-            TestContext.Current.TestOutputHelper?.WriteLine($"{answered} answered, {failed - failedBefore} failed");
-            Assert.Equal(0, failed - failedBefore);
-            var now = await agent.ContainerAsync("a");
-            Assert.Equal((a.Id, a.State.StartedAt), (now.Id, now.State.StartedAt));
+        var (failed, answered) = await CountAsync(agent);
+        TestContext.Current.TestOutputHelper?.WriteLine($"{answered} answered, {failed - failedBefore} failed");
+        Assert.Equal(0, failed - failedBefore);
+        var now = await agent.ContainerAsync("a");
+        Assert.Equal((a.Id, a.State.StartedAt), (now.Id, now.State.StartedAt));
 
-            // Who is on another network, or beside all of them, is not let in.
-            Assert.NotEqual(0, await RunAsync(agent, "stranger", $"timeout 3 wget -q -O - http://{address}:8080/"));
-            Assert.Equal(0, await RunAsync(agent, "a", $"timeout 3 wget -q -O - http://{address}:8080/"));
-            Assert.True(await IsTurnedAwayAsync(address));
-        }
-        finally
-        {
-            haproxy.Kill(entireProcessTree: true);
-            await haproxy.WaitForExitAsync(CancellationToken.None);
-        }
+        // Who is on another network, or beside all of them, is not let in.
+        Assert.NotEqual(0, await RunAsync(agent, "stranger", $"timeout 3 wget -q -O - http://{address}:8080/"));
+        Assert.Equal(0, await RunAsync(agent, "a", $"timeout 3 wget -q -O - http://{address}:8080/"));
+        Assert.True(await IsTurnedAwayAsync(address));
     }
 
     private static string Compose(string version) =>

@@ -142,7 +142,11 @@ internal sealed class Scenario
     public Plan Plan(DesiredState desired) => Planner.Make(Inputs(desired));
 
     /// <summary>What ingress gets to know of it.</summary>
-    public IReadOnlyList<PublishedService> Published() => PublishedServices.Of(Plan(), Inputs(Desired()));
+    public IReadOnlyList<PublishedService> Published() => Published(Desired());
+
+    /// <summary>The same engine and past, and something else wanted of it.</summary>
+    public IReadOnlyList<PublishedService> Published(DesiredState desired) =>
+        PublishedServices.Of(Plan(desired), Inputs(desired));
 
     private PlanningInputs Inputs(DesiredState desired) =>
         new PlanningInputs(

@@ -30,6 +30,28 @@ public sealed class ChangesUnderLoadTests(ITestOutputHelper output)
     }
 
     [Fact]
+    public async Task A_release_that_renames_the_service_and_the_way_back_lose_no_request()
+    {
+        await using var appliance = await LoadedAppliance.StartAsync();
+        await using var load = await appliance.LoadAsync();
+        await Steadily(load);
+
+        load.Mark("upgrade");
+        (await appliance.UpgradeAsync("2.7.0-renamed")).Succeeded();
+        load.Mark("renamed");
+        await Steadily(load);
+        load.Mark("rollback");
+        (await appliance.ControlAsync("rollback", "--yes")).Succeeded();
+        load.Mark("back");
+        await Steadily(load);
+
+        var report = await EndAsync(load);
+        Assert.Equal(["2.7.0-renamed"], report.Phase("renamed").Versions.Keys);
+        Assert.Equal(["1.0.0"], report.Phase("back").Versions.Keys);
+        Assert.Equal(0, report.Failed);
+    }
+
+    [Fact]
     public async Task An_agent_that_is_killed_during_the_switch_loses_no_request()
     {
         await using var appliance = await LoadedAppliance.StartAsync();

@@ -24,7 +24,11 @@ public enum IngressProtocol
 /// </param>
 /// <param name="Path">Requests for this path and all below it: <c>/</c>, or a path without a slash at its end. <c>/</c> with TCP.</param>
 /// <param name="Listen">The port of the appliance that connections come to; with TCP only, where it is required.</param>
-public sealed record IngressRoute(IngressProtocol Protocol, int Port, string? Host, string Path, int? Listen);
+public sealed record IngressRoute(IngressProtocol Protocol, int Port, string? Host, string Path, int? Listen)
+{
+    /// <summary>Whether the same requests are for it, or the same connections: only one of the two can have them.</summary>
+    public bool IsSameWayAs(IngressRoute other) => (Host, Path, Listen) == (other.Host, other.Path, other.Listen);
+}
 
 /// <summary>How a new version of a service is tried on some of the traffic first (<c>x-appliance.canary</c>).</summary>
 /// <param name="Weight">The share of requests that it gets, in per cent, 1 to 50. Default 10.</param>
