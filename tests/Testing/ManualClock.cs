@@ -11,9 +11,13 @@ public sealed class ManualClock(DateTimeOffset start) : TimeProvider
     public ManualClock()
         : this(new DateTimeOffset(2026, 1, 15, 12, 0, 0, TimeSpan.Zero)) { }
 
+    /// <summary>Called whenever somebody reads the clock: what a test has happen in that moment.</summary>
+    public Action? OnRead { get; set; }
+
     /// <inheritdoc/>
     public override DateTimeOffset GetUtcNow()
     {
+        OnRead?.Invoke();
         lock (gate)
             return now;
     }

@@ -20,13 +20,23 @@ internal abstract class Disaster
     /// <summary>Why it cannot be brought about here, a sentence without its full stop; null: it can.</summary>
     public virtual Task<string?> WhyNotAsync(Target target, CancellationToken ct) => Task.FromResult<string?>(null);
 
+    /// <summary>As <see cref="WhyNotAsync"/>, what takes longer to find out than a list may: asked right before it is planned.</summary>
+    public virtual Task<string?> WhyNotAfterAllAsync(Target target, CancellationToken ct) =>
+        Task.FromResult<string?>(null);
+
     public abstract Expectation Expect(Target target, bool isShort);
 
     /// <summary>What is about to be done, with what undoes it. Changes nothing.</summary>
     public abstract Task<Injection> PlanAsync(Target target, CancellationToken ct);
 
     /// <summary>Brings it about.</summary>
+    /// <exception cref="InjectionException">It could not be.</exception>
     public abstract Task InjectAsync(Target target, Injection injection, CancellationToken ct);
+
+    /// <summary>Asked when nobody has noticed it in time, and it is not undone yet.</summary>
+    /// <returns>Why there was nothing to be noticed, a sentence without its full stop; null: there was.</returns>
+    public virtual Task<string?> WhyNoEffectAsync(Target target, CancellationToken ct) =>
+        Task.FromResult<string?>(null);
 
     /// <returns>What the agent's view says of it; null: nothing.</returns>
     public virtual string? NoticedIn(SupervisionView view, Target target) =>
@@ -39,7 +49,11 @@ internal abstract class Disaster
 }
 
 /// <summary>It was to be brought about, and was not.</summary>
-internal sealed class InjectionException(string message, Exception? inner = null) : Exception(message, inner);
+internal sealed class InjectionException(string message, Exception? inner = null) : Exception(message, inner)
+{
+    /// <summary>Whether a part of it was brought about all the same.</summary>
+    public bool HasBegun { get; init; }
+}
 
 /// <summary>All disasters, in the order in which a drill of all of them brings them about.</summary>
 internal sealed class Catalogue(IEnumerable<Disaster> disasters)

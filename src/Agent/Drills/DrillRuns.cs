@@ -5,6 +5,18 @@ using Process = System.Diagnostics.Process;
 
 namespace Appliance.Agent.Drills;
 
+/// <summary>What a drill was cut short by.</summary>
+/// <param name="Why">A sentence without its full stop.</param>
+/// <param name="Undone">What is said of a disaster that was open then.</param>
+internal sealed record CutShort(string Why, string Undone)
+{
+    public static CutShort ByItsEnd { get; } =
+        new("the agent ended in the middle of it", "it was undone at its next start");
+
+    public static CutShort ByTheDisk(StorageException e) =>
+        new($"it could not be written down how far it was: {e.Message}", "it was undone");
+}
+
 /// <summary>A drill from its first disaster, or from where an agent that has ended left it, to its end.</summary>
 internal sealed class DrillRuns(
     DrillJournal journal,
@@ -23,11 +35,19 @@ internal sealed class DrillRuns(
     private static readonly TimeSpan UntilWell = TimeSpan.FromMinutes(1);
     private static readonly TimeSpan Between = TimeSpan.FromMilliseconds(100);
 
-    /// <summary>Undoes what an agent that has ended left, and goes on only if it was the drill that has ended it.</summary>
+    private const string Booted = "the machine was booted in the middle of it";
+
+    // What became of a disaster, where that could not be written down.
+    private (Drill Drill, DisasterRecord Ended)? unwritten;
+
+    /// <summary>Undoes what is left, and goes on only if it was the drill that has ended the agent.</summary>
+    /// <param name="by">What the drill was cut short by.</param>
     /// <param name="cancelled">What is under way is to be undone, and nothing more brought about.</param>
     /// <exception cref="StorageException">It cannot be written down what was done; called again it goes on there.</exception>
-    public async Task ResumeAsync(long id, CancellationToken cancelled, CancellationToken ct)
+    public async Task ResumeAsync(long id, CutShort by, CancellationToken cancelled, CancellationToken ct)
     {
+        if (unwritten is { } last)
+            Record(last.Drill, last.Ended);
         var drill = journal.Find(id)!;
         foreach (var open in journal.Disasters(id).Where(d => d.Undo is not null))
         {
@@ -39,9 +59,7 @@ internal sealed class DrillRuns(
                 Result = open.Result with
                 {
                     Outcome = DisasterOutcome.Failed,
-                    Why = left is null
-                        ? "the agent ended in the middle of it; it was undone at its next start"
-                        : $"the agent ended in the middle of it, and it could not be undone: {left}",
+                    Why = left is null ? $"{by.Why}; {by.Undone}" : $"{by.Why}, and it could not be undone: {left}",
                 },
             };
             journal.Record(id, end, StepOutcome.Failed, end.Result.Why);
@@ -51,7 +69,13 @@ internal sealed class DrillRuns(
             .FirstOrDefault(d => d is { Phase: DisasterPhase.Injecting, Name: KillAgent.ItsName });
         if (own is null)
         {
-            End(drill, "the agent ended in the middle of it");
+            End(drill, by.Why);
+            return;
+        }
+        // Its times are on the clock of a boot, and whoever booted the machine has done more than the drill.
+        if (own.Boot != boot.Id)
+        {
+            End(drill, Booted);
             return;
         }
         // Once: who ends again now was not killed by the drill.
@@ -62,16 +86,16 @@ internal sealed class DrillRuns(
         journal.Record(id, own, StepOutcome.Done, "the agent was started again");
         using var self = Process.GetCurrentProcess();
         var ago = clock.GetUtcNow() - new DateTimeOffset(self.StartTime);
-        TimeSpan? startedAfter = own.Boot == boot.Id ? clock.GetElapsedTime(own.Ticks) - ago : null;
+        var startedAfter = clock.GetElapsedTime(own.Ticks) - ago;
+        using var window = WindowOf(drill);
+        using var over = CancellationTokenSource.CreateLinkedTokenSource(cancelled, window.Token);
         if (await UntilFoundAsync(own, ct) is { } target)
             Record(
                 drill,
                 await trials.OutliveAsync(
                     catalogue.Find(own.Name)!,
-                    new Circumstances(drill, own, target, cancelled),
-                    startedAfter > TimeSpan.Zero ? startedAfter
-                        : startedAfter is null ? null
-                        : TimeSpan.Zero,
+                    new Circumstances(drill, own, target, over.Token),
+                    startedAfter > TimeSpan.Zero ? startedAfter : TimeSpan.Zero,
                     ct
                 )
             );
@@ -86,14 +110,8 @@ internal sealed class DrillRuns(
     public async Task RunAsync(long id, CancellationToken cancelled, CancellationToken ct)
     {
         var drill = journal.Find(id)!;
-        using var over = CancellationTokenSource.CreateLinkedTokenSource(cancelled);
-        var left = drill.Until - clock.GetUtcNow();
-        using var window = clock.CreateTimer(
-            static o => ((CancellationTokenSource)o!).Cancel(),
-            over,
-            left > TimeSpan.Zero ? left : TimeSpan.Zero,
-            Timeout.InfiniteTimeSpan
-        );
+        using var window = WindowOf(drill);
+        using var over = CancellationTokenSource.CreateLinkedTokenSource(cancelled, window.Token);
         foreach (var planned in journal.Disasters(id).Where(d => d.Phase is DisasterPhase.Planned))
         {
             var disaster = catalogue.Find(planned.Name);
@@ -109,6 +127,12 @@ internal sealed class DrillRuns(
         End(drill, null);
     }
 
+    private CancellationTokenSource WindowOf(Drill drill)
+    {
+        var left = drill.Until - clock.GetUtcNow();
+        return new CancellationTokenSource(left > TimeSpan.Zero ? left : TimeSpan.Zero, clock);
+    }
+
     private async Task TryAsync(
         Drill drill,
         Disaster disaster,
@@ -120,7 +144,9 @@ internal sealed class DrillRuns(
         try
         {
             var target = await targets.FindAsync(planned.Service, planned.Number - 1, ct);
-            var why = target is null ? $"nothing of {planned.Service} runs" : await disaster.WhyNotAsync(target, ct);
+            var why = target is null
+                ? $"nothing of {planned.Service} runs"
+                : await disaster.WhyNotAsync(target, ct) ?? await disaster.WhyNotAfterAllAsync(target, ct);
             if (why is not null)
                 Conclude(drill, planned, DisasterOutcome.NotRun, why);
             else
@@ -188,12 +214,14 @@ internal sealed class DrillRuns(
             DisasterOutcome.NotRun => $"not run: {r.Why}",
             _ => $"failed: {r.Why}",
         };
+        unwritten = (drill, ended);
         journal.Record(
             drill.Id,
             ended,
             r.Outcome is DisasterOutcome.Failed ? StepOutcome.Failed : StepOutcome.Done,
             text
         );
+        unwritten = null;
         log.Drilled(drill.Name, $"{ended.Name}: {text}");
     }
 
@@ -206,8 +234,10 @@ internal sealed class DrillRuns(
                 open.Phase is DisasterPhase.Planned ? DisasterOutcome.NotRun : DisasterOutcome.Failed,
                 broken ?? "the drill had ended"
             );
-        var (state, sentence, reason) = Judgement.Of(journal.Disasters(drill.Id), journal.Find(drill.Id)?.CancelledBy);
-        if (broken is not null)
+        var disasters = journal.Disasters(drill.Id);
+        var (state, sentence, reason) = Judgement.Of(disasters, journal.Find(drill.Id)?.CancelledBy);
+        // One that had come to its end was cut short in nothing but saying so.
+        if (broken is not null && disasters.Any(d => d.Result.Why.StartsWith(broken, StringComparison.Ordinal)))
             (state, reason) = (DrillState.Failed, broken);
         occupancy.Leave(() => journal.End(drill.Id, state, sentence, reason));
         events.Append(

@@ -69,10 +69,7 @@ internal sealed class Driller(
         Drill drill;
         try
         {
-            if (holds.Current is { } hold)
-                throw new RefusedException(
-                    $"{Supervision.Words.Of(hold)}; `appliancectl maintenance release` ends that"
-                );
+            RefuseWhileHeld();
             if (wellness.WhyNot() is { } ill)
                 throw new RefusedException($"a drill begins when all is well, and it is not: {ill}");
             if ((wanted.Service ?? targets.DefaultService) is not { } service)
@@ -81,23 +78,25 @@ internal sealed class Driller(
             var disasters = names.Select(n => (n, service)).ToList();
             var now = clock.GetUtcNow();
             var release = supervisor.View.Release;
-            drill = journal.Begin(
-                new Drill(
-                    0,
-                    DrillState.Running,
-                    wanted.Actor,
-                    wanted.IsShort,
-                    now,
-                    now + wanted.Window,
-                    null,
-                    release?.Product ?? "",
-                    release?.Version ?? "",
-                    $"{disasters.Count} disasters for {service}, none after {Supervision.Words.At(now + wanted.Window)}",
-                    "",
-                    null
-                ),
-                disasters
+            var planned = new Drill(
+                0,
+                DrillState.Running,
+                wanted.Actor,
+                wanted.IsShort,
+                now,
+                now + wanted.Window,
+                null,
+                release?.Product ?? "",
+                release?.Version ?? "",
+                $"{disasters.Count} disasters for {service}, none after {Supervision.Words.At(now + wanted.Window)}",
+                "",
+                null
             );
+            drill = holds.Alone(() =>
+            {
+                RefuseWhileHeld();
+                return journal.Begin(planned, disasters);
+            });
             occupancy.Become($"{drill.Name} is under way");
         }
         catch when (journal.Running is null)
@@ -146,7 +145,11 @@ internal sealed class Driller(
         try
         {
             if (journal.Running is { } left)
-                await PersistentlyAsync(left.Id, () => runs.ResumeAsync(left.Id, Over, ending.Token), ending.Token);
+                await PersistentlyAsync(
+                    left.Id,
+                    () => runs.ResumeAsync(left.Id, CutShort.ByItsEnd, Over, ending.Token),
+                    ending.Token
+                );
             await foreach (var id in begun.Reader.ReadAllAsync(ending.Token))
                 await PersistentlyAsync(id, () => runs.RunAsync(id, Over, ending.Token), ending.Token);
         }
@@ -169,9 +172,15 @@ internal sealed class Driller(
                 log.NotWrittenYet($"drill-{id}", e.Message);
                 await Task.Delay(AfterTrouble, clock, ct);
                 // Something was begun, and is undone: no more is, until a person has looked.
-                work = () => runs.ResumeAsync(id, Over, ct);
+                work = () => runs.ResumeAsync(id, CutShort.ByTheDisk(e), Over, ct);
             }
         }
+    }
+
+    private void RefuseWhileHeld()
+    {
+        if (holds.Current is { } hold)
+            throw new RefusedException($"{Supervision.Words.Of(hold)}; `appliancectl maintenance release` ends that");
     }
 
     private void Renew()

@@ -50,6 +50,15 @@ internal static class Judgement
             : (DisasterOutcome.Passed, "");
     }
 
+    /// <summary>It was brought about, and nobody waited for what came of it.</summary>
+    public static (DisasterOutcome Outcome, string Why) BrokenOff(bool isUndone) =>
+        (
+            DisasterOutcome.Failed,
+            isUndone
+                ? "it was broken off before it had recovered, and undone"
+                : "it was broken off before it had recovered"
+        );
+
     /// <summary>What comes of a drill.</summary>
     public static (DrillState State, string Sentence, string Reason) Of(
         IReadOnlyList<DisasterRecord> disasters,
@@ -64,10 +73,16 @@ internal static class Judgement
         var sentence =
             $"{passed} of {disasters.Count} disasters were recovered from in time, {failed} were not, {notRun} were not run";
         var first = disasters.FirstOrDefault(d => d.Result.Outcome is DisasterOutcome.Failed);
-        if (first is not null)
-            return (DrillState.Failed, sentence, $"{first.Name}: {first.Result.Why}");
+        var failure = first is null ? "" : $"{first.Name}: {first.Result.Why}";
+        // What was under way is broken off by it, and so has failed.
         if (cancelledBy is not null)
-            return (DrillState.Cancelled, sentence, $"{cancelledBy} asked for it");
+            return (
+                DrillState.Cancelled,
+                sentence,
+                failure.Length > 0 ? $"{cancelledBy} asked for it; {failure}" : $"{cancelledBy} asked for it"
+            );
+        if (first is not null)
+            return (DrillState.Failed, sentence, failure);
         return passed > 0
             ? (DrillState.Done, sentence, "")
             : (DrillState.Refused, sentence, disasters is [var d, ..] ? $"{d.Name}: {d.Result.Why}" : "");

@@ -19,7 +19,7 @@ internal sealed class Trials(
     TimeProvider clock
 )
 {
-    // For what the agent was told to end with: what is left then is on record.
+    // For what the agent was told to end with.
     private static readonly TimeSpan AtTheEnd = TimeSpan.FromSeconds(5);
 
     /// <returns>What is on record of it at its end.</returns>
@@ -29,6 +29,16 @@ internal sealed class Trials(
         var expected = disaster.Expect(at.Target, at.Drill.IsShort);
         var plan = await disaster.PlanAsync(at.Target, ct);
         await using var asking = await OpenAsync(at.Target, isSure: true, ct);
+        if (at.Over.IsCancellationRequested)
+            return at.Record with
+            {
+                Phase = DisasterPhase.Ended,
+                Result = at.Record.Result with
+                {
+                    Outcome = DisasterOutcome.NotRun,
+                    Why = "the drill was ended before anything was done",
+                },
+            };
         var result = at.Record.Result with
         {
             Target = plan.Hits,
@@ -50,23 +60,27 @@ internal sealed class Trials(
         };
         journal.Record(at.Drill.Id, record, StepOutcome.Begun, plan.Does);
         string? left = null;
+        var (hasBegun, isUndone) = (false, false);
         try
         {
             var injectedAt = clock.GetTimestamp();
             await disaster.InjectAsync(at.Target, plan, ct);
+            hasBegun = true;
             var sight = new Sight(disaster, at.Target, seen, injectedAt);
             await sights.LastAsync(sight, expected, at.Over, ct);
             var from = injectedAt;
             if (expected.Course is not Course.Healed)
             {
                 left = await UndoAsync(record, ct);
+                isUndone = true;
                 from = clock.GetTimestamp();
             }
             var sighting = await sights.SeeAsync(sight, expected, from, asking, at.Over, ct);
             var (outcome, why) =
-                at.Over.IsCancellationRequested && sighting.Recovered is null
-                    ? (DisasterOutcome.NotRun, "it was broken off, and undone")
-                    : Judgement.Of(expected, sighting);
+                IsBrokenOff(at, sighting) ? Judgement.BrokenOff(isUndone: record.Undo is not null)
+                : await WhyNoEffectAsync(disaster, at.Target, expected, sighting, ct) is { } none
+                    ? (DisasterOutcome.NotRun, none)
+                : Judgement.Of(expected, sighting);
             result = result with
             {
                 Outcome = outcome,
@@ -79,7 +93,12 @@ internal sealed class Trials(
         catch (Exception e)
             when (e is InjectionException or Docker.DockerEngineException or IOException or UnauthorizedAccessException)
         {
-            result = result with { Outcome = DisasterOutcome.NotRun, Why = e.Message };
+            hasBegun |= e is InjectionException { HasBegun: true };
+            result = result with
+            {
+                Outcome = hasBegun ? DisasterOutcome.Failed : DisasterOutcome.NotRun,
+                Why = e.Message,
+            };
         }
         catch (Docker.EngineUnavailableException e)
         {
@@ -88,7 +107,8 @@ internal sealed class Trials(
         finally
         {
             // Also when the agent is told to end, for as long as that can wait.
-            left ??= await UndoAtEndAsync(record, ct);
+            if (!isUndone)
+                left = await UndoAtEndAsync(record, ct);
         }
         return await ConcludeAsync(record, result, left, asking, at.Drill.IsShort, ct);
     }
@@ -97,7 +117,7 @@ internal sealed class Trials(
     public async Task<DisasterRecord> OutliveAsync(
         Disaster disaster,
         Circumstances at,
-        TimeSpan? startedAfter,
+        TimeSpan startedAfter,
         CancellationToken ct
     )
     {
@@ -110,7 +130,9 @@ internal sealed class Trials(
             DetectedBy = "it was started again",
         };
         var sighting = await sights.SeeAsync(sight, expected, at.Record.Ticks, asking, at.Over, ct);
-        var (outcome, why) = Judgement.Of(expected, sighting);
+        var (outcome, why) = IsBrokenOff(at, sighting)
+            ? Judgement.BrokenOff(isUndone: false)
+            : Judgement.Of(expected, sighting);
         var result = at.Record.Result with
         {
             Outcome = outcome,
@@ -121,6 +143,18 @@ internal sealed class Trials(
         };
         return await ConcludeAsync(at.Record, result, null, asking, at.Drill.IsShort, ct);
     }
+
+    private static bool IsBrokenOff(Circumstances at, Sighting seen) =>
+        at.Over.IsCancellationRequested && seen.Recovered is null;
+
+    private static async Task<string?> WhyNoEffectAsync(
+        Disaster disaster,
+        Target target,
+        Expectation expected,
+        Sighting seen,
+        CancellationToken ct
+    ) =>
+        expected.DetectWithin is not null && seen.Detected is null ? await disaster.WhyNoEffectAsync(target, ct) : null;
 
     private async Task<DisasterRecord> ConcludeAsync(
         DisasterRecord record,
@@ -165,19 +199,15 @@ internal sealed class Trials(
     private Task<string?> UndoAsync(DisasterRecord record, CancellationToken ct) =>
         record.Undo is { } undo ? undoing.UndoAsync(undo, ct) : Task.FromResult<string?>(null);
 
+    /// <exception cref="OperationCanceledException">There was no time: it stays on record, and is undone at the next start.</exception>
     private async Task<string?> UndoAtEndAsync(DisasterRecord record, CancellationToken ct)
     {
-        if (!ct.IsCancellationRequested)
-            return await UndoAsync(record, ct);
-        using var moment = new CancellationTokenSource(AtTheEnd, clock);
         try
         {
-            return await UndoAsync(record, moment.Token);
+            return await UndoAsync(record, ct);
         }
-        // It is on record, and undone at the next start.
-        catch (OperationCanceledException)
-        {
-            return null;
-        }
+        catch (OperationCanceledException) when (ct.IsCancellationRequested) { }
+        using var moment = new CancellationTokenSource(AtTheEnd, clock);
+        return await UndoAsync(record, moment.Token);
     }
 }

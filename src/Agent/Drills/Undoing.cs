@@ -1,11 +1,14 @@
 using System.Globalization;
+using System.Text.Json;
+using System.Text.Json.Serialization;
+using Appliance.Agent.Healing;
 using Appliance.Agent.Storage;
 using Appliance.Docker;
 
 namespace Appliance.Agent.Drills;
 
 /// <summary>Puts right what a disaster did, from what is on record of it alone. Doing it twice does no harm.</summary>
-internal sealed class Undoing(DockerEngine engine, TimeProvider clock, ILogger<Undoing> log)
+internal sealed partial class Undoing(DockerEngine engine, DiskAlarm alarm, TimeProvider clock, ILogger<Undoing> log)
 {
     /// <summary>As <c>cpu-quota</c> of the engine's API: no limit.</summary>
     public const string NoQuota = "quota:-1";
@@ -14,6 +17,21 @@ internal sealed class Undoing(DockerEngine engine, TimeProvider clock, ILogger<U
 
     private const int MostRefusals = 30;
     private static readonly TimeSpan UntilNextTry = TimeSpan.FromSeconds(1);
+
+    /// <summary>How a container was connected: the network's name, and the endpoint as it was asked for.</summary>
+    public static string ConnectionOf(string network, EndpointSettings endpoint)
+    {
+        // What it got besides is the engine's to give.
+        var asked = new EndpointSettings
+        {
+            Addresses = endpoint.Addresses,
+            Aliases = endpoint.Aliases,
+            DriverOpts = endpoint.DriverOpts,
+        };
+        return $"{network}\n{JsonSerializer.Serialize(asked, Json.Default.EndpointSettings)}";
+    }
+
+    public static string NetworkOf(string connection) => connection.Split('\n')[0];
 
     /// <summary>Tries for as long as the engine is away, and for a while when something refuses.</summary>
     /// <returns>Why it is not undone, for a person to see to; null: it is.</returns>
@@ -61,6 +79,9 @@ internal sealed class Undoing(DockerEngine engine, TimeProvider clock, ILogger<U
                 case UndoKind.Connect:
                     await ConnectAsync(undo, ct);
                     break;
+                case UndoKind.LowerAlarm:
+                    alarm.Lower();
+                    break;
             }
         }
         // Whoever has removed, ended or replaced it meanwhile has put it right.
@@ -71,14 +92,27 @@ internal sealed class Undoing(DockerEngine engine, TimeProvider clock, ILogger<U
     /// <summary>What is left undone by a supervision that had no chance to repair it.</summary>
     private async Task ConnectAsync(Undo undo, CancellationToken ct)
     {
-        var (network, aliases) = undo.Value.Split('\n') is [var first, .. var others] ? (first, others) : ("", []);
+        var network = NetworkOf(undo.Value);
         var container = await engine.Containers.InspectAsync(undo.Subject, ct);
         if (!container.NetworkSettings.Networks.ContainsKey(network))
-            await engine.Networks.ConnectAsync(network, undo.Subject, new EndpointSettings { Aliases = aliases }, ct);
+            await engine.Networks.ConnectAsync(network, undo.Subject, EndpointOf(undo.Value), ct);
+    }
+
+    private static EndpointSettings? EndpointOf(string connection)
+    {
+        var rest = connection[(NetworkOf(connection).Length + 1)..];
+        return rest.StartsWith('{')
+            ? JsonSerializer.Deserialize(rest, Json.Default.EndpointSettings)
+            // As an agent before this one wrote it.
+            : new EndpointSettings { Aliases = rest.Split('\n', StringSplitOptions.RemoveEmptyEntries) };
     }
 
     private static ContainerUpdate LimitsOf(string value) =>
         value.StartsWith(NanoCpus, StringComparison.Ordinal)
             ? new ContainerUpdate { NanoCpus = long.Parse(value[NanoCpus.Length..], CultureInfo.InvariantCulture) }
             : new ContainerUpdate { CpuQuota = -1 };
+
+    [JsonSourceGenerationOptions(DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull)]
+    [JsonSerializable(typeof(EndpointSettings))]
+    private sealed partial class Json : JsonSerializerContext;
 }

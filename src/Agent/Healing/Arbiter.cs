@@ -82,11 +82,13 @@ internal sealed class Arbiter(
     }
 
     /// <summary>Takes a remedy that the appliance needs. It is on record, and told, before it is begun.</summary>
-    /// <returns>Whether it was begun.</returns>
-    internal async Task<bool> TakeAsync(Trouble trouble, Remedy remedy, CancellationToken ct)
+    /// <returns>What it has to wait for, and was not spent on; null: it was begun, or is to be ruled on anew.</returns>
+    internal async Task<string?> TakeAsync(Trouble trouble, Remedy remedy, CancellationToken ct)
     {
         if (!TryEnter(Machine, remedy.InWords(), out _))
-            return false;
+            return null;
+        var what = (Rung: remedy.Name(), trouble.Scope, trouble.Cause);
+        var before = RecordOf(what);
         try
         {
             // What was begun since it was decided.
@@ -95,9 +97,19 @@ internal sealed class Arbiter(
                 || holds.Current is not null
                 || !Spend(remedy, trouble.Scope, trouble.Cause, trouble.Found)
             )
-                return false;
-            Tell(EventSeverity.Warning, "healing.acted", null, trouble.Found, $"{remedy.InWords()}");
+                return null;
+            // Only this one may find that something is in its way; it is an operation, which is on record by itself.
+            var mayWait = remedy is Remedy.PreviousRelease;
+            if (!mayWait)
+                Act();
             await remedies.TakeAsync(remedy, trouble.Found, trouble.Services, ct);
+            if (mayWait)
+                Act();
+        }
+        catch (RemedyException e) when (e.IsTooEarly)
+        {
+            GiveBack(what, before);
+            return e.Message;
         }
         catch (RemedyException e)
         {
@@ -113,7 +125,9 @@ internal sealed class Arbiter(
         {
             Leave(Machine);
         }
-        return true;
+        return null;
+
+        void Act() => Tell(EventSeverity.Warning, "healing.acted", null, trouble.Found, remedy.InWords());
     }
 
     private async Task<HealingOutcome> DecideAsync(HealingRequest request, CancellationToken ct)
@@ -218,7 +232,7 @@ internal sealed class Arbiter(
     {
         var now = clock.GetUtcNow();
         var what = (Rung: Name(request.Action), Scope: request.Target, Cause: "asked");
-        var record = ledger.All.FirstOrDefault(r => (r.Rung, r.Scope, r.Cause) == what);
+        var record = RecordOf(what);
         if (record?.LastAt <= now && Budget.NotBefore(record, now) is { } later)
             return $"it was done {Words.Times(Asked.Spent(record, now))} of late, and is not done again before {Words.At(later)}";
         ledger.Put(Asked.Spend(record?.LastAt <= now ? record : null, what, now, request.Reason));
@@ -256,9 +270,25 @@ internal sealed class Arbiter(
     private void Record(Remedy remedy, string scope, string cause, string found)
     {
         var what = (Rung: remedy.Name(), Scope: scope, Cause: cause);
-        var record = ledger.All.FirstOrDefault(r => (r.Rung, r.Scope, r.Cause) == what);
-        ledger.Put(Triage.BudgetOf(remedy, options.CurrentValue).Spend(record, what, clock.GetUtcNow(), found));
+        ledger.Put(Triage.BudgetOf(remedy, options.CurrentValue).Spend(RecordOf(what), what, clock.GetUtcNow(), found));
     }
+
+    /// <summary>It was spent, and nothing was begun for it.</summary>
+    private void GiveBack((string Rung, string Scope, string Cause) what, RungRecord? before)
+    {
+        try
+        {
+            if (before is null)
+                ledger.Forget(what);
+            else
+                ledger.Put(before);
+        }
+        // It stays spent: that is one too few, and not one too many.
+        catch (StorageException) { }
+    }
+
+    private RungRecord? RecordOf((string Rung, string Scope, string Cause) what) =>
+        ledger.All.FirstOrDefault(r => (r.Rung, r.Scope, r.Cause) == what);
 
     private bool TryEnter(string target, string what, out string with)
     {

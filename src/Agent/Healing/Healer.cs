@@ -17,6 +17,7 @@ internal sealed class Healer(
     Maintenance maintenance,
     ISupervisor supervisor,
     UpdateJournal journal,
+    DrillJournal drills,
     RungLedger ledger,
     EventLog events,
     DockerEngine engine,
@@ -63,6 +64,7 @@ internal sealed class Healer(
                 Task[] news =
                 [
                     journal.Changed,
+                    drills.Changed,
                     problems.Changed,
                     maintenance.Changed,
                     Volatile.Read(ref configured).Task,
@@ -87,7 +89,8 @@ internal sealed class Healer(
         Tell(ruling);
         if (ruling.Act is not { } act)
             return ruling.WakeAt;
-        await arbiter.TakeAsync(act.Trouble, act.Remedy, ct);
+        if (await arbiter.TakeAsync(act.Trouble, act.Remedy, ct) is { } busy)
+            Tell(ruling with { Refusals = [.. ruling.Refusals, new RemedyRefusal(act.Trouble, act.Remedy, busy)] });
         return situation.Now + AfterTrouble;
     }
 
@@ -112,7 +115,10 @@ internal sealed class Healer(
             // Not the earliest that it may have been: a clock that was put forward would end the peace after a boot.
             now - boot.Uptime,
             now
-        );
+        )
+        {
+            Drill = drills.Running?.Name,
+        };
     }
 
     /// <summary>Puts what a clock that was put back has left in the future where it was meant to be.</summary>

@@ -14,6 +14,7 @@ internal static class HealingServices
             .AddSingleton<IRemedies, Remedies>()
             .AddSingleton<Arbiter>()
             .AddSingleton<KernelPoll>()
+            .AddSingleton<DiskAlarm>()
             .AddSingleton<DiskWatch>()
             .AddHostedService<Healer>()
             .AddHostedService(s => s.GetRequiredService<DiskWatch>())

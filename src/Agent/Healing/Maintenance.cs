@@ -26,12 +26,11 @@ internal sealed class Maintenance(
     /// <exception cref="StorageException">It could not be made durable, and does not count.</exception>
     public string? Begin(string by, string reason, TimeSpan? length)
     {
-        if (journal.Running is { } operation)
-            return $"{operation.Name} is under way; wait for it, or cancel it";
-        // It is about what repairs itself.
-        if (drills.Running is { } drill)
-            return $"{drill.Name} is under way; wait for it, or cancel it";
-        var hold = holds.Put(by, reason, length);
+        var (hold, why) = holds.Alone(() =>
+            WhyNot() is { } inTheWay ? ((Hold?)null, inTheWay) : (holds.Put(by, reason, length), "")
+        );
+        if (hold is null)
+            return why;
         Tell(
             "maintenance.held",
             reason.Length > 0 ? $"{by} asked for it ({reason})" : $"{by} asked for it",
@@ -75,6 +74,13 @@ internal sealed class Maintenance(
         );
         Change();
     }
+
+    private string? WhyNot() =>
+        // A drill is about what repairs itself.
+        (journal.Running?.Name ?? drills.Running?.Name)
+            is { } running
+            ? $"{running} is under way; wait for it, or cancel it"
+            : null;
 
     private void Change()
     {

@@ -61,14 +61,12 @@ internal sealed class Remedies(
             var operation = await updater.StartRollbackAsync(Actor, ct);
             return $"goes back to {to.Product} {to.Version} ({operation.Name})";
         }
+        catch (UpdatesBusyException e)
+        {
+            throw new RemedyException(e.Message, e) { IsTooEarly = true };
+        }
         catch (Exception e)
-            when (e
-                    is RefusedException
-                        or UpdatesBusyException
-                        or StorageException
-                        or IOException
-                        or UnauthorizedAccessException
-            )
+            when (e is RefusedException or StorageException or IOException or UnauthorizedAccessException)
         {
             throw new RemedyException(e.Message, e);
         }

@@ -34,7 +34,11 @@ internal static class RemedyWords
 }
 
 /// <summary>It was begun, or was to be, and did not work.</summary>
-internal sealed class RemedyException(string message, Exception? inner = null) : Exception(message, inner);
+internal sealed class RemedyException(string message, Exception? inner = null) : Exception(message, inner)
+{
+    /// <summary>Whether nothing was begun, because something else is being done that it cannot be beside.</summary>
+    public bool IsTooEarly { get; init; }
+}
 
 /// <summary>How remedies are carried out. A test records instead.</summary>
 internal interface IRemedies

@@ -23,7 +23,11 @@ internal sealed record Situation(
     HealingOptions Options,
     DateTimeOffset BootedAt,
     DateTimeOffset Now
-);
+)
+{
+    /// <summary>The drill that is under way, which is to see what is healed, and beside which no release is changed; null: none is.</summary>
+    public string? Drill { get; init; }
+}
 
 /// <summary>Something that no repair of a container cures.</summary>
 /// <param name="Cause">As in the ledger: another cause has budgets of its own.</param>
@@ -195,6 +199,7 @@ internal static class Triage
     private static string? WhyNoReturn(Situation s) =>
         s.View.Release is not { MayFallBack: true } ? "the release does not allow it (x-appliance.fall-back)"
         : !s.HasPrevious ? "there is no release to go back to"
+        : s.Drill is { } drill ? $"{drill} is under way"
         : s.Problems.Count > 0 ? $"that does not cure it: {s.Problems[0].Problem.Sentence}"
         : null;
 

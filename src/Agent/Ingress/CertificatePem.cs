@@ -21,6 +21,13 @@ internal sealed record CertificatePem(
     private const int MostCertificates = 10;
     private const string ServerAuthentication = "1.3.6.1.5.5.7.3.1";
     private const int LeastRsaBits = 2048;
+    private const string Encrypted = "its key is encrypted: decrypt it first (openssl pkey -in FILE)";
+
+    /// <summary>SHA-256 of all of it, in hexadecimal: two may have the same leaf, and lead to their issuer in other ways.</summary>
+    public string Digest { get; } = Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(Text)));
+
+    /// <summary>How many follow the first.</summary>
+    public int ChainLength { get; private init; }
 
     // Clocks differ, and a certificate is often used in the minute that it was made in.
     private static readonly TimeSpan ClockTolerance = TimeSpan.FromMinutes(5);
@@ -114,7 +121,10 @@ internal sealed record CertificatePem(
             Begin(leaf),
             End(leaf),
             names
-        );
+        )
+        {
+            ChainLength = chain.Count - 1,
+        };
     }
 
     private static bool TryReadParts(
@@ -139,7 +149,7 @@ internal sealed record CertificatePem(
             }
             else if (label is "ENCRYPTED PRIVATE KEY" || whole.Contains("ENCRYPTED", StringComparison.Ordinal))
             {
-                return Fails("its key is encrypted: decrypt it first (openssl pkey -in FILE)", out error);
+                return Fails(Encrypted, out error);
             }
             else if (label.EndsWith("PRIVATE KEY", StringComparison.Ordinal))
             {
@@ -152,7 +162,11 @@ internal sealed record CertificatePem(
         }
         if (chain.Count == 0)
             return Fails("it has no certificate", out error);
-        return key is not null || Fails("it has no private key", out error);
+        if (key is not null)
+            return true;
+        // The form of old has headers, which is no PEM to our reader: it passes over it.
+        var isEncrypted = pem.Contains("Proc-Type: 4,ENCRYPTED", StringComparison.Ordinal);
+        return Fails(isEncrypted ? Encrypted : "it has no private key", out error);
     }
 
     private static AsymmetricAlgorithm? ReadKey(string label, ReadOnlySpan<char> pem)

@@ -3,6 +3,7 @@ using System.Net;
 using System.Net.Sockets;
 using System.Security.Cryptography;
 using System.Text;
+using Appliance.Agent.Supervision;
 using Appliance.Bundles.Compose;
 
 namespace Appliance.Agent.Ingress;
@@ -23,6 +24,7 @@ internal sealed class HaproxyText(IngressOptions options, string certificate, st
     /// <summary>Where an unused place points: an address that is set aside for documentation, and nobody's.</summary>
     public const string Nobody = "192.0.2.1";
 
+    private const string Inside = "inside-";
     private const int HashLength = 32;
 
     // A container that joins is sent its share little by little: its first answers are its slowest. One that is alone with it
@@ -204,10 +206,18 @@ internal sealed class HaproxyText(IngressOptions options, string certificate, st
         }
     }
 
+    /// <summary>Which listener for other services a frontend is; null: none.</summary>
+    public static InsideListener? InsideOf(string frontend) =>
+        frontend.StartsWith(Inside, StringComparison.Ordinal)
+        && frontend[Inside.Length..].Split('-') is [var address, var port]
+        && int.TryParse(port, NumberStyles.None, CultureInfo.InvariantCulture, out var number)
+            ? new InsideListener(address.Replace('_', ':'), number)
+            : null;
+
     private void Listener(StringBuilder text, ShapeListener listener)
     {
         var name = listener.Address is { } own
-            ? $"inside-{own.Replace(':', '_')}-{listener.Port}"
+            ? $"{Inside}{own.Replace(':', '_')}-{listener.Port}"
             : $"tcp-{listener.Port}";
         text.Append(
             CultureInfo.InvariantCulture,

@@ -15,8 +15,8 @@ internal abstract record CertificateOutcome
 
 /// <summary>
 /// The certificate that HTTPS is served with: a file, for every start of HAProxy, and the same in the one that runs. The file
-/// goes first; whatever it is cut short by, the next look finds HAProxy with another one and gives it this one. A worker that
-/// begins may have read the file before: so each is asked what it has, until it is this one.
+/// goes first; whatever it is cut short by, the next look finds a worker that was not given it, and gives it. A worker that
+/// begins may have read the file before: so each is given it once.
 /// </summary>
 internal sealed class IngressCertificates(
     IngressFolder folder,
@@ -32,14 +32,17 @@ internal sealed class IngressCertificates(
     private static readonly TimeSpan Between = TimeSpan.FromMilliseconds(50);
 
     private readonly SemaphoreSlim turn = new(1);
-    private (int Worker, string Fingerprint)? inUse;
+    private (int Worker, string Digest)? inUse;
     private Refusal? refusal;
+    private bool isSwept;
 
     /// <summary>Called when a certificate was given, and HAProxy could not be told.</summary>
     public Action? WhenUnused { get; set; }
 
     /// <summary>What the file holds; null before the first look.</summary>
     public CertificatePem? Current { get; private set; }
+
+    private string Trial => folder.Certificate + ".trial";
 
     public void Dispose() => turn.Dispose();
 
@@ -51,6 +54,7 @@ internal sealed class IngressCertificates(
         await turn.WaitAsync(ct);
         try
         {
+            Sweep();
             var text = File.Exists(folder.Certificate) ? File.ReadAllText(folder.Certificate) : null;
             if (text is not null && text == Current?.Text)
                 return;
@@ -131,24 +135,24 @@ internal sealed class IngressCertificates(
         }
     }
 
-    /// <summary>Gives a worker the certificate of the file, if it has another one.</summary>
+    /// <summary>Gives a worker the certificate of the file, if it may have another one.</summary>
     /// <returns>How long until it is to be tried again; null: it need not be.</returns>
     /// <exception cref="HaproxyException">It is gone.</exception>
     internal async Task<TimeSpan?> EnsureInUseAsync(int worker, CancellationToken ct)
     {
-        if (Current is not { } known || inUse == (worker, known.Fingerprint))
+        if (Current is not { } known || inUse == (worker, known.Digest))
             return null;
         await turn.WaitAsync(ct);
         try
         {
-            if (Current is not { } current || inUse == (worker, current.Fingerprint))
+            if (Current is not { } current || inUse == (worker, current.Digest))
                 return null;
-            var what = $"{worker} {current.Fingerprint}";
+            var what = $"{worker} {current.Digest}";
             if (refusal?.LeftFor(what, clock) is { } left)
                 return left;
             try
             {
-                await UseAsync(worker, current, ct);
+                await UseAsync(worker, current, isGiven: false, ct);
                 return null;
             }
             catch (HaproxyException e) when (!e.IsGone)
@@ -173,7 +177,7 @@ internal sealed class IngressCertificates(
             {
                 if ((await api.WorkersAsync(ct)).Current is not { } worker)
                     return new CertificateOutcome.Replaced(next, IsInUse: false);
-                await UseAsync(worker, next, ct);
+                await UseAsync(worker, next, isGiven: true, ct);
                 return new CertificateOutcome.Replaced(next, IsInUse: true);
             }
             catch (HaproxyException e) when (e.IsGone && clock.GetElapsedTime(since) < Absence)
@@ -192,15 +196,20 @@ internal sealed class IngressCertificates(
         }
     }
 
-    private async Task UseAsync(int worker, CertificatePem certificate, CancellationToken ct)
+    /// <param name="isGiven">Whether somebody has just given it; else a worker is looked at that may have read it.</param>
+    private async Task UseAsync(int worker, CertificatePem certificate, bool isGiven, CancellationToken ct)
     {
-        if (await HasAsync(worker, certificate, ct))
+        var isLong = Encoding.UTF8.GetByteCount(certificate.Text) > RuntimeApi.MostPayload;
+        var used = await api.CertificateAsync(worker, folder.Certificate, ct);
+        // Who has none serves no HTTPS yet, and reads the file before it does. HAProxy does not tell all of one, so that it is
+        // exchanged for the same rather than left; a reload for it is too much where all that it tells is the same.
+        if (used is null || (!isGiven && isLong && IsTold(used, certificate)))
         {
-            inUse = (worker, certificate.Fingerprint);
+            inUse = (worker, certificate.Digest);
             return;
         }
         inUse = null;
-        if (Encoding.UTF8.GetByteCount(certificate.Text) > RuntimeApi.MostPayload)
+        if (isLong)
         {
             var before = await api.WorkersAsync(ct);
             await api.ReloadAsync(ct);
@@ -208,16 +217,35 @@ internal sealed class IngressCertificates(
         }
         else
             await api.SetCertificateAsync(worker, folder.Certificate, certificate.Text, ct);
-        if (!await HasAsync(worker, certificate, ct))
+        if (await api.CertificateAsync(worker, folder.Certificate, ct) is { } now && !IsLeafOf(now, certificate))
             throw new HaproxyException("it has another one than it was given", isGone: false);
-        inUse = (worker, certificate.Fingerprint);
-        log.CertificateUsed(certificate.Subject, certificate.NotAfter);
+        inUse = (worker, certificate.Digest);
+        if (isGiven || !IsTold(used, certificate))
+            log.CertificateUsed(certificate.Subject, certificate.NotAfter);
     }
 
-    // Who has none serves no HTTPS yet, and reads the file before it does.
-    private async Task<bool> HasAsync(int worker, CertificatePem certificate, CancellationToken ct) =>
-        await api.FingerprintAsync(worker, folder.Certificate, ct) is not { } used
-        || used.Equals(certificate.Fingerprint, StringComparison.OrdinalIgnoreCase);
+    private static bool IsTold(UsedCertificate used, CertificatePem certificate) =>
+        IsLeafOf(used, certificate) && used.ChainLength == certificate.ChainLength;
+
+    private static bool IsLeafOf(UsedCertificate used, CertificatePem certificate) =>
+        used.Fingerprint.Equals(certificate.Fingerprint, StringComparison.OrdinalIgnoreCase);
+
+    /// <summary>A trial that was cut short has left a key.</summary>
+    private void Sweep()
+    {
+        if (isSwept)
+            return;
+        if (Directory.Exists(folder.Certificates))
+        {
+            var name = Path.GetFileName(folder.Certificate);
+            foreach (var left in Directory.EnumerateFiles(folder.Certificates, $"{name}.*"))
+            {
+                if (left.StartsWith(Trial, StringComparison.Ordinal) || left == $"{folder.Certificate}.next")
+                    File.Delete(left);
+            }
+        }
+        isSwept = true;
+    }
 
     private void TakeBack(string? before)
     {
@@ -231,7 +259,7 @@ internal sealed class IngressCertificates(
     /// <summary>What we find good may still be too weak for its library.</summary>
     private async Task<string?> WhyHaproxyRefusesAsync(CertificatePem next, CancellationToken ct)
     {
-        var (pem, trial) = (folder.Certificate + ".trial", folder.Certificate + ".trial.cfg");
+        var (pem, trial) = (Trial, Trial + ".cfg");
         try
         {
             var text = $"""

@@ -89,13 +89,13 @@ internal sealed class IngressLoop : BackgroundService, IHostedLifecycleService
         {
             var workers = await api.WorkersAsync(either.Token);
             if (workers.Current is { } worker && await api.ShapeOfAsync(worker, either.Token) is not null)
-                told.Serves();
+                told.Serves(StatRow.ListenersOf(await api.StatAsync(worker, either.Token)));
         }
         catch (HaproxyException) { }
         catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
         {
             // Whoever has the socket and is slow may well serve.
-            told.Serves();
+            told.Serves(new HashSet<InsideListener>());
         }
     }
 
@@ -175,7 +175,7 @@ internal sealed class IngressLoop : BackgroundService, IHostedLifecycleService
         // Right after a start supervision has not looked yet; who ran before knew more.
         if (!IsKnown(seen) && running?.Hash is not null)
         {
-            told.Serves();
+            told.Serves(StatRow.ListenersOf(rows));
             return Wakes.Soonest([oldWorkers.NextLook(old), untilCertificate]);
         }
 
@@ -216,7 +216,7 @@ internal sealed class IngressLoop : BackgroundService, IHostedLifecycleService
         told.Report(
             running?.Hash is null
                 ? Traffic.None
-                : TrafficReport.Of(published, shape, slots, old, drains.Drained, Told.ListensInside())
+                : TrafficReport.Of(published, shape, rows, old, drains.Drained, Told.ListensInside())
         );
         told.Show(new IngressView(running?.Hash is not null, workers.Version, isShape ? null : reloads.Problem));
 

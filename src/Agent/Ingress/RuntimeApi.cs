@@ -6,6 +6,11 @@ using Microsoft.Extensions.Options;
 
 namespace Appliance.Agent.Ingress;
 
+/// <summary>What HAProxy tells of a certificate.</summary>
+/// <param name="Fingerprint">The SHA-1 of the first, in hexadecimal.</param>
+/// <param name="ChainLength">How many follow it.</param>
+internal sealed record UsedCertificate(string Fingerprint, int ChainLength);
+
 /// <summary>
 /// Talks to a running HAProxy over its master's socket, through which each of its workers can be reached by its pid: a
 /// worker's own socket is answered by whichever of two is quicker while they change places.
@@ -76,15 +81,19 @@ internal sealed class RuntimeApi(IOptionsMonitor<IngressOptions> options, TimePr
         Failpoint.After(Failpoint.ChangeServer);
     }
 
-    /// <summary>The SHA-1 of the certificate that the worker has for a path, in hexadecimal; null: it has none.</summary>
+    /// <summary>What the worker tells of the certificate that it has for a path; null: it has none.</summary>
     /// <exception cref="HaproxyException">It does not say.</exception>
-    public async Task<string?> FingerprintAsync(int worker, string path, CancellationToken ct)
+    public async Task<UsedCertificate?> CertificateAsync(int worker, string path, CancellationToken ct)
     {
         const string key = "SHA1 FingerPrint: ";
         var command = $"show ssl cert {Quoted(path)}";
         var answer = await AskWorkerAsync(worker, command, ct);
-        var line = answer.Split('\n').FirstOrDefault(l => l.StartsWith(key, StringComparison.Ordinal));
-        return line is not null ? line[key.Length..].Trim()
+        var lines = answer.Split('\n');
+        return lines.FirstOrDefault(l => l.StartsWith(key, StringComparison.Ordinal)) is { } line
+                ? new UsedCertificate(
+                    line[key.Length..].Trim(),
+                    lines.Count(l => l.StartsWith("Chain Subject: ", StringComparison.Ordinal))
+                )
             : answer.Contains("Not found", StringComparison.Ordinal) ? null
             : throw Unexpected(command, answer);
     }

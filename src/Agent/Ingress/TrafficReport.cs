@@ -6,16 +6,17 @@ namespace Appliance.Agent.Ingress;
 internal static class TrafficReport
 {
     /// <param name="shape">What is wanted.</param>
-    /// <param name="slots">Of the worker that accepts connections, as it says itself.</param>
+    /// <param name="rows">Of the worker that accepts connections, as it says itself.</param>
     public static Traffic Of(
         IReadOnlyList<PublishedService> published,
         IngressShape shape,
-        IReadOnlyList<ServerSlot> slots,
+        IReadOnlyList<StatRow> rows,
         IReadOnlyList<OldWorker> old,
         IReadOnlySet<string> drained,
         bool listensInside
     )
     {
+        var slots = StatRow.SlotsOf(rows);
         var joined = new HashSet<string>();
         foreach (var service in published)
         {
@@ -43,11 +44,13 @@ internal static class TrafficReport
         {
             ListensInside = listensInside,
             Asked = asked.Select(c => c.ContainerId).ToHashSet(),
+            Listeners = StatRow.ListenersOf(rows),
         };
     }
 
     public static bool Same(Traffic a, Traffic b) =>
         (a.IsServing, a.ListensInside) == (b.IsServing, b.ListensInside)
+        && a.Listeners.SetEquals(b.Listeners)
         && a.Joined.SetEquals(b.Joined)
         && a.Drained.SetEquals(b.Drained)
         && (a.Asked is null || b.Asked is null ? a.Asked == b.Asked : a.Asked.SetEquals(b.Asked));

@@ -75,6 +75,9 @@ internal enum UndoKind
 
     /// <summary>A container is connected to its network, unless that was repaired.</summary>
     Connect,
+
+    /// <summary>The alarm of a full disk comes as late again as it is configured.</summary>
+    LowerAlarm,
 }
 
 /// <summary>What puts right what a disaster did. Doing it twice, or without need, does no harm.</summary>

@@ -38,6 +38,13 @@ internal sealed class Holds(Database database, TimeProvider clock)
         }
     }
 
+    /// <summary>Does what must not be beside a hold that begins meanwhile: none does until it is done.</summary>
+    public T Alone<T>(Func<T> work)
+    {
+        lock (gate)
+            return work();
+    }
+
     /// <summary>Records it, in place of one that stands already; it is durable when this returns.</summary>
     /// <param name="length">Null: until it is released.</param>
     /// <exception cref="StorageException">It could not be made durable, and does not count.</exception>

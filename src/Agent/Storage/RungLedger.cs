@@ -52,6 +52,24 @@ internal sealed class RungLedger(Database database)
         }
     }
 
+    /// <summary>As if it had never been done.</summary>
+    /// <exception cref="StorageException">It could not be made durable, and is still known.</exception>
+    public void Forget((string Rung, string Scope, string Cause) what)
+    {
+        lock (gate)
+        {
+            database.Promise(c =>
+                c.Execute(
+                    "DELETE FROM rungs WHERE rung = ?1 AND scope = ?2 AND cause = ?3",
+                    what.Rung,
+                    what.Scope,
+                    what.Cause
+                )
+            );
+            records.Remove(what);
+        }
+    }
+
     private static int Write(SqliteConnection c, RungRecord r) =>
         c.Execute(
             $"INSERT OR REPLACE INTO rungs ({Columns}) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",

@@ -61,6 +61,9 @@ internal enum ServerRole
     Canary,
 }
 
+/// <summary>An address and a port under which a service is reached by others, through ingress.</summary>
+internal sealed record InsideListener(string Address, int Port);
+
 /// <summary>What ingress has made of <see cref="SupervisionView.Published"/>: told to supervision, which waits for it.</summary>
 /// <param name="IsServing">Whether it works at all: if not, there is nobody to wait for.</param>
 /// <param name="Joined">Container ids that are sent requests.</param>
@@ -80,4 +83,7 @@ internal sealed record Traffic(bool IsServing, IReadOnlySet<string> Joined, IRea
 
     /// <summary>Whether it can listen where containers are told that other services are.</summary>
     public bool ListensInside { get; init; }
+
+    /// <summary>Where it does: a listener that another process keeps it from is not among them.</summary>
+    public IReadOnlySet<InsideListener> Listeners { get; init; } = new HashSet<InsideListener>();
 }

@@ -87,13 +87,12 @@ public sealed class DrillLifeTests(SharedEngine shared)
     {
         await using var drilled = await DrilledApplication.StartAsync(shared.Engine, drills: "rate: 50");
 
-        var report = await drilled.DrillAsync("stop-ingress", "fill-disk", "kill-engine", "kill-agent");
+        var report = await drilled.DrillAsync("stop-ingress", "kill-engine", "kill-agent");
 
         Assert.All(report.Disasters, d => Assert.Equal(Outcome.NotRun, d.Outcome));
         Assert.Equal(
             [
                 "nothing here would start HAProxy again: systemd does not run the agent, and drills.ingress-comes-back is off",
-                $"{drilled.Agent.Data} is on the root file system, which is not the agent's alone",
                 "nothing here would start the engine again: systemd does not run the agent, and healing.engine-pid-file is not set",
                 "nothing here would start the agent again: systemd does not run it, and drills.agent-comes-back is off",
             ],
@@ -103,7 +102,7 @@ public sealed class DrillLifeTests(SharedEngine shared)
         var listed = await drilled.Agent.Drills.ListDisastersAsync(new ListDisastersRequest(), cancellationToken: Ct);
         Assert.Equal("web", listed.Service);
         Assert.Equal(
-            ["stop-ingress", "fill-disk", "kill-engine", "kill-agent"],
+            ["stop-ingress", "kill-engine", "kill-agent"],
             listed.Disasters.Where(d => d.WhyNot.Length > 0).Select(d => d.Name)
         );
     }
@@ -139,7 +138,9 @@ public sealed class DrillLifeTests(SharedEngine shared)
         var report = await drilled.EndOfAsync(begun.Id);
         await SlowedAsync(drilled, isSlowed: false);
         Assert.Equal(OperationState.Cancelled, report.Operation.State);
-        Assert.All(report.Disasters, d => Assert.Equal(Outcome.NotRun, d.Outcome));
+        Assert.Equal([Outcome.Failed, Outcome.NotRun], report.Disasters.Select(d => d.Outcome));
+        Assert.Equal("it was broken off before it had recovered, and undone", report.Disasters[0].Why);
+        Assert.EndsWith("had the drill ended", report.Disasters[1].Why);
 
         agent.Services.StopService(new StopServiceRequest { Name = "web" }, cancellationToken: Ct);
         await agent.BecomesAsync("web", ServiceState.Stopped);
@@ -168,9 +169,13 @@ public sealed class DrillLifeTests(SharedEngine shared)
         var report = await drilled.EndOfAsync(begun.Id);
         await SlowedAsync(drilled, isSlowed: false);
         Assert.Equal(
-            [(Outcome.NotRun, "it was broken off, and undone"), (Outcome.NotRun, "the window had ended")],
+            [
+                (Outcome.Failed, "it was broken off before it had recovered, and undone"),
+                (Outcome.NotRun, "the window had ended"),
+            ],
             report.Disasters.Select(d => (d.Outcome, d.Why))
         );
+        Assert.Equal(OperationState.Failed, report.Operation.State);
     }
 
     private static Task SlowedAsync(DrilledApplication drilled, bool isSlowed) =>

@@ -115,6 +115,98 @@ public sealed class DrillTests(SharedEngine shared)
 
     [Fact]
     [Trait("Category", "Long")]
+    public async Task A_container_whose_first_process_answers_nobody_cannot_be_made_to_hang_by_it()
+    {
+        await using var drilled = await DrilledApplication.StartAsync(
+            shared.Engine,
+            more: "command: [sh, -c, 'httpd -f -p 8080 -h /www; true']"
+        );
+
+        var report = await drilled.DrillAsync("hang-service");
+
+        var disaster = Assert.Single(report.Disasters);
+        Assert.Equal(
+            (
+                Outcome.NotRun,
+                $"stopping its first process does not make it hang: {disaster.Target} is answering its probe still"
+            ),
+            (disaster.Outcome, disaster.Why)
+        );
+        Assert.Equal(OperationState.Refused, report.Operation.State);
+    }
+
+    [Fact]
+    [Trait("Category", "Long")]
+    public async Task A_disk_that_is_not_the_agents_alone_counts_as_full_and_nothing_of_it_is_taken()
+    {
+        await using var drilled = await DrilledApplication.StartAsync(shared.Engine);
+        var free = drilled.FreeMebibytes;
+
+        var begun = await drilled.BeginAsync(isShort: true, "fill-disk");
+        var least = free;
+        await Eventually.TrueAsync(
+            "it has ended",
+            async _ =>
+            {
+                DrilledApplication.LookAtDisks();
+                least = Math.Min(least, drilled.FreeMebibytes);
+                Assert.False(File.Exists(Path.Combine(drilled.Agent.Data, "drill-ballast")));
+                return (await drilled.ReportAsync(begun.Id)).Operation.State is not OperationState.Running;
+            },
+            Ct,
+            TimeSpan.FromMinutes(2)
+        );
+
+        var disaster = Assert.Single((await drilled.ReportAsync(begun.Id)).Disasters);
+        Assert.Equal((Outcome.Passed, "", 0), (disaster.Outcome, disaster.Why, disaster.Lost));
+        Assert.Contains("is full", disaster.DetectedBy);
+        // Others write here, too.
+        Assert.True(least > free / 2);
+    }
+
+    [Fact]
+    public async Task An_image_is_not_taken_from_under_work_that_would_begin_anew()
+    {
+        await using var drilled = await DrilledApplication.StartAsync(shared.Engine, withBatch: true);
+        await drilled.Agent.BecomesAsync("batch", ServiceState.Running);
+        var batch = await drilled.Agent.ContainerAsync("batch");
+
+        var disaster = Assert.Single((await drilled.DrillAsync("corrupt-image")).Disasters);
+
+        Assert.Equal(
+            (Outcome.NotRun, $"{batch.Name} is made from the same image, and would begin its work anew"),
+            (disaster.Outcome, disaster.Why)
+        );
+        Assert.Equal(batch.State.StartedAt, (await drilled.Agent.ContainerAsync("batch")).State.StartedAt);
+    }
+
+    [Fact]
+    public async Task A_list_of_the_disasters_reads_no_image_and_drops_nothing()
+    {
+        await using var drilled = await DrilledApplication.StartAsync(shared.Engine);
+        var layer = Directory
+            .EnumerateFiles(Path.Combine(drilled.Agent.Data, "content/blobs/sha256"))
+            .MaxBy(f => new FileInfo(f).Length)!;
+        using (var file = File.OpenHandle(layer, FileMode.Open, FileAccess.ReadWrite))
+        {
+            var end = new byte[1];
+            RandomAccess.Read(file, end, RandomAccess.GetLength(file) - 1);
+            RandomAccess.Write(file, [(byte)~end[0]], RandomAccess.GetLength(file) - 1);
+        }
+
+        var listed = await drilled.Agent.Drills.ListDisastersAsync(new ListDisastersRequest(), cancellationToken: Ct);
+        Assert.Equal("", listed.Disasters.Single(d => d.Name == "corrupt-image").WhyNot);
+        Assert.True(File.Exists(layer));
+
+        var disaster = Assert.Single((await drilled.DrillAsync("corrupt-image")).Disasters);
+        Assert.Equal(Outcome.NotRun, disaster.Outcome);
+        Assert.Contains("is damaged, and was dropped", disaster.Why);
+        listed = await drilled.Agent.Drills.ListDisastersAsync(new ListDisastersRequest(), cancellationToken: Ct);
+        Assert.Contains("is not stored", listed.Disasters.Single(d => d.Name == "corrupt-image").WhyNot);
+    }
+
+    [Fact]
+    [Trait("Category", "Long")]
     public async Task An_engine_that_is_killed_loses_no_request()
     {
         await using var engine = await PrivateEngine.StartAsync(Ct);

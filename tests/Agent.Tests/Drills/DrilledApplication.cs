@@ -53,12 +53,14 @@ internal sealed class DrilledApplication : IAsyncDisposable
     /// <param name="more">More of the service.</param>
     /// <param name="settings">More settings: whole sections.</param>
     /// <param name="drills">Settings of the section <c>drills</c>.</param>
+    /// <param name="withBatch">Whether the release has a service of the same image that ends when its work is done.</param>
     /// <param name="disk">MiB of a disk of its own for the agent's state; null: it has none.</param>
     public static async Task<DrilledApplication> StartAsync(
         PrivateEngine engine,
         string more = "",
         string settings = "",
         string drills = "ingress-comes-back: true",
+        bool withBatch = false,
         int? disk = null
     )
     {
@@ -67,7 +69,7 @@ internal sealed class DrilledApplication : IAsyncDisposable
         {
             if (disk is { } mebibytes)
                 drilled.disk = new SmallDisk(drilled.Agent.Data, mebibytes * 1024);
-            await drilled.StartAsync(more, settings, drills);
+            await drilled.StartAsync(more, settings, drills, withBatch);
             return drilled;
         }
         catch
@@ -142,7 +144,7 @@ internal sealed class DrilledApplication : IAsyncDisposable
         folder.Dispose();
     }
 
-    private async Task StartAsync(string more, string settings, string drills)
+    private async Task StartAsync(string more, string settings, string drills, bool withBatch)
     {
         await File.WriteAllTextAsync(
             Agent.Settings,
@@ -177,6 +179,11 @@ internal sealed class DrilledApplication : IAsyncDisposable
                       interval: 1s
                       timeout: 1s
                       unhealthy-after: 2
+            {(
+                withBatch
+                    ? $"\n  batch:\n    image: {Image}\n    command: [sleep, \"1000000\"]\n    restart: on-failure"
+                    : ""
+            )}
             """
         );
         haproxy = KeepHaproxyAsync();

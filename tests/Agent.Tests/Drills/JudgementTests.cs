@@ -56,12 +56,40 @@ public sealed class JudgementTests
         Assert.Equal((DrillState.Refused, "kill-service: not here"), End([notRun]));
         Assert.Equal((DrillState.Cancelled, "uid:0 asked for it"), End([passed, notRun], "uid:0"));
         Assert.Equal(
+            (DrillState.Cancelled, "uid:0 asked for it; kill-service: late"),
+            End([passed, failed, notRun], "uid:0")
+        );
+        Assert.Equal(
             "1 of 3 disasters were recovered from in time, 1 were not, 1 were not run",
             Judgement.Of([passed, failed, notRun], null).Sentence
         );
 
         static (DrillState, string) End(IReadOnlyList<DisasterRecord> disasters, string? by = null) =>
             Judgement.Of(disasters, by) is var (state, _, reason) ? (state, reason) : default;
+    }
+
+    [Theory]
+    [InlineData("8:2", "8:2", false)] // the appliance: state and engine on one partition for data
+    [InlineData("8:2", "8:3", true)]
+    [InlineData("8:1", "8:3", false)] // a machine with nothing but its root
+    [InlineData("8:2", "", false)] // an engine that has not said where it is
+    public void A_disk_is_filled_only_where_neither_the_machine_nor_the_engine_keeps_anything(
+        string state,
+        string engine,
+        bool isAlone
+    )
+    {
+        var table = $"""
+            1 0 8:1 / / rw - ext4 /dev/sda1 rw
+            2 1 {state} /agent /var/lib/appliance-agent rw - ext4 /dev/sda rw
+            """;
+        if (engine.Length > 0)
+            table += $"\n3 1 {engine} /docker /var/lib/docker rw - ext4 /dev/sda rw";
+
+        Assert.Equal(
+            isAlone,
+            FillDisk.IsAlone(table, "/var/lib/appliance-agent", engine.Length > 0 ? "/var/lib/docker" : "")
+        );
     }
 
     [Fact]

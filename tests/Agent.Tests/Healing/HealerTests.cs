@@ -1,3 +1,4 @@
+using Appliance.Agent.Storage;
 using Appliance.Agent.Supervision;
 using Appliance.Agent.Tests.Control;
 using Appliance.Testing;
@@ -146,6 +147,63 @@ public sealed class HealerTests : IDisposable
 
         Assert.Equal("op-1 is under way; wait for it, or cancel it", room.Maintenance.Begin("uid:0", "", null));
         Assert.Null(room.Maintenance.Current);
+    }
+
+    [Fact]
+    public void There_is_no_hold_while_a_drill_is_under_way()
+    {
+        room.BeginDrill();
+
+        Assert.Equal("drill-1 is under way; wait for it, or cancel it", room.Maintenance.Begin("uid:0", "", null));
+        Assert.Null(room.Maintenance.Current);
+    }
+
+    [Fact]
+    public async Task A_drill_is_not_begun_while_a_hold_begins()
+    {
+        // From where the hold has seen that nothing is under way, until it is on record.
+        Task<Drill?>? drill = null;
+        room.Clock.OnRead = () =>
+        {
+            room.Clock.OnRead = null;
+            drill = Task.Run(() => room.Holds.Alone(() => room.Holds.Current is null ? room.BeginDrill() : null));
+            SpinWait.SpinUntil(() => drill.IsCompleted, TimeSpan.FromMilliseconds(200));
+        };
+
+        Assert.Null(room.Maintenance.Begin("uid:0", "", null));
+
+        Assert.Null(await drill!);
+        Assert.NotNull(room.Maintenance.Current);
+    }
+
+    [Fact]
+    public async Task What_has_to_wait_for_something_else_is_told_once_and_costs_nothing()
+    {
+        room.Commit("1.0.0");
+        room.Commit("2.0.0");
+        room.Supervisor.View = Situations.Well.WithAilment(Cause.Ended, 9, isPastRepair: true, mayFallBack: true).View;
+        room.Remedies.Busy = "uid:0 is sending a bundle; wait for it, or cancel it";
+        for (var i = 0; i < 3; i++)
+        {
+            await room.Healer.LookAsync(room.Supervisor.View, Ct);
+            room.Clock.Advance(Minute);
+        }
+        Assert.Empty(room.Ledger.All);
+        Assert.EndsWith(
+            "going back to the release before was next, and is not done: uid:0 is sending a bundle; wait for it, or cancel it",
+            Assert.Single(room.Events)
+        );
+
+        room.Remedies.Busy = null;
+        room.BeginDrill();
+        await room.Healer.LookAsync(room.Supervisor.View, Ct);
+        Assert.EndsWith("is not done: drill-1 is under way", room.Events[^1]);
+        Assert.Empty(room.Remedies.Taken);
+
+        room.Drills.End(1, DrillState.Done, "", "");
+        await room.Healer.LookAsync(room.Supervisor.View, Ct);
+        Assert.StartsWith("PreviousRelease: ", Assert.Single(room.Remedies.Taken));
+        Assert.Equal("previous-release", Assert.Single(room.Ledger.All).Rung);
     }
 
     [Fact]

@@ -50,6 +50,7 @@ internal sealed class HealingRoom : IDisposable
             Maintenance,
             Supervisor,
             Journal,
+            Drills,
             Ledger,
             state.Events,
             engine,
@@ -88,7 +89,14 @@ internal sealed class HealingRoom : IDisposable
     public IReadOnlyList<string> Events =>
         [.. state.Events.After(0, 1000, null).Select(e => $"{e.Kind}: {e.Found} -> {e.Done}")];
 
-    public Operation BeginOperation() =>
+    public void Commit(string version)
+    {
+        var begun = BeginOperation(version);
+        Journal.Commit(begun, "committed");
+        Journal.End(begun.Id, OperationState.Done, Phase.Pruned, "done", "", "");
+    }
+
+    public Operation BeginOperation(string version = "2.0.0") =>
         Journal.Begin(
             new Operation(
                 0,
@@ -96,10 +104,10 @@ internal sealed class HealingRoom : IDisposable
                 OperationState.Running,
                 Phase.Verified,
                 "demo",
-                null,
+                Journal.Current?.Digest,
                 "1.0.0",
-                "sha256:two",
-                "2.0.0",
+                $"sha256:{version}",
+                version,
                 "uid:0",
                 Clock.GetUtcNow(),
                 null,
@@ -109,8 +117,27 @@ internal sealed class HealingRoom : IDisposable
                 null,
                 0
             ),
-            new KnownRelease("sha256:two", [1]),
+            new KnownRelease($"sha256:{version}", [1]),
             trust: null
+        );
+
+    public Drill BeginDrill() =>
+        Drills.Begin(
+            new Drill(
+                0,
+                DrillState.Running,
+                "uid:0",
+                false,
+                Clock.GetUtcNow(),
+                Clock.GetUtcNow() + TimeSpan.FromMinutes(10),
+                null,
+                "demo",
+                "1.0.0",
+                "",
+                "",
+                null
+            ),
+            []
         );
 
     public void Dispose()
@@ -151,6 +178,9 @@ internal sealed class RecordedRemedies : IRemedies
     /// <summary>How the next ones end; null: they work.</summary>
     public string? Failure { get; set; }
 
+    /// <summary>What the next ones would have to wait for; null: nothing.</summary>
+    public string? Busy { get; set; }
+
     /// <summary>Holds each up until a test lets it go on; null: none is held up.</summary>
     public TaskCompletionSource? Gate { get; set; }
 
@@ -163,6 +193,8 @@ internal sealed class RecordedRemedies : IRemedies
         CancellationToken ct
     )
     {
+        if (Busy is { } busy)
+            throw new RemedyException(busy) { IsTooEarly = true };
         Taken.Add($"{remedy}: {reason}");
         if (Gate is { } gate)
             await gate.Task.WaitAsync(ct);

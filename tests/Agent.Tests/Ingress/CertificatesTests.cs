@@ -113,13 +113,69 @@ public sealed class CertificatesTests
     }
 
     [Fact]
+    public async Task The_same_certificate_with_another_way_to_its_issuer_is_another_certificate()
+    {
+        var port = Upstream.FreePort();
+        await using var web = await Upstream.StartAsync("web", port);
+        await using var ingress = await StartAsync(null, Service("web", [Route(port)], web.Server()));
+        using var issuer = new Made("issuer");
+        using var made = new Made("shop", issuer: issuer);
+        await GiveAsync(made.Pem);
+        Assert.Equal(["CN=shop"], await ServedChainAsync(ingress.Https));
+
+        await GiveAsync(made.Pem + issuer.Chain);
+        Assert.Equal(["CN=shop", "CN=issuer"], await ServedChainAsync(ingress.Https));
+        await GiveAsync(made.Pem);
+        Assert.Equal(["CN=shop"], await ServedChainAsync(ingress.Https));
+
+        // As an agent leaves it that is killed when it has written the file.
+        await ingress.EndAgentAsync();
+        Assert.True(CertificatePem.TryRead(made.Pem + issuer.Chain, null, out var next, out _));
+        File.WriteAllText(Path.Combine(ingress.Data, "certificates", "default.pem"), next.Text);
+        await ingress.StartAgentAsync();
+        await Eventually.TrueAsync(
+            "the file's is served",
+            async _ => await ServedChainAsync(ingress.Https) is ["CN=shop", "CN=issuer"],
+            ct
+        );
+
+        async Task GiveAsync(string pem) =>
+            Assert.True(
+                Assert.IsType<CertificateOutcome.Replaced>(await ingress.Certificates.ReplaceAsync(pem, ct)).IsInUse
+            );
+    }
+
+    [Fact]
+    public async Task A_key_that_a_trial_was_killed_with_is_gone_after_the_next_start()
+    {
+        var port = Upstream.FreePort();
+        await using var web = await Upstream.StartAsync("web", port);
+        var left = Array.Empty<string>();
+        await using var ingress = await StartAsync(
+            i =>
+            {
+                var file = Path.Combine(i.Data, "certificates", "default.pem");
+                Directory.CreateDirectory(Path.GetDirectoryName(file)!);
+                left = [$"{file}.trial", $"{file}.trial.next", $"{file}.trial.cfg", $"{file}.next"];
+                foreach (var path in left)
+                    File.WriteAllText(path, "a key");
+                File.WriteAllText($"{file}.kept", "what a person has put there");
+            },
+            Service("web", [Route(port)], web.Server())
+        );
+
+        Assert.DoesNotContain(left, File.Exists);
+        Assert.True(File.Exists(Path.Combine(ingress.Data, "certificates", "default.pem.kept")));
+    }
+
+    [Fact]
     public async Task One_that_is_given_while_HAProxy_is_silent_is_in_use_as_soon_as_it_answers_whoever_waits_for_it()
     {
         var port = Upstream.FreePort();
         await using var web = await Upstream.StartAsync("web", port);
         await using var ingress = await StartAsync(null, Service("web", [Route(port)], web.Server()));
         var file = Path.Combine(ingress.Data, "certificates", "default.pem");
-        Assert.Null(await ingress.Api.FingerprintAsync(await ingress.WorkerAsync(), file + ".other", ct));
+        Assert.Null(await ingress.Api.CertificateAsync(await ingress.WorkerAsync(), file + ".other", ct));
         using var made = new Made("next");
         using (var caller = CancellationTokenSource.CreateLinkedTokenSource(ct))
         using (Halt(ingress.Master))
@@ -221,6 +277,15 @@ public sealed class CertificatesTests
                     ),
                 "its key is encrypted: decrypt it first (openssl pkey -in FILE)"
             },
+            // As `openssl rsa -traditional -aes128` writes it.
+            {
+                one.Chain
+                    + "-----BEGIN RSA PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\n"
+                    + "DEK-Info: AES-128-CBC,B2E1F1A2D0B5C3E4F60718293A4B5C6D\n\n"
+                    + "MIIBOgIBAAJBAKj34GkxFhD90vcNLYLInFEX6Ppy1tPf9Cnzj4p4WGeKLs1Pt8Qu\n"
+                    + "-----END RSA PRIVATE KEY-----\n",
+                "its key is encrypted: decrypt it first (openssl pkey -in FILE)"
+            },
         };
     }
 
@@ -249,17 +314,25 @@ public sealed class CertificatesTests
         Assert.True(read.NotAfter > now.AddYears(5));
     }
 
-    private static async Task<X509Certificate2> ServedAsync(int port)
+    private static async Task<X509Certificate2> ServedAsync(int port) => (await AllServedAsync(port))[0];
+
+    private static async Task<IReadOnlyList<string>> ServedChainAsync(int port) =>
+        [.. (await AllServedAsync(port)).Select(c => c.Subject)];
+
+    /// <summary>The certificate, and what the server sends with it.</summary>
+    private static async Task<IReadOnlyList<X509Certificate2>> AllServedAsync(int port)
     {
-        X509Certificate2? served = null;
+        List<X509Certificate2> served = [];
         using var socket = new TcpClient();
         await socket.ConnectAsync("127.0.0.1", port, TestContext.Current.CancellationToken);
         await using var tls = new SslStream(
             socket.GetStream(),
             false,
-            (_, certificate, _, _) =>
+            (_, certificate, chain, _) =>
             {
-                served = X509CertificateLoader.LoadCertificate(certificate!.GetRawCertData());
+                served.Add(X509CertificateLoader.LoadCertificate(certificate!.GetRawCertData()));
+                foreach (var one in chain!.ChainPolicy.ExtraStore.Where(c => c.Thumbprint != served[0].Thumbprint))
+                    served.Add(X509CertificateLoader.LoadCertificate(one.RawData));
                 return true;
             }
         );
@@ -267,18 +340,25 @@ public sealed class CertificatesTests
         await tls.AuthenticateAsClientAsync(
             new SslClientAuthenticationOptions { TargetHost = "localhost", AllowTlsResume = false }
         );
-        return served!;
+        return served;
     }
 
     /// <summary>A certificate that a customer might bring.</summary>
     private sealed class Made : IDisposable
     {
-        public Made(string name, DateTimeOffset? at = null, string? use = null, int padding = 0, bool isWeak = false)
+        private readonly AsymmetricAlgorithm key;
+
+        public Made(
+            string name,
+            DateTimeOffset? at = null,
+            string? use = null,
+            int padding = 0,
+            bool isWeak = false,
+            Made? issuer = null
+        )
         {
             // 192 bits, which OpenSSL takes for too few.
-            using AsymmetricAlgorithm key = isWeak
-                ? ECDsa.Create(ECCurve.CreateFromValue("1.2.840.10045.3.1.1"))
-                : RSA.Create(2048);
+            key = isWeak ? ECDsa.Create(ECCurve.CreateFromValue("1.2.840.10045.3.1.1")) : RSA.Create(2048);
             var request = key is ECDsa curve
                 ? new CertificateRequest($"CN={name}", curve, HashAlgorithmName.SHA256)
                 : new CertificateRequest($"CN={name}", (RSA)key, HashAlgorithmName.SHA256, RSASignaturePadding.Pkcs1);
@@ -289,7 +369,15 @@ public sealed class CertificatesTests
                     new X509Extension("1.3.6.1.4.1.32473.1", RandomNumberGenerator.GetBytes(padding), false)
                 );
             var begin = (at ?? TimeProvider.System.GetUtcNow()).AddDays(-1);
-            Certificate = request.CreateSelfSigned(begin, begin.AddYears(1).AddDays(1));
+            Certificate = issuer is null
+                ? request.CreateSelfSigned(begin, begin.AddYears(1).AddDays(1))
+                : request.Create(
+                    issuer.Certificate.SubjectName,
+                    X509SignatureGenerator.CreateForRSA((RSA)issuer.key, RSASignaturePadding.Pkcs1),
+                    begin,
+                    begin.AddYears(1),
+                    [1]
+                );
             (Chain, Key) = (Certificate.ExportCertificatePem() + "\n", key.ExportPkcs8PrivateKeyPem() + "\n");
         }
 
@@ -301,6 +389,10 @@ public sealed class CertificatesTests
 
         public string Pem => Chain + Key;
 
-        public void Dispose() => Certificate.Dispose();
+        public void Dispose()
+        {
+            Certificate.Dispose();
+            key.Dispose();
+        }
     }
 }

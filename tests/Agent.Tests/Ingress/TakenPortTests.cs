@@ -1,6 +1,7 @@
 using System.Net;
 using System.Net.Sockets;
 using Appliance.Agent.Ingress;
+using Appliance.Agent.Supervision;
 using Appliance.Bundles.Compose;
 using Appliance.Testing;
 using static Appliance.Agent.Tests.Ingress.RealIngress;
@@ -56,6 +57,33 @@ public sealed class TakenPortTests
         ingress.StartHaproxy();
         await Eventually.TrueAsync("it serves", () => ingress.Loop.View.IsServing, ct, TimeSpan.FromSeconds(60));
         Assert.Equal("web", await ingress.AskAsync("/"));
+    }
+
+    [Fact]
+    public async Task Which_listeners_for_other_services_are_open_is_told_to_supervision()
+    {
+        const string address = "127.0.0.9";
+        var (port, other) = (Upstream.FreePort(), Upstream.FreePort());
+        using var taken = new TcpListener(IPAddress.Parse(address), other);
+        taken.Start();
+        await using var web = await Upstream.StartAsync("web", port);
+        var service = Service("web", [Route(port)], web.Server());
+        var inside = new InternalListener(
+            [address],
+            [new(port, IngressProtocol.Http), new(other, IngressProtocol.Tcp)],
+            ["127.0.0.0/8"]
+        );
+
+        await using var ingress = await StartAsync(null, service with { Internal = inside });
+
+        Assert.Equal([new InsideListener(address, port)], ingress.Supervisor.Traffic.Listeners);
+        Assert.Contains("ingress.left-out", ingress.EventKinds);
+        // An agent that has just been started knows it before supervision looks.
+        await ingress.EndAgentAsync();
+        ingress.Supervisor.Report(Traffic.None);
+        await ingress.StartAgentAsync();
+        Assert.Equal([new InsideListener(address, port)], ingress.Supervisor.Traffic.Listeners);
+        await Eventually.TrueAsync("it goes on", () => ingress.Loop.View.IsServing, ct, TimeSpan.FromSeconds(60));
     }
 
     private static void Spoil(RealIngress ingress, int listen)

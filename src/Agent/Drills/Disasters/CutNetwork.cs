@@ -27,11 +27,11 @@ internal sealed class CutNetwork(DockerEngine engine) : Disaster
             new Injection(
                 target.Name,
                 $"takes {target.Name} off {network}",
-                new Undo(UndoKind.Connect, target.Id, string.Join('\n', [network, .. endpoint.Aliases ?? []]))
+                new Undo(UndoKind.Connect, target.Id, Undoing.ConnectionOf(network, endpoint))
             )
         );
     }
 
     public override Task InjectAsync(Target target, Injection injection, CancellationToken ct) =>
-        engine.Networks.DisconnectAsync(injection.Undo!.Value.Split('\n')[0], target.Id, force: false, ct);
+        engine.Networks.DisconnectAsync(Undoing.NetworkOf(injection.Undo!.Value), target.Id, force: false, ct);
 }

@@ -1,3 +1,4 @@
+using Appliance.Agent.Health;
 using Appliance.Agent.Storage;
 using Appliance.Docker;
 
@@ -7,7 +8,7 @@ namespace Appliance.Agent.Drills;
 /// A process that is there and does nothing. Its processes are stopped, and not the container paused: a pause is something
 /// that the engine tells, and a hang only a probe finds out.
 /// </summary>
-internal sealed class HangService(DockerEngine engine) : Disaster
+internal sealed class HangService(DockerEngine engine, IProbeBook probes, TimeProvider clock) : Disaster
 {
     public override string Name => "hang-service";
 
@@ -45,4 +46,23 @@ internal sealed class HangService(DockerEngine engine) : Disaster
 
     public override Task InjectAsync(Target target, Injection injection, CancellationToken ct) =>
         engine.Containers.KillAsync(target.Id, "SIGSTOP", ct);
+
+    /// <summary>An image may have an init of its own, or one process that answers and another that is the first.</summary>
+    public override async Task<string?> WhyNoEffectAsync(Target target, CancellationToken ct)
+    {
+        // By now: what nobody has asked for so long is no answer to this.
+        var since = clock.GetUtcNow() - target.Timings.Notice;
+        var asked = probes.Of(target.Service).Where(p => p.Container == target.Name).ToList();
+        var health = (await engine.Containers.InspectAsync(target.Id, ct)).State.Health;
+        var (isAsked, isAnswered) =
+            asked.Count > 0
+                ? (
+                    true,
+                    asked.TrueForAll(p => p is { Healthy: true, ConsecutiveFailures: 0 } && p.LastCheckedAt > since)
+                )
+                : (health?.Log.Count > 0, health is { FailingStreak: 0, Log: [.., var last] } && last.End > since);
+        return isAsked && isAnswered
+            ? $"stopping its first process does not make it hang: {target.Name} is answering its probe still"
+            : null;
+    }
 }

@@ -21,7 +21,7 @@ internal sealed partial class DiskWatch(
     Database database,
     KernelPoll kernel,
     IOptions<StorageOptions> storage,
-    IOptionsMonitor<HealingOptions> options,
+    DiskAlarm alarm,
     TimeProvider clock,
     ILogger<DiskWatch> log
 ) : BackgroundService
@@ -56,9 +56,9 @@ internal sealed partial class DiskWatch(
     /// <param name="afterFailure">Whether a write has failed, so that it is to be found out whether all do.</param>
     internal void Look(bool afterFailure)
     {
-        LookAt("state", storage.Value.DataDirectory, afterFailure);
+        LookAt("state", storage.Value.DataDirectory, alarm.LeastBytes, afterFailure);
         if (supervisor.View.Engine.Folder is { Length: > 0 } folder)
-            LookAt("engine", folder, afterFailure: false);
+            LookAt("engine", folder, alarm.ConfiguredBytes, afterFailure: false);
     }
 
     /// <summary>What is wrong with a disk. Pure.</summary>
@@ -90,7 +90,7 @@ internal sealed partial class DiskWatch(
         };
     }
 
-    private void LookAt(string what, string folder, bool afterFailure)
+    private void LookAt(string what, string folder, long leastBytes, bool afterFailure)
     {
         var subject = $"disk of {what}";
         var known = problems.Of(subject)?.Cause;
@@ -105,7 +105,7 @@ internal sealed partial class DiskWatch(
                 MountTable.EntryOf(ReadMounts(), folder),
                 isDoubted && !isTight ? WhyNotWritten(folder) : null,
                 space,
-                options.CurrentValue.LeastFreeSpace * Mebibyte,
+                leastBytes,
                 known is Cause.DiskFull
             )
         );
