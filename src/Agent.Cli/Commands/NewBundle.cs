@@ -48,6 +48,7 @@ internal sealed class NewBundle : IDisposable
                 file,
                 signed.Metadata,
                 signed.DescriptorBytes,
+                deltas,
                 spool.OpenAsync,
                 progress,
                 cancellationToken
