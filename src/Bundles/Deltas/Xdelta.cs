@@ -1,5 +1,6 @@
 using System.ComponentModel;
 using System.Diagnostics;
+using System.Numerics;
 using System.Runtime.InteropServices;
 using System.Security.Cryptography;
 using Appliance.Bundles.Oci;
@@ -17,7 +18,8 @@ public sealed partial class Xdelta(TimeProvider clock)
 
     // How much of the old file it looks at at once, on both sides: with less, reading it goes back and forth, and with more
     // the deltas get no smaller and applying them takes more memory.
-    private const string Window = "67108864";
+    private const long MaxWindow = 64L * 1024 * 1024;
+    private const long MinWindow = 1024 * 1024;
 
     // 87 MB is what it takes; with its libraries it maps some more.
     private const long MaxMemory = 256L * 1024 * 1024;
@@ -47,7 +49,7 @@ public sealed partial class Xdelta(TimeProvider clock)
     public async Task EncodeAsync(string from, string to, string delta, CancellationToken cancellationToken)
     {
         // -A: nothing of the files' names. -D: what looks compressed is bytes like others.
-        using var process = Start("-e", "-9", "-q", "-A", "-D", "-B", Window, "-s", from, to, delta);
+        using var process = Start("-e", "-9", "-q", "-A", "-D", "-B", WindowFor(from), "-s", from, to, delta);
         try
         {
             var bytes = new FileInfo(from).Length + new FileInfo(to).Length;
@@ -78,7 +80,7 @@ public sealed partial class Xdelta(TimeProvider clock)
         ArgumentNullException.ThrowIfNull(result);
         ArgumentNullException.ThrowIfNull(output);
         // -R: what was compressed once is not compressed again.
-        using var process = Start("-d", "-q", "-c", "-D", "-R", "-B", Window, "-s", from, delta);
+        using var process = Start("-d", "-q", "-c", "-D", "-R", "-B", WindowFor(from), "-s", from, delta);
         Confine(process);
         await WithinTimeAsync(
             process,
@@ -92,6 +94,13 @@ public sealed partial class Xdelta(TimeProvider clock)
             },
             cancellationToken
         );
+    }
+
+    // The least that holds all of it, up to the most: both sides come to the same.
+    private static string WindowFor(string from)
+    {
+        var size = (ulong)new FileInfo(from).Length;
+        return $"{Math.Clamp((long)BitOperations.RoundUpToPowerOf2(size), MinWindow, MaxWindow)}";
     }
 
     private static async Task<string> PumpAsync(
