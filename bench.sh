@@ -13,7 +13,7 @@ source "$root/scripts/engine.sh"
 
 require_root
 require_sdk
-install_missing busybox-static docker.io haproxy libsqlite3-0
+install_missing busybox-static docker.io haproxy libsqlite3-0 xdelta3
 "$root/build.sh"
 publish bench/floor/EmptyWeb EmptyWeb
 publish bench/floor/EmptyConsole EmptyConsole

@@ -50,7 +50,7 @@ public sealed class DeltaLayersTests : IDisposable
     public async Task A_layer_that_is_there_in_another_compression_is_unpacked()
     {
         var held = ReleaseOf(await StoreAsync(Old, gzip: true));
-        var target = LayerOf(Old);
+        var target = LayerOf(Old, gzip: false);
         var deltas = Sample(new LayerDeltas(target.DiffId, Old.Length, [new(target.DiffId, Old.Length, Delta: null)]));
 
         Deltas.Demand(held.Descriptor, deltas, [held]);
@@ -83,7 +83,7 @@ public sealed class DeltaLayersTests : IDisposable
     [Fact]
     public async Task What_has_no_room_is_refused_before_anything_is_made()
     {
-        using var disk = SmallDisk.Mount(1024 * 1024);
+        using var disk = new SmallDisk(scratch["disk"], kibibytes: 2048);
         using var small = new ScratchContent(disk.Path);
         var old = LayerOf(Old, gzip: false);
         await small.StoreAsync(Old);

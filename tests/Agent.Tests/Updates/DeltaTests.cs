@@ -82,9 +82,9 @@ public sealed class DeltaTests(SharedEngine shared)
         var two = await BundlesAsync(agent, "2.0.0", "1.0.0");
         await agent.StopAsync();
 
-        // Begins to give something, and never ends.
+        // Gives a little now and then, and never ends but for want of a reader.
         using var programs = new ScratchFolder();
-        await File.WriteAllTextAsync(programs["xdelta3"], "#!/bin/sh\necho begun\nexec sleep 1000\n", Ct);
+        await File.WriteAllTextAsync(programs["xdelta3"], "#!/bin/sh\nwhile echo more; do sleep 1; done\n", Ct);
         File.SetUnixFileMode(programs["xdelta3"], UnixFileMode.UserRead | UnixFileMode.UserExecute);
         agent.Environment["PATH"] = $"{programs.Path}:{System.Environment.GetEnvironmentVariable("PATH")}";
         await agent.StartAsync();
@@ -136,10 +136,10 @@ public sealed class DeltaTests(SharedEngine shared)
     private static string Reference(RealAgent agent, string version) => $"appliance-test/{agent.Project}:{version}";
 
     private static string Saying(RealAgent agent, string version) =>
-        $$"""
+        $$$"""
             services:
               web:
-                image: {{Reference(agent, version)}}
+                image: {{{Reference(agent, version)}}}
                 command: [sleep, "1000000"]
                 stop_signal: SIGKILL
                 deploy: {update_config: {monitor: 100ms}}
