@@ -9,7 +9,8 @@ internal sealed class DeltaOptions
 {
     private readonly Option<string[]> versions = new("--delta-from")
     {
-        Description = "An earlier version, for appliances that run it: a second, smaller bundle is made too; repeatable",
+        Description =
+            "An earlier version, for appliances that run it: a second, smaller bundle is made too; repeatable",
         HelpName = "VERSION",
     };
 

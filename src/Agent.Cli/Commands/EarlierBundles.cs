@@ -49,7 +49,9 @@ internal sealed class EarlierBundles : IDisposable
         if (bundle.Descriptor.Index != signed.Index)
             throw new RefusedException($"{path} is not {signed.Product} {signed.Version} as it was signed here");
         if (bundle.Deltas is not null)
-            throw new RefusedException($"{path} has deltas in the place of layers: name the folder of the whole bundle");
+            throw new RefusedException(
+                $"{path} has deltas in the place of layers: name the folder of the whole bundle"
+            );
         releases.Add(new(content, (blob, _) => new(RegularFile.Open(PathOf(scratch.FullName, blob)))));
     }
 

@@ -51,9 +51,7 @@ internal static class BundleView
                 session.Error.WriteLine("No delta is much smaller than its layer: no bundle with deltas was made.");
             return;
         }
-        session.Out.WriteLine(
-            Text.OneLine($"{small.Path}: for {Versions(made.Deltas!)} only, {Sizes.Of(small.Size)}")
-        );
+        session.Out.WriteLine(Text.OneLine($"{small.Path}: for {Versions(made.Deltas!)} only, {Sizes.Of(small.Size)}"));
         session.Out.WriteLine();
         Gains(made.Gains).WriteTo(session.Out);
     }
@@ -167,7 +165,9 @@ internal static class BundleView
     {
         var images = content.Images.SelectMany(i => i.Layers.Select(l => (i.Reference, Layer: l)));
         var known = images.DistinctBy(p => p.Layer.DiffId).ToDictionary(p => p.Layer.DiffId);
-        return Gains([.. deltas.Layers.Select(l => new DeltaGain(known[l.DiffId].Reference, known[l.DiffId].Layer, l))]);
+        return Gains([
+            .. deltas.Layers.Select(l => new DeltaGain(known[l.DiffId].Reference, known[l.DiffId].Layer, l)),
+        ]);
     }
 
     private static Table Gains(IEnumerable<DeltaGain> gains)

@@ -61,8 +61,7 @@ internal sealed class ContentStore : IBlobSink, IDisposable
     public bool Contains(Blob blob) => new FileInfo(PathOf(blob.Digest)) is { Exists: true } f && f.Length == blob.Size;
 
     /// <summary>As what a layer is stored: as it was signed, or else unpacked, as a delta leaves it.</summary>
-    public Blob StoredAs(ReleaseLayer layer) =>
-        !Contains(layer.Blob) && Contains(layer.Tar) ? layer.Tar : layer.Blob;
+    public Blob StoredAs(ReleaseLayer layer) => !Contains(layer.Blob) && Contains(layer.Tar) ? layer.Tar : layer.Blob;
 
     /// <summary>Whether a layer is there, whole, in either way.</summary>
     public bool Contains(ReleaseLayer layer) => Contains(StoredAs(layer));

@@ -107,7 +107,16 @@ internal sealed class DeltaLayers(ContentStore store, Xdelta xdelta)
         Blob stored,
         Func<ReadOnlyMemory<byte>, CancellationToken, ValueTask> tar,
         CancellationToken ct
-    ) => LayerTar.UnpackAsync(store.OpenRead(stored), layer with { IsGzip = layer.IsGzip && stored != layer.Tar }, tar, ct);
+    ) =>
+        LayerTar.UnpackAsync(
+            store.OpenRead(stored),
+            layer with
+            {
+                IsGzip = layer.IsGzip && stored != layer.Tar,
+            },
+            tar,
+            ct
+        );
 
     /// <returns>The first that can be gone; null: none can.</returns>
     private WayToLayer? Way(LayerDeltas layer, IReadOnlyList<ReleaseContent> held)

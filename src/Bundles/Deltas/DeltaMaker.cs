@@ -105,10 +105,7 @@ public sealed class DeltaMaker(Xdelta xdelta, string folder, BlobSpool spool)
 
 /// <summary>A release that appliances run.</summary>
 /// <param name="OpenAsync">Opens one of its layers.</param>
-public sealed record EarlierRelease(
-    ReleaseContent Content,
-    Func<Blob, CancellationToken, ValueTask<Stream>> OpenAsync
-);
+public sealed record EarlierRelease(ReleaseContent Content, Func<Blob, CancellationToken, ValueTask<Stream>> OpenAsync);
 
 /// <summary>What became of a layer of the release.</summary>
 /// <param name="Image">The first that has it.</param>

@@ -35,7 +35,10 @@ public sealed partial class Xdelta(TimeProvider clock)
     /// <exception cref="RefusedException">The program is not there; the message says what to install.</exception>
     public static void Demand()
     {
-        var folders = (Environment.GetEnvironmentVariable("PATH") ?? "").Split(':', StringSplitOptions.RemoveEmptyEntries);
+        var folders = (Environment.GetEnvironmentVariable("PATH") ?? "").Split(
+            ':',
+            StringSplitOptions.RemoveEmptyEntries
+        );
         if (!folders.Any(folder => File.Exists(Path.Combine(folder, Program))))
             throw new RefusedException(Missing);
     }
@@ -207,7 +210,9 @@ public sealed partial class Xdelta(TimeProvider clock)
     /// <summary>Its output is a pipe: whatever is in a delta, no file is written, and memory has an end.</summary>
     private static void Confine(Process process)
     {
-        foreach (var (resource, limit) in (ReadOnlySpan<(int, long)>)[(FileSize, 0), (CoreSize, 0), (Memory, MaxMemory)])
+        foreach (
+            var (resource, limit) in (ReadOnlySpan<(int, long)>)[(FileSize, 0), (CoreSize, 0), (Memory, MaxMemory)]
+        )
         {
             // It may have ended by now, which is for its exit code to tell.
             _ = SetLimit(process.Id, resource, new Limit(limit, limit), 0);

@@ -110,8 +110,7 @@ internal sealed class BundleInput(Stream stream)
     {
         entryAt = Position;
         var read =
-            ahead
-            ?? await stream.ReadAtLeastAsync(header, header.Length, throwOnEndOfStream: false, cancellationToken);
+            ahead ?? await stream.ReadAtLeastAsync(header, header.Length, throwOnEndOfStream: false, cancellationToken);
         ahead = null;
         Position += read;
         dataAt = Position;

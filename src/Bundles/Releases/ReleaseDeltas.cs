@@ -11,11 +11,7 @@ namespace Appliance.Bundles.Releases;
 /// <param name="Index">Digest of the release's index.</param>
 /// <param name="From">Earlier versions, of which each has all that is needed.</param>
 /// <param name="Layers">Those that a bundle with deltas does not hold itself, in the order of the release's blobs.</param>
-public sealed record ReleaseDeltas(
-    string Index,
-    IReadOnlyList<SemanticVersion> From,
-    IReadOnlyList<LayerDeltas> Layers
-)
+public sealed record ReleaseDeltas(string Index, IReadOnlyList<SemanticVersion> From, IReadOnlyList<LayerDeltas> Layers)
 {
     /// <summary>More than any that is made.</summary>
     public const int MaxBytes = Limits.Deltas;

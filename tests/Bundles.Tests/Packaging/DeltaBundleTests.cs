@@ -74,7 +74,10 @@ public sealed class DeltaBundleTests(SampleBundle sample) : IClassFixture<Sample
         var both = await DeltasAsync(two, one, other);
         Assert.Equal(["1.0.0", "1.1.0"], both.From.Select(v => v.Text));
         await sample.ReadAsync(await WriteAsync(two, both), new MemorySink());
-        Assert.Equal(two.Content.Descriptor, await signer.ReadReleaseAsync(two.Version, PreparedSigner.Passphrase, stop));
+        Assert.Equal(
+            two.Content.Descriptor,
+            await signer.ReadReleaseAsync(two.Version, PreparedSigner.Passphrase, stop)
+        );
     }
 
     [Fact]
@@ -135,7 +138,11 @@ public sealed class DeltaBundleTests(SampleBundle sample) : IClassFixture<Sample
         Assert.Contains("stands where", await sample.RefuseAsync(Entries.Join(small)), StringComparison.Ordinal);
         small.Insert(at, own);
         small.Insert(at, own);
-        Assert.Contains("stands where oci-layout", await sample.RefuseAsync(Entries.Join(small)), StringComparison.Ordinal);
+        Assert.Contains(
+            "stands where oci-layout",
+            await sample.RefuseAsync(Entries.Join(small)),
+            StringComparison.Ordinal
+        );
     }
 
     [Fact]

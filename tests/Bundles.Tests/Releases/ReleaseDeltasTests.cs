@@ -55,7 +55,11 @@ public sealed class ReleaseDeltasTests
             { "\"size\":70", "\"size\":99999999999999999", "must be from 0 to" },
             { "\"size\":70", "\"size\":7e1", "must be a whole number" },
             { "sha256:dd", "sha256:DD", "must be sha256: and 64 lower-case" },
-            { "\"delta\":{\"digest\":\"sha256:" + new string('d', 64) + "\",\"size\":70},", "", "must have a delta where" },
+            {
+                "\"delta\":{\"digest\":\"sha256:" + new string('d', 64) + "\",\"size\":70},",
+                "",
+                "must have a delta where"
+            },
         };
 
     [Theory]
@@ -71,7 +75,11 @@ public sealed class ReleaseDeltasTests
     public void Nothing_is_there_twice()
     {
         var layer = Sample.Layers[1];
-        Assert.Contains("layers, each once", RefusalOf(Sample with { Layers = [layer, layer] }), StringComparison.Ordinal);
+        Assert.Contains(
+            "layers, each once",
+            RefusalOf(Sample with { Layers = [layer, layer] }),
+            StringComparison.Ordinal
+        );
         Assert.Contains("layers, each once", RefusalOf(Sample with { Layers = [] }), StringComparison.Ordinal);
         Assert.Contains(
             "one delta for two layers",
