@@ -16,12 +16,11 @@ internal sealed class EarlierBundles : IDisposable
     private readonly DirectoryInfo scratch;
     private readonly List<EarlierRelease> releases = [];
 
-    /// <summary>Makes a folder for them, in one that has room.</summary>
+    /// <summary>They are unpacked in a folder that has room.</summary>
     public EarlierBundles(Session session, string parent)
     {
         this.session = session;
         scratch = new(Path.Combine(parent, $".appliancectl-{Guid.NewGuid():n}"));
-        DurableFile.MakePrivateFolder(scratch.FullName);
     }
 
     /// <summary>Takes the bundle of an earlier version in, which must be what this signer has signed under it.</summary>
@@ -38,6 +37,8 @@ internal sealed class EarlierBundles : IDisposable
             throw new FileException(
                 $"{path} is missing, and deltas from {signed.Version} are made of it: say where bundles are with --bundles"
             );
+        if (!Directory.Exists(scratch.FullName))
+            DurableFile.MakePrivateFolder(scratch.FullName);
         var (bundle, content) = await BundleFile.ReadAsync(
             session,
             path,
@@ -68,7 +69,11 @@ internal sealed class EarlierBundles : IDisposable
         return await maker.MakeAsync(release, releases, new LayerProgress(session), cancellationToken);
     }
 
-    public void Dispose() => scratch.Delete(recursive: true);
+    public void Dispose()
+    {
+        if (Directory.Exists(scratch.FullName))
+            scratch.Delete(recursive: true);
+    }
 
     private static string PathOf(string folder, Blob blob) => Path.Combine(folder, blob.Digest);
 
