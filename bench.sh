@@ -1,7 +1,7 @@
 #!/bin/bash
 # Measures the agent and appliancectl, each figure beside its floor from the same run, on an engine of its own.
 #
-#   ./bench.sh [--quick] [start|cli|recover|idle|adopt|bundle|ingress|switch|healing|all]...
+#   ./bench.sh [--quick] [start|cli|recover|idle|adopt|bundle|delta|ingress|switch|healing|all]...
 #   ./bench.sh boot [--quick]      the virtual machine: see bench/boot.sh
 #
 # Quote no figure of --quick: it only shows that the benchmarks work.
@@ -13,7 +13,7 @@ source "$root/scripts/engine.sh"
 
 require_root
 require_sdk
-install_missing busybox-static docker.io haproxy libsqlite3-0
+install_missing busybox-static docker.io haproxy libsqlite3-0 xdelta3
 "$root/build.sh"
 publish bench/floor/EmptyWeb EmptyWeb
 publish bench/floor/EmptyConsole EmptyConsole
@@ -34,6 +34,10 @@ if wanted ingress || wanted switch; then
     done
 fi
 # What needs the network besides: a mirror of Debian.
+if wanted delta; then
+    "$root/bench/pair.sh" "$run/pair"
+    export BENCH_PAIR=$run/pair
+fi
 if wanted switch; then
     BENCH_COMPOSE=$("$root/bench/compose.sh")
     export BENCH_COMPOSE

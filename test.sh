@@ -24,7 +24,7 @@ done
 
 require_root
 require_sdk
-install_missing busybox-static curl docker.io haproxy libsqlite3-0 prometheus-alertmanager systemd
+install_missing busybox-static curl docker.io haproxy libsqlite3-0 prometheus-alertmanager systemd xdelta3
 # The virtual machine: what builds its image, runs it, and looks at its disk; and an importer other than ours.
 install_missing e2fsprogs mmdebstrap mtools ovmf qemu-system-x86 qemu-utils virt-v2v
 cd "$root"

@@ -18,7 +18,7 @@ lock "$up_lock" "another up.sh or down.sh"
 mkdir -p "$run"
 
 # The engine, first as found. On a machine with systemd, installing docker.io starts one.
-install_missing busybox-static curl haproxy libsqlite3-0
+install_missing busybox-static curl haproxy libsqlite3-0 xdelta3
 engine_choose
 if [[ -z $engine ]]; then
     install_missing docker.io

@@ -9,6 +9,7 @@ var benchmarks = new Dictionary<string, Func<TestBed, CancellationToken, Task<IE
     ["idle"] = Idle.MeasureAsync,
     ["adopt"] = Adoption.MeasureAsync,
     ["bundle"] = Bundling.MeasureAsync,
+    ["delta"] = Deltas.MeasureAsync,
     ["ingress"] = Ingress.MeasureAsync,
     ["switch"] = Switch.MeasureAsync,
     ["healing"] = Healing.MeasureAsync,

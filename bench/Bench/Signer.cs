@@ -16,18 +16,22 @@ internal sealed class Signer(string appliancectl, string folder)
     public Task MakeKeysAsync(CancellationToken ct) =>
         With("bundle", "keys", "init", folder, "--product", Product).RunAsync(ct);
 
+    /// <summary>The version of the Compose file that was written last.</summary>
+    public string Version => $"1.0.{releases}";
+
     /// <summary>
     /// Writes the Compose file of the next release, of the entries of its services: what was signed once cannot become
     /// another release.
     /// </summary>
     public string WriteCompose(string place, string services)
     {
+        releases++;
         var path = Path.Combine(place, "compose.yaml");
         File.WriteAllText(
             path,
             $$"""
             name: {{Product}}
-            x-appliance: {version: "1.0.{{++releases}}"}
+            x-appliance: {version: "{{Version}}"}
             services:
             {{services}}
             """

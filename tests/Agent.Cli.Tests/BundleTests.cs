@@ -17,6 +17,10 @@ public sealed class BundleTests(BundleTests.Signer signer) : IClassFixture<Bundl
 
     private readonly ScratchFolder scratch = new();
 
+    // What images have beside their name.
+    private byte[] padding = [];
+    private string text = "";
+
     private string Bundle => scratch["demo.bundle"];
 
     public void Dispose() => scratch.Dispose();
@@ -190,6 +194,54 @@ public sealed class BundleTests(BundleTests.Signer signer) : IClassFixture<Bundl
         Assert.Contains($"{Bundle} is not a root", noRoot.Stderr, StringComparison.Ordinal);
     }
 
+    [Fact]
+    public async Task A_second_bundle_has_deltas_from_an_earlier_version()
+    {
+        padding = RandomNumberGenerator.GetBytes(200_000);
+        var (one, two) = (scratch["demo-1.1.0.bundle"], scratch["demo-1.2.0.bundle"]);
+        var missing = await CreateToAsync(two, "1.2.0", "--delta-from", "1.1.0");
+        Assert.Equal(5, missing.ExitCode);
+        Assert.Contains("has not signed demo 1.1.0", missing.Stderr, StringComparison.Ordinal);
+
+        Assert.Equal(0, (await CreateToAsync(one, "1.1.0")).ExitCode);
+        Directory.CreateDirectory(scratch["elsewhere"]);
+        var nowhere = await CreateToAsync(two, "1.2.0", "--delta-from", "1.1.0", "--bundles", scratch["elsewhere"]);
+        Assert.Equal(2, nowhere.ExitCode);
+        Assert.Contains("say where bundles are with --bundles", nowhere.Stderr, StringComparison.Ordinal);
+
+        var created = await CreateToAsync(two, "1.2.0", "--delta-from", "1.1.0");
+        Assert.Equal(0, created.ExitCode);
+        var small = scratch["demo-1.2.0.delta.bundle"];
+        Assert.Contains($"{small}: for 1.1.0 only, ", created.Stdout, StringComparison.Ordinal);
+        Assert.Matches("\nsha256:[0-9a-f]{64} +202 kB +[0-9]+ bytes +demo/web:1\n", created.Stdout);
+        Assert.True(new FileInfo(small).Length < new FileInfo(two).Length / 5);
+
+        Assert.Equal(0, (await RunAsync("bundle", "verify", two, "--root", signer.Root)).ExitCode);
+        Assert.Equal(0, (await RunAsync("bundle", "verify", small, "--root", signer.Root)).ExitCode);
+        Assert.Matches("Only for +appliances with 1.1.0: ", (await RunAsync("bundle", "inspect", small)).Stdout);
+        using var json = JsonDocument.Parse((await RunAsync("bundle", "inspect", small, "-o", "json")).Stdout);
+        Assert.Equal("1.1.0", json.RootElement.GetProperty("deltasFrom")[0].GetString());
+        Assert.DoesNotContain(Directory.GetFileSystemEntries(scratch.Path), e => Path.GetFileName(e).StartsWith('.'));
+
+        var back = await CreateToAsync(one, "1.1.0", "--delta-from", "1.2.0");
+        Assert.Equal(5, back.ExitCode);
+        Assert.Contains("1.1.0 is no later version", back.Stderr, StringComparison.Ordinal);
+        Assert.Equal(2, (await CreateToAsync(two, "1.2.0", "--delta-from", "latest")).ExitCode);
+    }
+
+    private async Task<Appliancectl.Outcome> CreateToAsync(string bundle, string version, params string[] more)
+    {
+        // One image at a time: two of one name would be refused.
+        if (Directory.Exists(scratch["images"]))
+            Directory.Delete(scratch["images"], recursive: true);
+        text = version;
+        return await CreateAsync(
+            Compose.Replace("1.0.0", version, StringComparison.Ordinal),
+            [],
+            ["--to", bundle, .. more]
+        );
+    }
+
     private Task<Appliancectl.Outcome> CreateAsync() => CreateAsync(Compose, []);
 
     private async Task<Appliancectl.Outcome> CreateAsync(
@@ -204,8 +256,8 @@ public sealed class BundleTests(BundleTests.Signer signer) : IClassFixture<Bundl
             [("APPLIANCE_SIGNING_PASSPHRASE", Signer.Passphrase), .. environment],
             [
                 .. (string[])["bundle", "create", "--repository", signer.Folder, "--compose", scratch["compose.yaml"]],
-                .. (string[])["--images", scratch["images"], "--to", Bundle],
-                .. more,
+                .. (string[])["--images", scratch["images"]],
+                .. more.Contains("--to") ? more : ["--to", Bundle, .. more],
             ]
         );
     }
@@ -216,7 +268,7 @@ public sealed class BundleTests(BundleTests.Signer signer) : IClassFixture<Bundl
     // As `docker save` writes it.
     private void Archive(string reference)
     {
-        var layer = Tar(("etc/name", Encoding.UTF8.GetBytes(reference)));
+        var layer = Tar(("data", padding), ("etc/name", Encoding.UTF8.GetBytes(reference + text)));
         var config = Encoding.UTF8.GetBytes(
             $$$"""{"os":"linux","rootfs":{"type":"layers","diff_ids":["sha256:{{{Hex(layer)}}}"]}}"""
         );

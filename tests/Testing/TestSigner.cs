@@ -1,4 +1,5 @@
 using Appliance.Bundles.Compose;
+using Appliance.Bundles.Deltas;
 using Appliance.Bundles.Oci;
 using Appliance.Bundles.Packaging;
 using Appliance.Bundles.Releases;
@@ -22,6 +23,7 @@ public sealed class TestSigner : IDisposable
     private readonly Dictionary<string, TargetFile> targets = [];
     private readonly List<ReadOnlyMemory<byte>> roots = [];
     private readonly List<SigningKey> retired = [];
+    private readonly Dictionary<string, (ReleaseContent Content, BlobSpool Spool)> made = [];
     private long version;
 
     /// <param name="product">As in the Compose file's <c>name</c>.</param>
@@ -66,6 +68,16 @@ public sealed class TestSigner : IDisposable
         IEnumerable<BusyboxImage> images,
         string? upgradeFrom,
         CancellationToken ct
+    ) => (await BundlesAsync(releaseVersion, release, images, upgradeFrom, deltasFrom: [], ct)).Whole;
+
+    /// <summary>As <see cref="BundleAsync"/>, and a second bundle with deltas from earlier versions, which may be there.</summary>
+    public async Task<(string Whole, string? Small)> BundlesAsync(
+        string releaseVersion,
+        string release,
+        IEnumerable<BusyboxImage> images,
+        string? upgradeFrom,
+        IEnumerable<string> deltasFrom,
+        CancellationToken ct
     )
     {
         var (source, result) = await ReleaseSource.ReadAsync(
@@ -76,7 +88,7 @@ public sealed class TestSigner : IDisposable
         if (source is null)
             throw new InvalidOperationException(string.Join('\n', result.Errors));
 
-        using var spool = new BlobSpool(folder.Path);
+        var spool = new BlobSpool(folder.Path);
         var library = new ImageLibrary(spool, Platform.Host);
         foreach (var image in images)
         {
@@ -93,17 +105,41 @@ public sealed class TestSigner : IDisposable
             spool,
             ct
         );
-        var path = folder[$"{Product}-{releaseVersion}.bundle"];
-        await using var file = File.Create(path);
-        var (metadata, descriptor) = Sign(new ReleaseDescriptor(Product, number, index, SignedAt));
-        await BundleWriter.WriteAsync(file, metadata, descriptor, spool.OpenAsync, null, ct);
-        return path;
+        var described = new ReleaseDescriptor(Product, number, index, SignedAt);
+        var content = await ReleaseContentReader.ReadAsync(described, spool.OpenAsync, ct);
+        made[releaseVersion] = (content, spool);
+        var earlier = deltasFrom.Select(v => new EarlierRelease(made[v].Content, made[v].Spool.OpenAsync)).ToList();
+        var deltas =
+            earlier.Count == 0
+                ? null
+                : (
+                    await new DeltaMaker(new Xdelta(TimeProvider.System), folder.Path, spool).MakeAsync(
+                        content,
+                        earlier,
+                        progress: null,
+                        ct
+                    )
+                ).Deltas;
+        var metadata = Sign(described, deltas);
+        return (
+            await WriteAsync($"{Product}-{releaseVersion}.bundle", deltas: null),
+            deltas is null ? null : await WriteAsync($"{Product}-{releaseVersion}.delta.bundle", deltas)
+        );
+
+        async Task<string> WriteAsync(string name, ReleaseDeltas? deltas)
+        {
+            await using var file = File.Create(folder[name]);
+            await BundleWriter.WriteAsync(file, metadata, described.ToBytes(), deltas, spool.OpenAsync, null, ct);
+            return folder[name];
+        }
     }
 
     public void Dispose()
     {
         foreach (var key in keys.Values.Concat(retired))
             key.Dispose();
+        foreach (var (_, spool) in made.Values)
+            spool.Dispose();
         folder.Dispose();
     }
 
@@ -121,10 +157,11 @@ public sealed class TestSigner : IDisposable
             )
         );
 
-    private (MetadataSet Metadata, byte[] Descriptor) Sign(ReleaseDescriptor release)
+    private MetadataSet Sign(ReleaseDescriptor release, ReleaseDeltas? deltas)
     {
-        var descriptor = release.ToBytes();
-        targets[release.TargetPath] = TargetFile.Of(descriptor);
+        targets[release.TargetPath] = TargetFile.Of(release.ToBytes());
+        if (deltas is not null)
+            targets[ReleaseDeltas.TargetPathBeside(release.TargetPath)] = TargetFile.Of(deltas.ToBytes());
         version++;
         var signedTargets = MetadataWriter.Write(
             new TargetsMetadata(version, Expires, targets, Delegations: null),
@@ -142,6 +179,6 @@ public sealed class TestSigner : IDisposable
             new TimestampMetadata(version, Expires, MetadataFile.Of(version, snapshot.Span)),
             [keys[RoleNames.Timestamp]]
         );
-        return (new MetadataSet([.. roots], timestamp, snapshot, signedTargets), descriptor);
+        return new MetadataSet([.. roots], timestamp, snapshot, signedTargets);
     }
 }

@@ -1,5 +1,6 @@
 using System.CommandLine;
 using Appliance.Bundles.Compose;
+using Appliance.Bundles.Deltas;
 using Appliance.Bundles.Oci;
 using Appliance.Bundles.Releases;
 using Appliance.Bundles.Signing;
@@ -51,6 +52,7 @@ internal sealed class BundleCreateCommand : RunnableCommand
         HelpName = "FILE",
     };
 
+    private readonly DeltaOptions deltas = new();
     private readonly ComposeVariables variables = new();
     private readonly AllowanceOption allowances = new();
     private readonly Passphrase passphrase = new();
@@ -63,6 +65,7 @@ internal sealed class BundleCreateCommand : RunnableCommand
             new("bundle create --repository signer", "of the compose.yaml here, with images of the Docker Engine"),
             new("bundle create --repository signer --images images/", "with saved images"),
             new("bundle create --repository signer --to /media/stick/shop.bundle", "to another place"),
+            new("bundle create --repository signer --delta-from 1.3.0", "and a small one for appliances with 1.3.0"),
         ];
         Add(repository);
         Add(compose);
@@ -71,6 +74,7 @@ internal sealed class BundleCreateCommand : RunnableCommand
         allowances.AddTo(this);
         Add(platform);
         Add(to);
+        deltas.AddTo(this);
         passphrase.AddTo(this);
     }
 
@@ -106,21 +110,58 @@ internal sealed class BundleCreateCommand : RunnableCommand
     private async Task<ExitCode> CreateAsync(Work work, CancellationToken cancellationToken)
     {
         var (session, document) = (work.Session, work.Document);
-        var path = work.Parse.GetValue(to) ?? $"{document.Product}-{document.Version}.bundle";
+        var path = work.Parse.GetValue(to) ?? NewBundle.NameOf(document.Product, document.Version);
         using var output = new NewBundle(path);
+        using var small = new NewBundle(NewBundle.BesideForDeltas(path));
+        using var earlier = new EarlierBundles(session, output.Folder);
+        await ReadEarlierAsync(work, earlier, output.Folder, cancellationToken);
         using var spool = new BlobSpool(output.Folder);
         var index = await BuildAsync(work, spool, cancellationToken);
 
         var descriptor = new ReleaseDescriptor(document.Product, document.Version, index, work.SignedAt);
         // As an appliance will: what it would refuse is never signed for.
         var content = await ReleaseContentReader.ReadAsync(descriptor, spool.OpenAsync, cancellationToken);
+        var made = await earlier.MakeAsync(content, spool, cancellationToken);
         var now = session.Clock.GetUtcNow();
-        var signed = await work.Signer.AddReleaseAsync(descriptor, work.Passphrase, now, cancellationToken);
+        var signed = await work.Signer.AddReleaseAsync(
+            descriptor,
+            made.Deltas,
+            work.Passphrase,
+            now,
+            cancellationToken
+        );
         work.IsSigned = true;
-        await output.WriteAsync(signed, spool, content.Blobs.Sum(b => b.Size), session, cancellationToken);
+        var whole = await output.WriteAsync(signed, deltas: null, content, spool, session, cancellationToken);
+        var less = made.Deltas is null
+            ? null
+            : await small.WriteAsync(signed, made.Deltas, content, spool, session, cancellationToken);
         session.Error.ErasePassing();
-        BundleView.WriteCreated(session, path, output.Length, content);
+        BundleView.WriteCreated(session, whole, less, content, made);
         return ExitCode.Done;
+    }
+
+    /// <summary>Before the long part: what is missing for deltas is said at once.</summary>
+    private async Task ReadEarlierAsync(
+        Work work,
+        EarlierBundles earlier,
+        string output,
+        CancellationToken cancellationToken
+    )
+    {
+        var versions = deltas.VersionsOf(work.Parse);
+        if (versions.Count == 0)
+            return;
+        Xdelta.Demand();
+        if (versions.FirstOrDefault(v => v >= work.Document.Version) is { } later)
+            throw new RefusedException($"--delta-from {later}: {work.Document.Version} is no later version");
+        var folder = deltas.FolderOf(work.Parse, output);
+        var trusted = await BundleFile.PinAsync(work.Signer.PinnedRootFile, cancellationToken);
+        foreach (var version in versions)
+        {
+            var signed = await work.Signer.ReadReleaseAsync(version, work.Passphrase, cancellationToken);
+            var path = Path.Combine(folder, NewBundle.NameOf(signed.Product, version));
+            await earlier.AddAsync(path, signed, trusted, cancellationToken);
+        }
     }
 
     /// <summary>What one run of the command has to do, and how far it came.</summary>

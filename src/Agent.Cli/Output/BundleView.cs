@@ -1,5 +1,6 @@
 using System.Text.Json;
 using Appliance.Bundles.Compose;
+using Appliance.Bundles.Deltas;
 using Appliance.Bundles.Packaging;
 using Appliance.Bundles.Releases;
 using Google.Protobuf.WellKnownTypes;
@@ -9,7 +10,14 @@ namespace Appliance.Cli.Output;
 /// <summary>Bundles as they lie on a disk.</summary>
 internal static class BundleView
 {
-    public static void WriteCreated(Session session, string path, long size, ReleaseContent content)
+    /// <summary>The whole bundle, and the one with deltas if there is one, and what it saves.</summary>
+    public static void WriteCreated(
+        Session session,
+        BundleOnDisk whole,
+        BundleOnDisk? small,
+        ReleaseContent content,
+        (ReleaseDeltas? Deltas, IReadOnlyList<DeltaGain> Gains) made
+    )
     {
         var release = content.Descriptor;
         if (session.Format == OutputFormat.Json)
@@ -17,20 +25,35 @@ internal static class BundleView
             session.Out.WriteLine(
                 JsonText.Object(json =>
                 {
-                    json.WriteString("file", path);
-                    json.WriteNumber("size", size);
+                    json.WriteString("file", whole.Path);
+                    json.WriteNumber("size", whole.Size);
                     Write(json, release);
                     json.WriteNumber("images", content.Images.Count);
+                    if (small is null)
+                        return;
+                    json.WriteString("deltaFile", small.Path);
+                    json.WriteNumber("deltaSize", small.Size);
+                    Write(json, made.Deltas!);
                 })
             );
             return;
         }
         session.Out.WriteLine(
             Text.OneLine(
-                $"{path}: {release.Product} {release.Version}, {Text.Count(content.Images.Count, "image")}, {Sizes.Of(size)}"
+                $"{whole.Path}: {release.Product} {release.Version}, {Text.Count(content.Images.Count, "image")}, {Sizes.Of(whole.Size)}"
             )
         );
         session.Out.WriteLine(release.Index.Digest);
+        if (small is null)
+        {
+            // Asked for, and in vain.
+            if (made.Gains.Count > 0)
+                session.Error.WriteLine("No delta is much smaller than its layer: no bundle with deltas was made.");
+            return;
+        }
+        session.Out.WriteLine(Text.OneLine($"{small.Path}: for {Versions(made.Deltas!)} only, {Sizes.Of(small.Size)}"));
+        session.Out.WriteLine();
+        Gains(made.Gains).WriteTo(session.Out);
     }
 
     public static void WriteVerified(Session session, VerifiedBundle bundle)
@@ -78,6 +101,8 @@ internal static class BundleView
             facts.Add("Upgrade from", range.Text);
         foreach (var (service, allowed) in content.Document.Allowances.ByService)
             facts.Add($"{service} may", string.Join("; ", allowed.Order(StringComparer.Ordinal)));
+        if (bundle.Deltas is { } deltas)
+            facts.Add("Only for", $"appliances with {Versions(deltas)}: it has deltas in the place of layers");
         facts.WriteTo(screen);
 
         screen.WriteLine();
@@ -86,6 +111,10 @@ internal static class BundleView
         Images(content).WriteTo(screen);
         screen.WriteLine();
         Files(content).WriteTo(screen);
+        if (bundle.Deltas is null)
+            return;
+        screen.WriteLine();
+        Deltas(bundle.Deltas, content).WriteTo(screen);
     }
 
     private static Table Facts(Session session, VerifiedBundle bundle)
@@ -131,6 +160,33 @@ internal static class BundleView
             table.Add(file.Path, Sizes.Of(file.Blob.Size));
         return table;
     }
+
+    private static Table Deltas(ReleaseDeltas deltas, ReleaseContent content)
+    {
+        var images = content.Images.SelectMany(i => i.Layers.Select(l => (i.Reference, Layer: l)));
+        var known = images.DistinctBy(p => p.Layer.DiffId).ToDictionary(p => p.Layer.DiffId);
+        return Gains([
+            .. deltas.Layers.Select(l => new DeltaGain(known[l.DiffId].Reference, known[l.DiffId].Layer, l)),
+        ]);
+    }
+
+    private static Table Gains(IEnumerable<DeltaGain> gains)
+    {
+        var table = new Table("LAYER", "SIZE", "DELTA", "IMAGE");
+        foreach (var gain in gains)
+            table.Add(gain.Layer.Blob.Digest, Sizes.Of(gain.Layer.Blob.Size), InWords(gain.Deltas), gain.Image);
+        return table;
+    }
+
+    private static string InWords(LayerDeltas? deltas) =>
+        deltas?.Bases.Select(b => b.Delta).OfType<Blob>().ToList() switch
+        {
+            null => "none",
+            [] => "same",
+            var some => string.Join(" + ", some.Select(d => Sizes.Of(d.Size))),
+        };
+
+    private static string Versions(ReleaseDeltas deltas) => string.Join(", ", deltas.From);
 
     private static long SizeOf(ReleaseImage image) =>
         image.Manifest.Size + image.Config.Size + image.Layers.Sum(l => l.Blob.Size);
@@ -183,6 +239,35 @@ internal static class BundleView
                 Write(json, file.Blob);
             }
         );
+        if (bundle.Deltas is { } deltas)
+            Write(json, deltas);
+    }
+
+    private static void Write(Utf8JsonWriter json, ReleaseDeltas deltas)
+    {
+        json.WriteStartArray("deltasFrom");
+        foreach (var version in deltas.From)
+            json.WriteStringValue(version.Text);
+        json.WriteEndArray();
+        json.WriteObjects(
+            "deltas",
+            deltas.Layers,
+            layer =>
+            {
+                json.WriteString("diffId", layer.DiffId);
+                json.WriteNumber("unpackedSize", layer.Size);
+                json.WriteObjects(
+                    "bases",
+                    layer.Bases,
+                    old =>
+                    {
+                        json.WriteString("diffId", old.DiffId);
+                        if (old.Delta is not null)
+                            Write(json, old.Delta);
+                    }
+                );
+            }
+        );
     }
 
     private static void Write(Utf8JsonWriter json, ReleaseImage image)
@@ -209,3 +294,6 @@ internal static class BundleView
         json.WriteNumber("size", blob.Size);
     }
 }
+
+/// <summary>A bundle that was written, under the name that was asked for.</summary>
+internal sealed record BundleOnDisk(string Path, long Size);

@@ -1,3 +1,5 @@
+using Appliance.Bundles.Deltas;
+
 namespace Appliance.Agent.Content;
 
 internal static class ContentServices
@@ -9,6 +11,8 @@ internal static class ContentServices
             .BindConfiguration(ApplicationOptions.Section);
         return services
             .AddSingleton<ContentStore>()
+            .AddSingleton<Xdelta>()
+            .AddSingleton<DeltaLayers>()
             .AddSingleton<ReleaseLibrary>()
             .AddSingleton<EngineDisk>()
             .AddSingleton<ImageLoader>();

@@ -60,6 +60,12 @@ internal sealed class ContentStore : IBlobSink, IDisposable
     /// <summary>Whether the blob is there, whole.</summary>
     public bool Contains(Blob blob) => new FileInfo(PathOf(blob.Digest)) is { Exists: true } f && f.Length == blob.Size;
 
+    /// <summary>As what a layer is stored: as it was signed, or else unpacked, as a delta leaves it.</summary>
+    public Blob StoredAs(ReleaseLayer layer) => !Contains(layer.Blob) && Contains(layer.Tar) ? layer.Tar : layer.Blob;
+
+    /// <summary>Whether a layer is there, whole, in either way.</summary>
+    public bool Contains(ReleaseLayer layer) => Contains(StoredAs(layer));
+
     /// <summary>Takes in a blob; null when it is there already.</summary>
     /// <exception cref="ContentFullException">It does not fit; found before its first byte is moved.</exception>
     /// <exception cref="IOException">Nothing can be stored, for another reason.</exception>
@@ -152,6 +158,16 @@ internal sealed class ContentStore : IBlobSink, IDisposable
         throw new IOException($"{PathOf(blob.Digest)} has {length} bytes and should have {blob.Size}");
     }
 
+    /// <summary>Where a stored blob is, for a program that reads it.</summary>
+    public string FileOf(Blob blob) => PathOf(blob.Digest);
+
+    /// <summary>A place for a file that is needed for a while; what an agent that was killed has left there is removed.</summary>
+    public string NewScratchFile()
+    {
+        PrepareFolders();
+        return Path.Combine(incoming, Path.GetRandomFileName());
+    }
+
     /// <summary>Deletes a blob that is not what its name says.</summary>
     /// <exception cref="IOException">It cannot be deleted.</exception>
     public void Discard(Blob blob) => File.Delete(PathOf(blob.Digest));
@@ -201,7 +217,8 @@ internal sealed class ContentStore : IBlobSink, IDisposable
             settling.Add((blob.Blob, task));
     }
 
-    internal ContentFullException Full(long needed, IOException e) => new(Folder, needed, FreeBytes, e);
+    /// <summary>That so many bytes do not fit.</summary>
+    internal ContentFullException Full(long needed, IOException? e = null) => new(Folder, needed, FreeBytes, e);
 
     private long Collect(IReadOnlySet<string> keep, CancellationToken ct)
     {

@@ -7,13 +7,14 @@ namespace Appliance.Agent.Content;
 
 /// <summary>
 /// A docker-archive of one image that is never whole anywhere: each read gives the next bytes of a header, a stored blob
-/// or padding. Layers stay as they are stored, gzip too: the engine unpacks them.
+/// or padding. Layers stay as they are stored, gzip or unpacked: the engine takes both.
 /// </summary>
 internal sealed class ImageArchive : Stream
 {
     private const int Block = 512;
 
     private readonly IEnumerator<Stream> parts;
+    private readonly Dictionary<string, Blob> storedAs;
     private readonly BytesSent sent;
     private Stream current = Null;
 
@@ -21,7 +22,9 @@ internal sealed class ImageArchive : Stream
     public ImageArchive(ContentStore store, ReleaseImage image, IReadOnlyList<ReleaseLayer> layers, BytesSent sent)
     {
         this.sent = sent;
-        parts = Parts(store, image, layers.Select(l => l.Blob).DistinctBy(b => b.Digest)).GetEnumerator();
+        // Once: what is named in the archive is what is in it, even if the other form of a layer comes or goes meanwhile.
+        storedAs = image.Layers.DistinctBy(l => l.Blob.Digest).ToDictionary(l => l.Blob.Digest, store.StoredAs);
+        parts = Parts(store, image, layers.Select(AsStored).DistinctBy(b => b.Digest)).GetEnumerator();
     }
 
     public override bool CanRead => true;
@@ -77,7 +80,9 @@ internal sealed class ImageArchive : Stream
         base.Dispose(disposing);
     }
 
-    private static IEnumerable<Stream> Parts(ContentStore store, ReleaseImage image, IEnumerable<Blob> layers)
+    private Blob AsStored(ReleaseLayer layer) => storedAs[layer.Blob.Digest];
+
+    private IEnumerable<Stream> Parts(ContentStore store, ReleaseImage image, IEnumerable<Blob> layers)
     {
         foreach (var (name, blob) in layers.Select(l => (LayerName(l), l)).Prepend((ConfigName(image), image.Config)))
         {
@@ -93,7 +98,7 @@ internal sealed class ImageArchive : Stream
         yield return new MemoryStream(new byte[2 * Block]);
     }
 
-    private static byte[] Manifest(ReleaseImage image)
+    private byte[] Manifest(ReleaseImage image)
     {
         using var bytes = new MemoryStream();
         using (var json = new Utf8JsonWriter(bytes))
@@ -107,7 +112,7 @@ internal sealed class ImageArchive : Stream
             json.WriteEndArray();
             json.WriteStartArray("Layers");
             foreach (var layer in image.Layers)
-                json.WriteStringValue(LayerName(layer.Blob));
+                json.WriteStringValue(LayerName(AsStored(layer)));
             json.WriteEndArray();
             json.WriteEndObject();
             json.WriteEndArray();

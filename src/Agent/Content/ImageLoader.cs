@@ -37,7 +37,7 @@ internal sealed class ImageLoader(ContentStore store, DockerEngine engine, Engin
     /// <exception cref="IOException">Something is missing, or damaged: that is dropped, so that sending its bundle again brings it back.</exception>
     public async Task ProveStoredAsync(ReleaseImage image, CancellationToken ct)
     {
-        foreach (var blob in image.Layers.Select(l => l.Blob).Prepend(image.Config).DistinctBy(b => b.Digest))
+        foreach (var blob in image.Layers.Select(store.StoredAs).Prepend(image.Config).DistinctBy(b => b.Digest))
         {
             await using var stored = store.OpenRead(blob);
             var found = $"sha256:{Convert.ToHexStringLower(await SHA256.HashDataAsync(stored, ct))}";
@@ -99,7 +99,8 @@ internal sealed class ImageLoader(ContentStore store, DockerEngine engine, Engin
     {
         var held = await EngineLayers.LookAsync(engine, ct);
         var missing = images.Where(i => !held.HasImage(i)).DistinctBy(i => i.Config.Digest).ToList();
-        return new ImageLoadPlan(missing, held.MissingOf(missing));
+        var layers = held.MissingOf(missing);
+        return new ImageLoadPlan(missing, layers, layers.Select(store.StoredAs).Distinct().Sum(b => b.Size));
     }
 
     private async Task LoadAsync(ReleaseImage image, EngineLayers held, BytesSent sent, CancellationToken ct)
@@ -151,11 +152,13 @@ internal sealed class ImageLoader(ContentStore store, DockerEngine engine, Engin
 /// <summary>What loading images would cost the engine.</summary>
 /// <param name="Images">Those that the engine does not hold.</param>
 /// <param name="Layers">Those that it does not hold, as often as it will keep them.</param>
-internal sealed record ImageLoadPlan(IReadOnlyList<ReleaseImage> Images, IReadOnlyList<ReleaseLayer> Layers)
+/// <param name="BytesToSend">As they are stored. The biggest image's part of it is needed twice for a while.</param>
+internal sealed record ImageLoadPlan(
+    IReadOnlyList<ReleaseImage> Images,
+    IReadOnlyList<ReleaseLayer> Layers,
+    long BytesToSend
+)
 {
-    /// <summary>As they are stored. The biggest image's part of it is needed twice for a while.</summary>
-    public long BytesToSend => Layers.DistinctBy(l => l.Blob.Digest).Sum(l => l.Blob.Size);
-
     /// <summary>What they take on the engine's file system, by the size of their tars.</summary>
     public long BytesToUnpack => Layers.Sum(l => l.UnpackedSize);
 }

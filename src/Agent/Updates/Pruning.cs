@@ -70,7 +70,7 @@ internal sealed class Pruning(
             var kept = await KeptAsync(ct);
             if (staged is not null)
                 kept.Add(staged);
-            await store.CollectAsync(kept.SelectMany(k => k.Blobs).Select(b => b.Digest).ToHashSet(), ct);
+            await store.CollectAsync(kept.SelectMany(Stored).Select(b => b.Digest).ToHashSet(), ct);
             library.Collect(kept.Select(k => k.Descriptor.Index.Digest).ToHashSet());
             return kept;
         }
@@ -80,6 +80,9 @@ internal sealed class Pruning(
             return null;
         }
     }
+
+    private IEnumerable<Blob> Stored(ReleaseContent release) =>
+        release.Blobs.Concat(release.Images.SelectMany(i => i.Layers).Select(store.StoredAs));
 
     private async Task<List<ReleaseContent>> KeptAsync(CancellationToken ct)
     {

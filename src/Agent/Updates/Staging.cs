@@ -7,7 +7,13 @@ using Appliance.Bundles.Releases;
 namespace Appliance.Agent.Updates;
 
 /// <summary>Takes a bundle in: verified as it arrives, stored by digest, and refused without a trace.</summary>
-internal sealed class Staging(ReleaseTrust trust, ContentStore store, KnownReleases releases)
+internal sealed class Staging(
+    ReleaseTrust trust,
+    ContentStore store,
+    KnownReleases releases,
+    DeltaLayers deltas,
+    UpdateJournal journal
+)
 {
     /// <param name="isRepair">What is stored of the installed release is not whole.</param>
     /// <exception cref="RefusedException">It is not what it must be, or not what may be installed here.</exception>
@@ -18,10 +24,16 @@ internal sealed class Staging(ReleaseTrust trust, ContentStore store, KnownRelea
         var sink = new CountingSink(store);
         var received = await ReceivedBundle.OpenAsync(bundle, ct);
         var verified = await trust.VerifyAsync(received, acceptExpired, isRepair, ct);
+        var held = verified.Deltas is null ? [] : await HeldAsync(ct);
+        if (verified.Deltas is { } needed)
+            deltas.Demand(verified.Descriptor, needed, held);
         var moved = new LastReport();
         var content = await verified.ReadReleaseAsync(sink, moved, ct);
         if (!isRepair)
             trust.AdmitUpgrade(content.Document);
+        await store.FlushAsync(ct);
+        if (verified.Deltas is { } sent)
+            await deltas.ApplyAsync(sent, content, held, sink, ct);
         await store.FlushAsync(ct);
         var release = await releases.OpenAsync(content, ct);
         return new Staged(
@@ -34,6 +46,23 @@ internal sealed class Staging(ReleaseTrust trust, ContentStore store, KnownRelea
             moved.Value,
             sink.Stored
         );
+    }
+
+    /// <summary>The releases whose layers are kept here, and can be made into others.</summary>
+    private async Task<IReadOnlyList<ReleaseContent>> HeldAsync(CancellationToken ct)
+    {
+        var held = new List<ReleaseContent>();
+        foreach (var known in (KnownRelease?[])[journal.Current, journal.Previous])
+        {
+            try
+            {
+                if (known is not null)
+                    held.Add(await releases.ReadAsync(known, ct));
+            }
+            // What cannot be read lends nothing.
+            catch (Exception e) when (e is RefusedException or IOException) { }
+        }
+        return held;
     }
 
     private sealed class LastReport : IProgress<long>

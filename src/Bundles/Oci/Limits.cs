@@ -6,10 +6,12 @@ internal static class Limits
     public const int Manifest = 4 * 1024 * 1024;
     public const int Config = 4 * 1024 * 1024;
     public const int ReleaseDocument = 16 * 1024 * 1024;
+    public const int Deltas = 4 * 1024 * 1024;
     public const int File = 1024 * 1024;
     public const int Depth = 32;
     public const int Images = 1000;
     public const int Layers = 200;
+    public const int AllLayers = 40_000;
     public const int Files = 1000;
     public const int Path = 1024;
 

@@ -5,9 +5,16 @@ using Appliance.Bundles.Releases;
 namespace Appliance.Bundles.Packaging;
 
 /// <summary>The blobs of a bundle as they arrive: each must be the one whose turn it is.</summary>
-internal sealed class ArrivingBlobs(BundleInput input, IBlobSink sink, IProgress<long>? bytesRead) : IReleaseVisitor
+internal sealed class ArrivingBlobs(
+    BundleInput input,
+    ReleaseDeltas? deltas,
+    IBlobSink sink,
+    IProgress<long>? bytesRead
+) : IReleaseVisitor
 {
     private readonly Pieces pieces = new();
+
+    public DeltaTurns Turns { get; } = new(deltas);
 
     public async ValueTask<NamedBytes> ReadAsync(Blob blob, string what, CancellationToken cancellationToken)
     {
@@ -30,6 +37,13 @@ internal sealed class ArrivingBlobs(BundleInput input, IBlobSink sink, IProgress
 
     public async ValueTask PassLayerAsync(ReleaseLayer layer, string what, CancellationToken cancellationToken)
     {
+        if (Turns.InPlaceOf(layer) is { } instead)
+        {
+            foreach (var delta in instead)
+                await StreamAsync(delta, unpacking: null, $"a delta for {what}", cancellationToken);
+            return;
+        }
+
         if (!layer.IsGzip)
         {
             // A plain tar is its own diff-id, which the walk has seen to.

@@ -6,11 +6,21 @@ namespace Appliance.Bundles.Packaging;
 internal sealed class BundleInput(Stream stream)
 {
     private readonly byte[] header = new byte[TarHeader.Block];
+
+    // Bytes of the next entry's header, when it was looked at before its turn.
+    private int? ahead;
     private long entryAt;
     private long dataAt;
 
     /// <summary>Bytes read so far.</summary>
     public long Position { get; private set; }
+
+    /// <summary>Whether the next entry says that it is called so. What else it is, is for who begins it to see.</summary>
+    public async ValueTask<bool> IsNextAsync(string name, CancellationToken cancellationToken)
+    {
+        ahead ??= await stream.ReadAtLeastAsync(header, header.Length, throwOnEndOfStream: false, cancellationToken);
+        return ahead == header.Length && TarHeader.NameIn(header) == name;
+    }
 
     /// <summary>Begins the next entry, whose name and size are known.</summary>
     /// <param name="what">What it is, for messages.</param>
@@ -99,7 +109,9 @@ internal sealed class BundleInput(Stream stream)
     private async ValueTask ReadHeaderAsync(string what, CancellationToken cancellationToken)
     {
         entryAt = Position;
-        var read = await stream.ReadAtLeastAsync(header, header.Length, throwOnEndOfStream: false, cancellationToken);
+        var read =
+            ahead ?? await stream.ReadAtLeastAsync(header, header.Length, throwOnEndOfStream: false, cancellationToken);
+        ahead = null;
         Position += read;
         dataAt = Position;
         if (entryAt == 0)

@@ -22,6 +22,9 @@ internal static class BundleNames
     public static string Targets(long version) =>
         string.Create(CultureInfo.InvariantCulture, $"metadata/{version}.targets.json");
 
+    /// <summary>The deltas of a release, beside its descriptor.</summary>
+    public static string Deltas(string descriptorPath) => Target(ReleaseDeltas.TargetPathBeside(descriptorPath));
+
     public static string Target(string path) => $"targets/{path}";
 
     public static string Blob(Blob blob) => $"blobs/sha256/{Sha256.Hex(blob.Digest)}";

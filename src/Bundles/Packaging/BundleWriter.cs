@@ -9,7 +9,8 @@ public static class BundleWriter
     /// <param name="output">Where it goes; flushed, and left open.</param>
     /// <param name="metadata">All of the signer's, with a target for the descriptor.</param>
     /// <param name="descriptor">Of the release, as it was signed.</param>
-    /// <param name="open">Opens a blob of the release from its beginning.</param>
+    /// <param name="deltas">What stands in the place of layers, as it was signed; null: every layer stands there itself.</param>
+    /// <param name="open">Opens a blob of the release, or a delta, from its beginning.</param>
     /// <param name="bytesWritten">Is told how long the bundle is so far; may be null.</param>
     /// <param name="cancellationToken">Cancels the writing; what was written is then of no use.</param>
     /// <exception cref="RefusedException">A blob is not what its digest says, or does not fit to the others.</exception>
@@ -18,6 +19,7 @@ public static class BundleWriter
         Stream output,
         MetadataSet metadata,
         ReadOnlyMemory<byte> descriptor,
+        ReleaseDeltas? deltas,
         Func<Blob, CancellationToken, ValueTask<Stream>> open,
         IProgress<long>? bytesWritten,
         CancellationToken cancellationToken
@@ -37,23 +39,31 @@ public static class BundleWriter
         await bundle.AddAsync(BundleNames.Targets(targets), metadata.Targets, cancellationToken);
         var target = BundleNames.Target(release.TargetPath);
         await bundle.AddAsync(target, descriptor, cancellationToken);
+        if (deltas is not null)
+            await bundle.AddAsync(BundleNames.Deltas(release.TargetPath), deltas.ToBytes(), cancellationToken);
 
         await bundle.AddAsync(BundleNames.Layout, BundleNames.LayoutContent, cancellationToken);
         var index = await ReleaseIndex.ReadAsync(release, new StoredBlobs(open), cancellationToken);
         await bundle.AddAsync(BundleNames.LayoutIndex, index.RenderLayout(release), cancellationToken);
         await bundle.AddAsync(BundleNames.Blob(release.Index), index.Render(), cancellationToken);
 
-        var blobs = new LeavingBlobs(bundle, open);
+        var blobs = new LeavingBlobs(bundle, new DeltaTurns(deltas), open);
         var content = await ReleaseWalk.RunAsync(release, index, blobs, cancellationToken);
+        blobs.Turns.DemandAll();
         await bundle.EndAsync(cancellationToken);
         return content;
     }
 
     /// <summary>The blobs on their way into a bundle. They are hashed once more: what was stored may have changed since.</summary>
-    private sealed class LeavingBlobs(BundleOutput bundle, Func<Blob, CancellationToken, ValueTask<Stream>> open)
-        : IReleaseVisitor
+    private sealed class LeavingBlobs(
+        BundleOutput bundle,
+        DeltaTurns turns,
+        Func<Blob, CancellationToken, ValueTask<Stream>> open
+    ) : IReleaseVisitor
     {
         private readonly StoredBlobs stored = new(open);
+
+        public DeltaTurns Turns => turns;
 
         public async ValueTask<NamedBytes> ReadAsync(Blob blob, string what, CancellationToken cancellationToken)
         {
@@ -70,7 +80,11 @@ public static class BundleWriter
                 throw new RefusedException($"{what} was announced as {blob.Digest}, and is {digest}");
         }
 
-        public ValueTask PassLayerAsync(ReleaseLayer layer, string what, CancellationToken cancellationToken) =>
-            PassAsync(layer.Blob, what, cancellationToken);
+        public async ValueTask PassLayerAsync(ReleaseLayer layer, string what, CancellationToken cancellationToken)
+        {
+            var instead = turns.InPlaceOf(layer);
+            foreach (var blob in instead ?? [layer.Blob])
+                await PassAsync(blob, instead is null ? what : $"a delta for {what}", cancellationToken);
+        }
     }
 }

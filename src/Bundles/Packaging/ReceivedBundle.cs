@@ -27,7 +27,10 @@ public sealed class ReceivedBundle
     /// <summary>The descriptor's path among the targets: <c>product/version.json</c>.</summary>
     public required string TargetPath { get; init; }
 
-    /// <summary>Reads the metadata and the descriptor.</summary>
+    /// <summary>What the bundle says of deltas, as it came; null: it has none, and holds every layer itself.</summary>
+    public required ReadOnlyMemory<byte>? DeltasBytes { get; init; }
+
+    /// <summary>Reads the metadata, the descriptor, and what is said of deltas.</summary>
     /// <param name="stream">Read in large pieces, so that it needs no buffer of its own; not to its end.</param>
     /// <exception cref="RefusedException">It is not the beginning of a bundle.</exception>
     /// <exception cref="IOException">The stream cannot be read.</exception>
@@ -66,11 +69,16 @@ public sealed class ReceivedBundle
             ReleaseDescriptor.MaxBytes,
             cancellationToken
         );
+        var targetPath = descriptor.Name["targets/".Length..];
+        var deltas = BundleNames.Deltas(targetPath);
         return new(input, (snapshot.Name, targets.Name))
         {
             Metadata = new(roots, timestamp, snapshot.Bytes, targets.Bytes),
             DescriptorBytes = descriptor.Bytes,
-            TargetPath = descriptor.Name["targets/".Length..],
+            TargetPath = targetPath,
+            DeltasBytes = await input.IsNextAsync(deltas, cancellationToken)
+                ? (await ReadAsync(input, deltas, n => n == deltas, ReleaseDeltas.MaxBytes, cancellationToken)).Bytes
+                : default(ReadOnlyMemory<byte>?),
         };
     }
 
@@ -87,11 +95,7 @@ public sealed class ReceivedBundle
         {
             var verified = OfflineVerification.Verify(trusted, Metadata, now, acceptExpired);
             DemandNames();
-            if (!verified.Targets.Targets.TryGetValue(TargetPath, out var target))
-                throw new RefusedException(
-                    $"{BundleNames.Target(TargetPath)}: the signed metadata does not name it: it was not signed, or was withdrawn"
-                );
-            target.Check(BundleNames.Target(TargetPath), DescriptorBytes.Span);
+            Check(TargetPath, DescriptorBytes, verified.Targets);
 
             var descriptor = ReleaseDescriptor.Parse(DescriptorBytes);
             if (descriptor.TargetPath != TargetPath)
@@ -103,12 +107,40 @@ public sealed class ReceivedBundle
                 throw new RefusedException(
                     $"{BundleNames.Target(TargetPath)} says it was signed at {descriptor.SignedAt:u}, when its metadata had expired ({verified.ExpiresAt:u}): sign the release under a new version, on a machine whose clock is right"
                 );
-            return new(rest, descriptor, verified.State, verified.ExpiresAt);
+            return new(
+                rest,
+                descriptor,
+                VerifiedDeltas(descriptor, verified.Targets),
+                verified.State,
+                verified.ExpiresAt
+            );
         }
         catch (TufException e)
         {
             throw new RefusedException(e.Message, e);
         }
+    }
+
+    private ReleaseDeltas? VerifiedDeltas(ReleaseDescriptor descriptor, TargetsMetadata targets)
+    {
+        if (DeltasBytes is not { } bytes)
+            return null;
+        Check(ReleaseDeltas.TargetPathBeside(TargetPath), bytes, targets);
+        var deltas = ReleaseDeltas.Parse(bytes);
+        return deltas.Index == descriptor.Index.Digest
+            ? deltas
+            : throw new RefusedException(
+                $"deltas.json is for {deltas.Index}, and the release is {descriptor.Index.Digest}"
+            );
+    }
+
+    private static void Check(string path, ReadOnlyMemory<byte> bytes, TargetsMetadata targets)
+    {
+        if (!targets.Targets.TryGetValue(path, out var target))
+            throw new RefusedException(
+                $"{BundleNames.Target(path)}: the signed metadata does not name it: it was not signed, or was withdrawn"
+            );
+        target.Check(BundleNames.Target(path), bytes.Span);
     }
 
     // The names say the versions; they are no part of what is signed.

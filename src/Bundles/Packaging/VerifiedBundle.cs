@@ -15,17 +15,22 @@ public sealed class VerifiedBundle
     internal VerifiedBundle(
         BundleInput input,
         ReleaseDescriptor descriptor,
+        ReleaseDeltas? deltas,
         TrustedState newState,
         DateTimeOffset expiresAt
     )
     {
         this.input = input;
         Descriptor = descriptor;
+        Deltas = deltas;
         NewState = newState;
         ExpiresAt = expiresAt;
     }
 
     public ReleaseDescriptor Descriptor { get; }
+
+    /// <summary>What stands in the place of layers that the bundle does not hold; null: it holds all.</summary>
+    public ReleaseDeltas? Deltas { get; }
 
     /// <summary>What to trust once this release is committed.</summary>
     public TrustedState NewState { get; }
@@ -35,7 +40,7 @@ public sealed class VerifiedBundle
 
     /// <summary>
     /// Reads the release to the end of the stream; once. A blob is completed only when its bytes are known to be right,
-    /// and a layer only when it also unpacks to what was signed.
+    /// and a layer only when it also unpacks to what was signed. Of a layer that comes as deltas, those are completed.
     /// </summary>
     /// <param name="sink">Where blobs go. Those that were completed before a refusal are whole, and signed for.</param>
     /// <param name="bytesRead">Is told how much of the stream was read; may be null.</param>
@@ -56,7 +61,7 @@ public sealed class VerifiedBundle
         await ExpectAsync(BundleNames.Layout, BundleNames.LayoutContent, cancellationToken);
         var layoutIndex = await ReadLayoutIndexAsync(cancellationToken);
 
-        var blobs = new ArrivingBlobs(input, sink, bytesRead);
+        var blobs = new ArrivingBlobs(input, Deltas, sink, bytesRead);
         var indexAt = input.Position;
         var index = await ReleaseIndex.ReadAsync(Descriptor, blobs, cancellationToken);
         Canonical.Check(
@@ -66,6 +71,7 @@ public sealed class VerifiedBundle
         );
 
         var content = await ReleaseWalk.RunAsync(Descriptor, index, blobs, cancellationToken);
+        blobs.Turns.DemandAll();
         await input.EndArchiveAsync(cancellationToken);
         bytesRead?.Report(input.Position);
         return content;

@@ -26,7 +26,11 @@ public sealed record ReleaseImage(string Reference, Blob Manifest, Blob Config, 
 /// <param name="Blob">As it is stored: plain tar, or gzip.</param>
 /// <param name="DiffId">Digest of the unpacked tar.</param>
 /// <param name="UnpackedSize">Bytes of the unpacked tar; more than that is a bomb.</param>
-public sealed record ReleaseLayer(Blob Blob, bool IsGzip, string DiffId, long UnpackedSize);
+public sealed record ReleaseLayer(Blob Blob, bool IsGzip, string DiffId, long UnpackedSize)
+{
+    /// <summary>The unpacked tar.</summary>
+    public Blob Tar => new(DiffId, UnpackedSize);
+}
 
 /// <summary><c>release.json</c>: what the signer says of the release beyond its Compose file.</summary>
 /// <param name="UpgradeFrom">Versions that may be upgraded to this one; null: any lower one.</param>

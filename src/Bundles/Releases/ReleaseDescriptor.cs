@@ -27,7 +27,10 @@ public sealed partial record ReleaseDescriptor(
     private const string TimeFormat = "yyyy-MM-dd'T'HH:mm:ss'Z'";
 
     /// <summary>Its name in TUF's targets.</summary>
-    public string TargetPath => $"{Product}/{Version}.json";
+    public string TargetPath => TargetPathOf(Product, Version);
+
+    /// <summary>The name in TUF's targets that the release of a version has.</summary>
+    public static string TargetPathOf(string product, SemanticVersion version) => $"{product}/{version}.json";
 
     /// <summary>The one rendering: canonical JSON.</summary>
     public byte[] ToBytes()

@@ -9,7 +9,6 @@ namespace Appliance.Bundles.Releases;
 internal sealed record ReleaseJson(ReleaseDocument Document, IReadOnlyList<UnpackedLayer> Layers)
 {
     private const int SchemaVersion = 1;
-    private const int MaxLayers = 40_000;
     private const int MaxAllowances = 1000;
 
     public byte[] Render()
@@ -43,7 +42,7 @@ internal sealed record ReleaseJson(ReleaseDocument Document, IReadOnlyList<Unpac
                 UpgradeFrom(root["upgrade-from"]),
                 ParseAllowances(root["allowances"])
             ),
-            [.. root["layers"].Items(MaxLayers).Select(ParseLayer)]
+            [.. root["layers"].Items(Limits.AllLayers).Select(ParseLayer)]
         );
         Canonical.Check(document.Bytes.Span, release.Render(), document.Name);
         return release;

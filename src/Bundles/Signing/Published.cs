@@ -37,6 +37,12 @@ internal sealed class Published
                 )
             );
 
+    /// <summary>It names a file, and as it is.</summary>
+    public bool Names(string path, TargetFile file) =>
+        Targets.TryGetValue(path, out var known)
+        && known.Length == file.Length
+        && known.Hashes["sha256"] == file.Hashes["sha256"];
+
     /// <summary>An appliance would take it now.</summary>
     public bool IsGood(DateTimeOffset now) => now < verified.ExpiresAt;
 

@@ -200,8 +200,10 @@ internal sealed class SignerFolder(string path)
     )
     {
         var file = TargetFile(path, target);
-        Directory.CreateDirectory(System.IO.Path.GetDirectoryName(file)!);
-        DurableFile.FlushFolder(In("targets"));
+        var place = System.IO.Path.GetDirectoryName(file)!;
+        Directory.CreateDirectory(place);
+        for (var above = place; above != In("targets"); )
+            DurableFile.FlushFolder(above = System.IO.Path.GetDirectoryName(above)!);
         await WriteAsync(file, bytes, cancellationToken);
     }
 

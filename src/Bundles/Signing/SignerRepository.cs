@@ -1,3 +1,4 @@
+using Appliance.Bundles.Compose;
 using Appliance.Bundles.Releases;
 using Appliance.Tuf;
 
@@ -67,14 +68,24 @@ public sealed class SignerRepository
         return new(files, product, expiries);
     }
 
+    /// <inheritdoc cref="AddReleaseAsync(ReleaseDescriptor, ReleaseDeltas, string, DateTimeOffset, CancellationToken)"/>
+    public Task<SignedRelease> AddReleaseAsync(
+        ReleaseDescriptor descriptor,
+        string passphrase,
+        DateTimeOffset now,
+        CancellationToken cancellationToken
+    ) => AddReleaseAsync(descriptor, deltas: null, passphrase, now, cancellationToken);
+
     /// <summary>
     /// Signs a release, and gives all metadata of this moment. For one that was signed before, with the same index, what
     /// was signed then is given out again: a command that was cut short can be repeated.
     /// </summary>
+    /// <param name="deltas">Signed beside it, in the place of those that were before; null: those stay.</param>
     /// <exception cref="RefusedException">The version is signed with another index, or the repository is not whole.</exception>
     /// <exception cref="TufException">The passphrase is wrong, the root has expired, or a file was changed.</exception>
     public async Task<SignedRelease> AddReleaseAsync(
         ReleaseDescriptor descriptor,
+        ReleaseDeltas? deltas,
         string passphrase,
         DateTimeOffset now,
         CancellationToken cancellationToken
@@ -89,19 +100,20 @@ public sealed class SignerRepository
         var roots = await ReadRootsAsync(passphrase, cancellationToken);
         var published = Published.Verify(await folder.ReadPublishedAsync(roots, cancellationToken));
         var bytes = await AlreadySignedAsync(published, descriptor, cancellationToken);
-        if (bytes is not null && published!.IsGood(now))
+        bytes ??= descriptor.ToBytes();
+        var files = FilesOf(descriptor, bytes, deltas);
+        if (published is not null && published.IsGood(now) && files.All(f => published.Names(f.Path, f.Target)))
             return new(published.Metadata, bytes);
 
-        bytes ??= descriptor.ToBytes();
-        var target = TargetFile.Of(bytes);
-        await folder.WriteTargetAsync(descriptor.TargetPath, target, bytes, cancellationToken);
         var targets = new SortedDictionary<string, TargetFile>(
             published?.Targets.ToDictionary() ?? [],
             StringComparer.Ordinal
-        )
+        );
+        foreach (var (path, target, content) in files)
         {
-            [descriptor.TargetPath] = target,
-        };
+            await folder.WriteTargetAsync(path, target, content, cancellationToken);
+            targets[path] = target;
+        }
 
         var root = NewestOf(roots);
         if (now >= root.Expires)
@@ -193,6 +205,38 @@ public sealed class SignerRepository
             Keys = current.Keys.Concat(fresh.Public).Where(k => used.Contains(k.Key)).ToDictionary(),
             Roles = roles,
         };
+    }
+
+    /// <summary>The release that was signed under a version.</summary>
+    /// <exception cref="RefusedException">None was, or the repository is not whole.</exception>
+    /// <exception cref="TufException">The passphrase is wrong, or a file was changed.</exception>
+    public async Task<ReleaseDescriptor> ReadReleaseAsync(
+        SemanticVersion version,
+        string passphrase,
+        CancellationToken cancellationToken
+    )
+    {
+        using var alone = folder.Lock();
+        var roots = await ReadRootsAsync(passphrase, cancellationToken);
+        var published = Published.Verify(await folder.ReadPublishedAsync(roots, cancellationToken));
+        var path = ReleaseDescriptor.TargetPathOf(Product, version);
+        if (published is null || !published.Targets.TryGetValue(path, out var target))
+            throw new RefusedException($"{folder.Path} has not signed {Product} {version}");
+        var bytes = await folder.ReadTargetAsync(path, target, cancellationToken);
+        target.Check(path, bytes);
+        return ReleaseDescriptor.Parse(bytes);
+    }
+
+    private static List<(string Path, TargetFile Target, byte[] Content)> FilesOf(
+        ReleaseDescriptor descriptor,
+        byte[] bytes,
+        ReleaseDeltas? deltas
+    )
+    {
+        var files = new List<(string, TargetFile, byte[])> { (descriptor.TargetPath, TargetFile.Of(bytes), bytes) };
+        if (deltas?.ToBytes() is { } more)
+            files.Add((ReleaseDeltas.TargetPathBeside(descriptor.TargetPath), TargetFile.Of(more), more));
+        return files;
     }
 
     /// <summary>The descriptor that is signed for under this version; null: none.</summary>

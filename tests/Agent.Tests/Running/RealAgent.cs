@@ -147,6 +147,26 @@ internal sealed class RealAgent : IAsyncDisposable
         return signer.BundleAsync(version, Release, [Busybox, .. images], upgradeFrom: null, Ct);
     }
 
+    /// <summary>A signed release of this agent's product, whole, and with deltas from an earlier version.</summary>
+    public async Task<(string Whole, string Small)> BundlesAsync(
+        string version,
+        string compose,
+        string deltasFrom,
+        params BusyboxImage[] images
+    )
+    {
+        Write(version, compose);
+        var (whole, small) = await signer.BundlesAsync(
+            version,
+            Release,
+            [Busybox, .. images],
+            upgradeFrom: null,
+            [deltasFrom],
+            Ct
+        );
+        return (whole, small ?? throw new InvalidOperationException("no delta was worth it"));
+    }
+
     /// <summary>A release of this agent's product, signed by anybody, and for the versions that it may follow.</summary>
     public Task<string> BundleAsync(TestSigner by, string version, string compose, string? upgradeFrom = null)
     {

@@ -84,7 +84,7 @@ public sealed class LargeBundleTests(SampleBundle sample) : IClassFixture<Sample
             stop
         );
         var file = new FileStream(scratch["bundle"], FileMode.CreateNew, FileAccess.ReadWrite, FileShare.None, 1);
-        await BundleWriter.WriteAsync(file, signed.Metadata, signed.DescriptorBytes, spool.OpenAsync, null, stop);
+        await BundleWriter.WriteAsync(file, signed.Metadata, signed.DescriptorBytes, null, spool.OpenAsync, null, stop);
         file.Position = 0;
         return file;
     }

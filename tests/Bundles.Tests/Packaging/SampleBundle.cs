@@ -105,6 +105,7 @@ public sealed class SampleBundle : IAsyncLifetime
             output,
             signed.Metadata,
             signed.DescriptorBytes,
+            deltas: null,
             spool.OpenAsync,
             bytesWritten: null,
             default
