@@ -94,7 +94,13 @@ internal sealed class ImageLoader(ContentStore store, DockerEngine engine, Engin
     {
         var held = await EngineLayers.LookAsync(engine, ct);
         var missing = images.Where(i => !held.HasImage(i)).DistinctBy(i => i.Config.Digest).ToList();
-        return new ImageLoadPlan(missing, held.MissingOf(missing));
+        var parts = new List<IReadOnlyList<ReleaseLayer>>();
+        foreach (var image in missing)
+        {
+            parts.Add(held.MissingOf([image]));
+            held.Add(image);
+        }
+        return new ImageLoadPlan(missing, parts);
     }
 
     private async Task LoadAsync(ReleaseImage image, EngineLayers held, BytesSent sent, CancellationToken ct)
@@ -143,14 +149,23 @@ internal sealed class ImageLoader(ContentStore store, DockerEngine engine, Engin
 
 /// <summary>What loading images would cost the engine.</summary>
 /// <param name="Images">Those that the engine does not hold.</param>
-/// <param name="Layers">Those that it does not hold, as often as it will keep them.</param>
-internal sealed record ImageLoadPlan(IReadOnlyList<ReleaseImage> Images, IReadOnlyList<ReleaseLayer> Layers)
+/// <param name="Parts">Of each of them the layers that the engine will not hold by then.</param>
+internal sealed record ImageLoadPlan(IReadOnlyList<ReleaseImage> Images, IReadOnlyList<IReadOnlyList<ReleaseLayer>> Parts)
 {
-    /// <summary>As they are stored. The biggest image's part of it is needed twice for a while.</summary>
-    public long BytesToSend => Layers.DistinctBy(l => l.Blob.Digest).Sum(l => l.Blob.Size);
+    /// <summary>Those that it does not hold, as often as it will keep them.</summary>
+    public IReadOnlyList<ReleaseLayer> Layers => [.. Parts.SelectMany(p => p)];
+
+    /// <summary>As they are stored.</summary>
+    public long BytesToSend => AsStored(Layers);
+
+    /// <summary>What the engine puts aside of one image at a time, while it unpacks it.</summary>
+    public long BytesToSpool => Parts.Select(AsStored).DefaultIfEmpty(0).Max();
 
     /// <summary>What they take on the engine's file system, by the size of their tars.</summary>
     public long BytesToUnpack => Layers.Sum(l => l.UnpackedSize);
+
+    private static long AsStored(IReadOnlyList<ReleaseLayer> layers) =>
+        layers.DistinctBy(l => l.Blob.Digest).Sum(l => l.Blob.Size);
 }
 
 /// <summary>Adds up what several archives were read of.</summary>

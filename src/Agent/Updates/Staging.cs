@@ -20,8 +20,6 @@ internal sealed class Staging(ReleaseTrust trust, ContentStore store, KnownRelea
         var verified = await trust.VerifyAsync(received, acceptExpired, isRepair, ct);
         var moved = new LastReport();
         var content = await verified.ReadReleaseAsync(sink, moved, ct);
-        if (!isRepair)
-            trust.AdmitUpgrade(content.Document);
         await store.FlushAsync(ct);
         var release = await releases.OpenAsync(content, ct);
         return new Staged(

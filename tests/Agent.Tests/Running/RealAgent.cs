@@ -148,7 +148,7 @@ internal sealed class RealAgent : IAsyncDisposable
     public Task<string> BundleAsync(TestSigner by, string version, string compose, string? upgradeFrom = null)
     {
         Write(version, compose);
-        return by.BundleAsync(version, Release, [Busybox], upgradeFrom, Ct);
+        return by.BundleAsync(version, Release, [Busybox, .. Images], upgradeFrom, Ct);
     }
 
     public async Task StartAsync()

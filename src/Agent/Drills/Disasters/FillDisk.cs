@@ -1,4 +1,5 @@
 using Appliance.Agent.Healing;
+using Appliance.Agent.Host;
 using Appliance.Agent.Storage;
 using Appliance.Agent.Supervision;
 using Microsoft.Extensions.Options;
@@ -37,7 +38,7 @@ internal sealed class FillDisk(
             return $"{Folder} is on the root file system, which is not the agent's alone";
         if (options.CurrentValue.Reserve >= healing.CurrentValue.LeastFreeSpace)
             return "drills.reserve is not below healing.least-free-space: the alarm could not be raised";
-        return DiskWatch.SpaceOf(Folder) switch
+        return DiskSpace.Of(Folder) switch
         {
             null => $"the disk of {Folder} does not say how much is free",
             { FreeBytes: var free } when free <= Leave => $"the disk of {Folder} is nearly full as it is",
@@ -61,7 +62,7 @@ internal sealed class FillDisk(
 
     public override Task InjectAsync(Target target, Injection injection, CancellationToken ct)
     {
-        var size = (DiskWatch.SpaceOf(Folder)?.FreeBytes ?? 0) - Leave;
+        var size = (DiskSpace.Of(Folder)?.FreeBytes ?? 0) - Leave;
         if (size <= 0)
             throw new InjectionException("it became full meanwhile");
         // Room is taken without writing: neither slow, nor wearing.
