@@ -2,11 +2,13 @@ using System.Net.Sockets;
 using Appliance.Agent.Alerts;
 using Appliance.Agent.Content;
 using Appliance.Agent.Control;
+using Appliance.Agent.Healing;
 using Appliance.Agent.Health;
 using Appliance.Agent.Host;
 using Appliance.Agent.Storage;
 using Appliance.Agent.Supervision;
 using Appliance.Agent.Tests.Alerts;
+using Appliance.Agent.Updates;
 using Appliance.Docker;
 using Grpc.Net.Client;
 using Microsoft.AspNetCore.Builder;
@@ -48,6 +50,8 @@ internal sealed class ControlHost : IAsyncDisposable
             .AddSingleton(DockerEngine.Connect(engine, TimeProvider.System))
             .AddSingleton<ISupervisor>(Supervisor)
             .AddSingleton<IProbeBook>(new NoProbes())
+            .AddSingleton<StoredReleases>()
+            .AddSingleton(s => ActivatorUtilities.CreateInstance<DiskAlarms>(s, (Action)(() => { })))
             .AddAlerts()
             .AddSingleton<IAlertActions>(new RecordedActions())
             .AddControl()

@@ -2,16 +2,19 @@ using System.Globalization;
 using Appliance.Agent.Host;
 using Appliance.Agent.Storage;
 using Appliance.Agent.Supervision;
+using Appliance.Agent.Updates;
 using Microsoft.Extensions.Options;
 
 namespace Appliance.Agent.Healing;
 
 /// <summary>
 /// Watches the disks of the agent's state and of the engine: whether they take writes, and how much more. It looks once a
-/// minute, and at once when the table of mounts changes or the state could not be written.
+/// minute, and at once when the table of mounts changes, the state could not be written, or space was given back.
 /// </summary>
 internal sealed class DiskWatch(
     MachineProblems problems,
+    DiskAlarms alarms,
+    Pruning pruning,
     ISupervisor supervisor,
     Database database,
     KernelPoll kernel,
@@ -31,6 +34,7 @@ internal sealed class DiskWatch(
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
         database.WriteFailed = OnFailure;
+        pruning.Ended = wakeups.Wake;
         WatchMounts();
         try
         {
@@ -44,6 +48,7 @@ internal sealed class DiskWatch(
         finally
         {
             database.WriteFailed = null;
+            pruning.Ended = null;
         }
     }
 
@@ -51,9 +56,13 @@ internal sealed class DiskWatch(
     /// <param name="afterFailure">Whether a write has failed, so that it is to be found out whether all do.</param>
     internal void Look(bool afterFailure)
     {
-        LookAt("state", storage.Value.DataDirectory, afterFailure);
-        if (supervisor.View.Engine.Folder is { Length: > 0 } folder)
-            LookAt("engine", folder, afterFailure: false);
+        var state = storage.Value.DataDirectory;
+        var engine = supervisor.View.Engine.Folder is { Length: > 0 } folder ? folder : null;
+        LookAt("state", state, afterFailure);
+        if (engine is not null)
+            LookAt("engine", engine, afterFailure: false);
+        // Afterwards: what is full is so before the reserve is given back.
+        alarms.Look(state, engine);
     }
 
     /// <summary>What is wrong with a disk. Pure.</summary>
