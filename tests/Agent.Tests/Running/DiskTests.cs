@@ -11,6 +11,8 @@ public sealed class DiskTests(SharedEngine shared)
     private const string Settings = """
         supervision:
           log-cap: 6
+        healing:
+          least-free-space: 1
         disk:
           low-watermark: 60
           low-free: 1000
