@@ -27,7 +27,7 @@ internal sealed record Space(long Content, long Layers, long Spool, long Rollbac
     public IReadOnlyList<DiskNeed> Disks { get; init; } = [];
 
     /// <summary>The engine's, or both's.</summary>
-    public long? FreeForEngine => Disks.LastOrDefault()?.Free;
+    public long? FreeForEngine => Disks is [.., var last] ? last.Free : null;
 
     /// <param name="state">What the agent's state is on.</param>
     /// <param name="engine">What the engine keeps images on; null when it is out of sight.</param>

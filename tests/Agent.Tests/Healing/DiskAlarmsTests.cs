@@ -84,7 +84,6 @@ public sealed class DiskAlarmsTests : IDisposable
 
         Assert.Equal((1, 4L * Mebibyte), state.Database.ReservesUsed);
         Assert.Contains("disk.reserve-given-back", Events());
-        Assert.Contains("disk.high", Events());
     }
 
     [Fact]

@@ -40,7 +40,7 @@ public sealed class DiskTests(SharedEngine shared)
         await agent.EventAsync("disk.low");
         await Eventually.TrueAsync("what nothing needs is gone", () => !File.Exists(orphan), Ct);
         var low = await StatusAsync(agent);
-        Assert.Equal(Health.Degraded, low.Health);
+        Assert.Equal(V1.Health.Degraded, low.Health);
         Assert.Contains(low.Problems, p => p.StartsWith($"The disk of {agent.Data} is", StringComparison.Ordinal));
         Assert.Equal(DiskLevel.Low, low.Disks.Single(d => d.Folder == agent.Data).Level);
         Assert.Equal(["present 1.0.0"], low.Content.Kept.Select(k => $"{k.Why} {k.Version}"));
@@ -57,7 +57,7 @@ public sealed class DiskTests(SharedEngine shared)
         Wake(agent);
         await agent.EventAsync("disk.recovered", last);
         await agent.EventAsync("disk.reserve-made", last);
-        await Eventually.TrueAsync("all is well", async _ => (await StatusAsync(agent)).Health is Health.Ok, Ct);
+        await Eventually.TrueAsync("all is well", async _ => (await StatusAsync(agent)).Health is V1.Health.Ok, Ct);
     }
 
     [Fact]

@@ -112,15 +112,15 @@ public sealed class PreflightTests(EngineTroubleTests.SmallEngine on) : IClassFi
     }
 
     private static string Migrated(string version) =>
-        $$"""
+        $$$"""
             services:
               web:
-                image: {{RealAgent.Image}}
+                image: {{{RealAgent.Image}}}
                 stop_signal: SIGKILL
                 deploy: {update_config: {monitor: 100ms}}
                 depends_on: {migrate: {condition: service_completed_successfully}}
               migrate:
-                image: {{RealAgent.Image}}
-                command: ["echo", "{{version}}"]
+                image: {{{RealAgent.Image}}}
+                command: ["echo", "{{{version}}}"]
             """;
 }
