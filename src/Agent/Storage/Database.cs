@@ -32,6 +32,7 @@ internal sealed class Database : IDisposable
     private readonly Lock gate = new();
     private readonly string path;
     private readonly ReserveFile reserve;
+    private (int Count, long Bytes) reservesUsed;
     private readonly TimeProvider clock;
     private readonly ILogger log;
     private readonly SqliteConnection connection;
@@ -70,7 +71,14 @@ internal sealed class Database : IDisposable
     public string? NotDurableBecause => unwritable?.Message;
 
     /// <summary>How often the reserve had to be given back for what was to be written, and how large the last one was.</summary>
-    public (int Count, long Bytes) ReservesUsed { get; private set; }
+    public (int Count, long Bytes) ReservesUsed
+    {
+        get
+        {
+            lock (gate)
+                return reservesUsed;
+        }
+    }
 
     /// <summary>Called after a write that could not be done, with the lock held: for nothing but to say so.</summary>
     public Action? WriteFailed { get; set; }
@@ -140,7 +148,7 @@ internal sealed class Database : IDisposable
         var bytes = reserve.Bytes;
         if (!reserve.GiveBack())
             return false;
-        ReservesUsed = (ReservesUsed.Count + 1, bytes);
+        reservesUsed = (reservesUsed.Count + 1, bytes);
         return true;
     }
 

@@ -16,7 +16,7 @@ internal sealed record WantedPort(IPAddress? Address, int Port, bool IsUdp, stri
 }
 
 /// <summary>A port of this machine that a container has.</summary>
-internal sealed record PublishedPort(int Port, bool IsUdp, string Container, bool IsOurs);
+internal sealed record PublishedPort(HeldPort Port, string Container, bool IsOurs);
 
 /// <summary>What speaks against an operation: a rule for each thing, and none knows of another. Pure.</summary>
 internal static class Findings
@@ -69,21 +69,22 @@ internal static class Findings
     {
         foreach (var port in wanted.DistinctBy(w => (w.Port, w.IsUdp, w.Address)))
         {
-            var holder = published.FirstOrDefault(p => (p.Port, p.IsUdp) == (port.Port, port.IsUdp));
-            if (holder is { IsOurs: true } || (!port.IsUdp && ours.Contains(port.Port)))
-                continue;
-            if (holder is not null)
+            var containers = published.Where(p => Collide(port, p.Port)).ToList();
+            if (containers.Find(p => !p.IsOurs) is { } other)
                 yield return Finding.Refusal(
                     FindingKind.Ports,
-                    $"{port.Name}, which {port.Service} is to have, is published for the container {holder.Container}",
-                    $"remove that container: `docker rm -f {holder.Container}`"
+                    $"{port.Name}, which {port.Service} is to have, is published for the container {other.Container}",
+                    $"remove that container: `docker rm -f {other.Container}`"
                 );
-            else if (held.FirstOrDefault(h => Collide(port, h)) is { } other)
-                yield return Finding.Refusal(
-                    FindingKind.Ports,
-                    $"{port.Name}, which {port.Service} is to have, is held by another program, on {other.Address}",
-                    $"end that program: `ss -{(port.IsUdp ? 'u' : 't')}lnp sport = :{port.Port}` names it"
-                );
+            else if (containers.Count == 0 && (port.IsUdp || !ours.Contains(port.Port)))
+            {
+                if (held.FirstOrDefault(h => Collide(port, h)) is { } holder)
+                    yield return Finding.Refusal(
+                        FindingKind.Ports,
+                        $"{port.Name}, which {port.Service} is to have, is held by another program, on {holder.Address}",
+                        $"end that program: `ss -{(port.IsUdp ? 'u' : 't')}lnp sport = :{port.Port}` names it"
+                    );
+            }
         }
     }
 
@@ -169,6 +170,8 @@ internal static class Findings
 
     private static bool Collide(WantedPort wanted, HeldPort held) =>
         (wanted.Port, wanted.IsUdp) == (held.Port, held.IsUdp)
+        // Where services reach each other is ingress's own, and gives way.
+        && !InternalListeners.Range.Contains(held.Address)
         && (wanted.Address is not { } address || IsAny(address) || IsAny(held.Address) || address.Equals(held.Address));
 
     private static bool IsAny(IPAddress address) => address.Equals(IPAddress.Any) || address.Equals(IPAddress.IPv6Any);

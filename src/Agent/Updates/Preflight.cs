@@ -49,7 +49,7 @@ internal sealed class Preflight(
                 WantedBy(target.Release.Model, ingress.CurrentValue),
                 HeldPorts.Read(),
                 published,
-                from is null ? new HashSet<int>() : ListensOf(from.Model).ToHashSet()
+                OurListens(target.Release, from)
             ),
             .. Findings.OfEngine(about),
             .. OfRelease(kind, target.Content),
@@ -126,8 +126,7 @@ internal sealed class Preflight(
             .. (await engine.Containers.ListAsync(new ContainerQuery { All = false }, ct)).SelectMany(c =>
                 c.Ports.Where(p => p.PublicPort is not null)
                     .Select(p => new PublishedPort(
-                        p.PublicPort!.Value,
-                        p.Protocol == "udp",
+                        new HeldPort(AddressOf(p.HostIp) ?? IPAddress.Any, p.PublicPort!.Value, p.Protocol == "udp"),
                         c.Name,
                         c.Labels.GetValueOrDefault(Labels.Project) == project
                     ))
@@ -150,8 +149,14 @@ internal sealed class Preflight(
         }
     }
 
-    private static IEnumerable<int> ListensOf(ComposeModel model) =>
-        model.EnabledServices([]).SelectMany(s => s.Ingress).Select(r => r.Listen).OfType<int>();
+    // Of a release that cannot be read nobody knows what ingress listens on for it: what is wanted may be among it.
+    private HashSet<int> OurListens(Release target, Release? from) =>
+        journal.Current is null ? []
+        : from is { Digest.Length: > 0 } ? ListensOf(from.Model)
+        : ListensOf(target.Model);
+
+    private static HashSet<int> ListensOf(ComposeModel model) =>
+        [.. model.EnabledServices([]).SelectMany(s => s.Ingress).Select(r => r.Listen).OfType<int>()];
 
     private static IPAddress? AddressOf(string? text) => IPAddress.TryParse(text, out var address) ? address : null;
 }

@@ -87,7 +87,7 @@ public sealed class FindingsTests
         var found = Findings.OfPorts(
             wanted,
             [new(IPAddress.IPv6Any, 8080, IsUdp: false), new(IPAddress.Any, 53, IsUdp: true)],
-            [new(5432, IsUdp: false, "another", IsOurs: false)],
+            [new(new(IPAddress.Any, 5432, IsUdp: false), "another", IsOurs: false)],
             new HashSet<int>()
         );
 
@@ -109,6 +109,7 @@ public sealed class FindingsTests
         [
             new(null, 8080, IsUdp: false, "web"),
             new(null, 9000, IsUdp: false, "stream"),
+            new(null, 7000, IsUdp: false, "inside"),
             new(IPAddress.Loopback, 5432, IsUdp: false, "db"),
             new(null, 53, IsUdp: true, "dns"),
         ];
@@ -121,8 +122,13 @@ public sealed class FindingsTests
                     new(IPAddress.Any, 9000, IsUdp: false),
                     new(IPAddress.Parse("192.0.2.1"), 5432, IsUdp: false),
                     new(IPAddress.Any, 53, IsUdp: false),
+                    // An internal listener.
+                    new(IPAddress.Parse("169.254.64.9"), 7000, IsUdp: false),
                 ],
-                [new(8080, IsUdp: false, "app-web-1", IsOurs: true)],
+                [
+                    new(new(IPAddress.Any, 8080, IsUdp: false), "app-web-1", IsOurs: true),
+                    new(new(IPAddress.Parse("192.0.2.1"), 5432, IsUdp: false), "another", IsOurs: false),
+                ],
                 new HashSet<int> { 9000 }
             )
         );
