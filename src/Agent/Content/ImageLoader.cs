@@ -150,7 +150,10 @@ internal sealed class ImageLoader(ContentStore store, DockerEngine engine, Engin
 /// <summary>What loading images would cost the engine.</summary>
 /// <param name="Images">Those that the engine does not hold.</param>
 /// <param name="Parts">Of each of them the layers that the engine will not hold by then.</param>
-internal sealed record ImageLoadPlan(IReadOnlyList<ReleaseImage> Images, IReadOnlyList<IReadOnlyList<ReleaseLayer>> Parts)
+internal sealed record ImageLoadPlan(
+    IReadOnlyList<ReleaseImage> Images,
+    IReadOnlyList<IReadOnlyList<ReleaseLayer>> Parts
+)
 {
     /// <summary>Those that it does not hold, as often as it will keep them.</summary>
     public IReadOnlyList<ReleaseLayer> Layers => [.. Parts.SelectMany(p => p)];

@@ -21,7 +21,9 @@ internal sealed record OverallStatus(Overall Health, IReadOnlyList<string> Probl
     public static OverallStatus Of(SupervisionView view, string? stateProblem, params IEnumerable<WatchedDisk> disks)
     {
         var low = disks.Where(d => d.Level is not DiskLevel.Enough).Select(d => Sentence(d.Sentence));
-        var findings = Findings(view, stateProblem).Concat(low.Select(s => (Health: Overall.Degraded, Problem: s))).ToList();
+        var findings = Findings(view, stateProblem)
+            .Concat(low.Select(s => (Health: Overall.Degraded, Problem: s)))
+            .ToList();
         return new(
             findings.Count == 0 ? Overall.Ok : findings.Max(f => f.Health),
             [.. findings.Select(f => f.Problem)]

@@ -19,7 +19,10 @@ internal readonly partial record struct DiskSpace(long FreeBytes, long? FreeFile
         // struct statvfs and struct stat of glibc and musl on 64 bits, with room to spare.
         Span<ulong> space = stackalloc ulong[32];
         Span<ulong> about = stackalloc ulong[32];
-        fixed (ulong* spaceAt = space, aboutAt = about)
+        fixed (
+            ulong* spaceAt = space,
+                aboutAt = about
+        )
         {
             if (StatFileSystem(folder, spaceAt) != 0 || Stat(folder, aboutAt) != 0)
                 return null;

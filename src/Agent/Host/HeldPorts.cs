@@ -29,7 +29,11 @@ internal static class HeldPorts
         {
             //   0: 0100007F:1F90 00000000:0000 0A 00000000:00000000 00:00000000 ...
             var fields = line.Split(' ', StringSplitOptions.RemoveEmptyEntries);
-            if (fields.Length > 3 && fields[3] == (isUdp ? Bound : Listening) && fields[1].Split(':') is [var at, var port])
+            if (
+                fields.Length > 3
+                && fields[3] == (isUdp ? Bound : Listening)
+                && fields[1].Split(':') is [var at, var port]
+            )
                 yield return new HeldPort(AddressOf(at), int.Parse(port, NumberStyles.HexNumber), isUdp);
         }
     }

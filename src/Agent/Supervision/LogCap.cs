@@ -28,7 +28,11 @@ internal static class LogCap
                 ? ("10m", options.GetValueOrDefault(Files, "3"))
                 : ("20m", options.GetValueOrDefault(Files, "5"));
         if (
-            int.TryParse(options.GetValueOrDefault(Files, isJson ? "1" : "5"), CultureInfo.InvariantCulture, out var files)
+            int.TryParse(
+                options.GetValueOrDefault(Files, isJson ? "1" : "5"),
+                CultureInfo.InvariantCulture,
+                out var files
+            )
             && files > 0
             && BytesOf(options[Size]) is { } each
             && each > bytes / files

@@ -27,7 +27,14 @@ public sealed class DiskAlarmsTests : IDisposable
             new ReserveFile(Options.Create(new StorageOptions { DataDirectory = disk.Path })),
             state.Database,
             state.Events,
-            new Settings(new DiskOptions { LowWatermark = 60, HighWatermark = 90, Reserve = 4 }),
+            new Settings(
+                new DiskOptions
+                {
+                    LowWatermark = 60,
+                    HighWatermark = 90,
+                    Reserve = 4,
+                }
+            ),
             () => collected++,
             NullLogger<DiskAlarms>.Instance
         );
@@ -114,7 +121,10 @@ public sealed class DiskAlarmsTests : IDisposable
     private void Look() => alarms.Look(disk.Path, engine: null);
 
     private IEnumerable<string> Events() =>
-        state.Events.After(0, 10_000, null).Select(e => e.Kind).Where(k => k.StartsWith("disk.", StringComparison.Ordinal));
+        state
+            .Events.After(0, 10_000, null)
+            .Select(e => e.Kind)
+            .Where(k => k.StartsWith("disk.", StringComparison.Ordinal));
 
     private sealed class Settings(DiskOptions value) : IOptionsMonitor<DiskOptions>
     {

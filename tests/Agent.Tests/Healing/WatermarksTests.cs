@@ -30,8 +30,12 @@ public sealed class WatermarksTests
     [InlineData(100_000, 450, nameof(DiskLevel.Low), nameof(DiskLevel.Low))]
     [InlineData(1000, 99, nameof(DiskLevel.High), nameof(DiskLevel.High))]
     [InlineData(1000, 100, nameof(DiskLevel.High), nameof(DiskLevel.Low))]
-    public void A_disk_is_at_a_level_by_what_is_used_and_by_what_is_free(int size, int free, string before, string now) =>
-        Assert.Equal(now, $"{Watermarks.LevelOf(Of(size, free), Set, Enum.Parse<DiskLevel>(before))}");
+    public void A_disk_is_at_a_level_by_what_is_used_and_by_what_is_free(
+        int size,
+        int free,
+        string before,
+        string now
+    ) => Assert.Equal(now, $"{Watermarks.LevelOf(Of(size, free), Set, Enum.Parse<DiskLevel>(before))}");
 
     [Fact]
     public void A_reserve_is_taken_only_where_that_leaves_clearly_enough()
@@ -41,6 +45,5 @@ public sealed class WatermarksTests
         Assert.False(Watermarks.HasRoomFor(100 * Mebibyte, Of(1000, 50), Set));
     }
 
-    private static DiskSpace Of(long size, long free) =>
-        new(free * Mebibyte, null) { TotalBytes = size * Mebibyte };
+    private static DiskSpace Of(long size, long free) => new(free * Mebibyte, null) { TotalBytes = size * Mebibyte };
 }

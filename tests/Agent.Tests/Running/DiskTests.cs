@@ -76,7 +76,10 @@ public sealed class DiskTests(SharedEngine shared)
         await agent.StartAsync();
 
         await agent.EventAsync("disk.reserve-given-back");
-        Assert.DoesNotContain((await StatusAsync(agent)).Problems, p => p.Contains("in memory", StringComparison.Ordinal));
+        Assert.DoesNotContain(
+            (await StatusAsync(agent)).Problems,
+            p => p.Contains("in memory", StringComparison.Ordinal)
+        );
         await agent.RunsWholeAsync("1.0.0");
     }
 

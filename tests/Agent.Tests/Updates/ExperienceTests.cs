@@ -47,7 +47,10 @@ public sealed class ExperienceTests
         Assert.Equal(TimeSpan.FromSeconds(4), experience.Of("web"));
         Assert.Equal(TimeSpan.FromSeconds(20), experience.Of("db"));
         // 500 bytes at 100 a second, web, one that is new, and the watch.
-        Assert.Equal(TimeSpan.FromSeconds(5 + 4 + 20 + 3), experience.DurationOf(500, ["web", "new"], TimeSpan.FromSeconds(3)));
+        Assert.Equal(
+            TimeSpan.FromSeconds(5 + 4 + 20 + 3),
+            experience.DurationOf(500, ["web", "new"], TimeSpan.FromSeconds(3))
+        );
     }
 
     [Fact]

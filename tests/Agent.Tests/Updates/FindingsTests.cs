@@ -40,13 +40,23 @@ public sealed class FindingsTests
     {
         var space = new Space(Content: 10, Layers: 100, Spool: 20, RollbackSet: 0, ToSend: 20) { Snapshots = 7 };
 
-        Assert.Empty(Findings.OfSpace(space.On(("/a", On(1, Space.Reserve + 137)), ("/b", On(1, Space.Reserve + 137)))));
+        Assert.Empty(
+            Findings.OfSpace(space.On(("/a", On(1, Space.Reserve + 137)), ("/b", On(1, Space.Reserve + 137))))
+        );
         var finding = Assert.Single(
             Findings.OfSpace(space.On(("/a", On(1, Space.Reserve + 136)), ("/b", On(1, Space.Reserve + 136))))
         );
 
-        Assert.StartsWith("the file system of the agent's state and the engine has", finding.Sentence, StringComparison.Ordinal);
-        Assert.Contains("10 of the release, 7 for snapshots, 100 for new layers", finding.Sentence, StringComparison.Ordinal);
+        Assert.StartsWith(
+            "the file system of the agent's state and the engine has",
+            finding.Sentence,
+            StringComparison.Ordinal
+        );
+        Assert.Contains(
+            "10 of the release, 7 for snapshots, 100 for new layers",
+            finding.Sentence,
+            StringComparison.Ordinal
+        );
     }
 
     [Fact]
@@ -65,9 +75,21 @@ public sealed class FindingsTests
     [InlineData("deploy: {replicas: 2, resources: {limits: {memory: 64m}}}", 128, null)]
     [InlineData("deploy: {replicas: 2, resources: {limits: {memory: 64m}}}", 127, false)]
     // One more while they are exchanged.
-    [InlineData("deploy: {replicas: 2, update_config: {order: start-first}, resources: {reservations: {memory: 64m}}}", 191, true)]
-    [InlineData("deploy: {replicas: 2, update_config: {order: start-first}, resources: {reservations: {memory: 64m}}}", 192, null)]
-    public void Memory_that_is_reserved_must_be_there_and_what_may_be_taken_is_said(string web, int total, bool? refuses)
+    [InlineData(
+        "deploy: {replicas: 2, update_config: {order: start-first}, resources: {reservations: {memory: 64m}}}",
+        191,
+        true
+    )]
+    [InlineData(
+        "deploy: {replicas: 2, update_config: {order: start-first}, resources: {reservations: {memory: 64m}}}",
+        192,
+        null
+    )]
+    public void Memory_that_is_reserved_must_be_there_and_what_may_be_taken_is_said(
+        string web,
+        int total,
+        bool? refuses
+    )
     {
         var model = SampleRelease.Of($"services: {{web: {{image: \"web:1\", {web}}}, db: {{image: \"db:1\"}}}}").Model;
 
@@ -142,7 +164,11 @@ public sealed class FindingsTests
     [InlineData("a build of ours", true, "")]
     [InlineData("27.3.1+dfsg1", false, "LiveRestore False")]
     [InlineData("18.09", false, "Engine True, LiveRestore False")]
-    public void An_engine_is_new_enough_and_keeps_containers_running(string version, bool liveRestore, string expected) =>
+    public void An_engine_is_new_enough_and_keeps_containers_running(
+        string version,
+        bool liveRestore,
+        string expected
+    ) =>
         Assert.Equal(
             expected,
             string.Join(

@@ -38,7 +38,10 @@ public sealed class PreflightTests(EngineTroubleTests.SmallEngine on) : IClassFi
         Assert.Equal(["memory", "ports", "space", "upgrade-path"], refusals.Select(f => f.Kind).Order());
         Assert.All(refusals, f => Assert.NotEmpty(f.Remedy));
         Assert.Equal((OperationState.Refused, "preflighted"), (end.State, end.Phase));
-        Assert.All(refusals.Where(f => f.Kind != "space"), f => Assert.Contains(f.Sentence, end.Reason, StringComparison.Ordinal));
+        Assert.All(
+            refusals.Where(f => f.Kind != "space"),
+            f => Assert.Contains(f.Sentence, end.Reason, StringComparison.Ordinal)
+        );
         Assert.Contains("the engine's file system has", end.Reason, StringComparison.Ordinal);
         Assert.Contains($"port {port}/tcp, which data is to have", end.Reason, StringComparison.Ordinal);
         await agent.RunsWholeAsync("1.0.0");
