@@ -33,6 +33,7 @@ try
             SettingsSection.Of<IngressOptions>(IngressOptions.Section),
             SettingsSection.Of<UpdatesOptions>(UpdatesOptions.Section),
             SettingsSection.Of<HealingOptions>(HealingOptions.Section),
+            SettingsSection.Of<DiskOptions>(DiskOptions.Section),
             SettingsSection.Of<DrillsOptions>(DrillsOptions.Section),
             SettingsSection.Of<AlertsOptions>(AlertsOptions.Section, countsAtStart: true),
             SettingsSection.Of<ControlOptions>(ControlOptions.Section, countsAtStart: true),

@@ -175,6 +175,8 @@ internal static class Sample
                         Change = ServiceChange.Types.Change.Changed,
                         Reasons = { "image demo/web:1.0.0 -> demo/web:2.0.0", "environment" },
                         Gap = "other services get no answer meanwhile: its order is stop-first",
+                        Interrupted = true,
+                        Downtime = Duration.FromTimeSpan(TimeSpan.FromSeconds(12.5)),
                     },
                     new ServiceChange { Service = "mail", Change = ServiceChange.Types.Change.Added },
                     new ServiceChange { Service = "fax", Change = ServiceChange.Types.Change.Removed },
@@ -184,7 +186,42 @@ internal static class Sample
                 BytesToStore = 45_600_000,
                 BytesToUnpack = 1_500_000_000,
                 FreeBytes = 12_000_000_000,
+                Migrations = { "migrate" },
+                Duration = Duration.FromTimeSpan(TimeSpan.FromSeconds(43)),
+                Space = new()
+                {
+                    Layers = 1_500_000_000,
+                    Spool = 700_000_000,
+                    Reserve = 67_108_864,
+                    FileSystems =
+                    {
+                        new FileSystemNeed
+                        {
+                            Name = "the file system of the agent's state and the engine",
+                            Folder = "/data/docker",
+                            Needed = 2_267_108_864,
+                            Free = 12_000_000_000,
+                        },
+                    },
+                },
             },
+        };
+
+    public static Finding Refusal() =>
+        new()
+        {
+            Kind = "ports",
+            Refuses = true,
+            Sentence = "port 8080/tcp, which web is to have, is held by another program, on 0.0.0.0",
+            Remedy = "end that program: `ss -tlnp sport = :8080` names it",
+        };
+
+    public static Finding Warning() =>
+        new()
+        {
+            Kind = "clock",
+            Sentence = "nothing keeps the clock right",
+            Remedy = "have it set from a time server",
         };
 
     public static Operation Operation(OperationState state, string reason = "", string evidence = "") =>

@@ -12,11 +12,11 @@ public sealed class UpgradeTests : IDisposable
     private const string Plan = """
         Upgrade of demo from 1.0.0 to 2.0.0
 
-        SERVICE   CHANGE      WHY
-        web       changed     image demo/web:1.0.0 -> demo/web:2.0.0; environment
-        mail      added
-        fax       removed
-        counter   untouched
+        SERVICE   CHANGE      DOWNTIME     WHY
+        web       changed     about 12 s   image demo/web:1.0.0 -> demo/web:2.0.0; environment
+        mail      added       none
+        fax       removed     none
+        counter   untouched   none
 
         web: other services get no answer meanwhile: its order is stop-first
 
@@ -24,6 +24,8 @@ public sealed class UpgradeTests : IDisposable
         To store     46 MB
         To unpack    1.5 GB
         Free         12 GB
+        Migrations   migrate
+        Takes        about 43 s
 
         """;
 
@@ -118,11 +120,86 @@ public sealed class UpgradeTests : IDisposable
 
         using var json = JsonDocument.Parse(run.Stdout);
         Assert.Equal("sha256:abc", json.RootElement.GetProperty("digest").GetString());
-        var plan = json.RootElement.GetProperty("plan");
-        Assert.Equal("OPERATION_KIND_UPGRADE", plan.GetProperty("kind").GetString());
-        Assert.Equal("1500000000", plan.GetProperty("bytesToUnpack").GetString());
-        Assert.Equal("CHANGE_CHANGED", plan.GetProperty("services")[0].GetProperty("change").GetString());
         Assert.Equal("", run.Stderr);
+    }
+
+    [Fact]
+    public async Task The_json_of_a_plan_is_what_scripts_rely_on()
+    {
+        await using var agent = await FakeAgent.StartAsync();
+        agent.Staged.Plan.Findings.Add([Sample.Refusal(), Sample.Warning()]);
+
+        var run = await Appliancectl.RunAsync(
+            agent.Socket,
+            ["upgrade", "--bundle", Bundle(Bytes(10)), "--plan", "-o", "json"]
+        );
+
+        using var json = JsonDocument.Parse(run.Stdout);
+        using var expected = JsonDocument.Parse(
+            await File.ReadAllTextAsync(Path.Combine(AppContext.BaseDirectory, "Golden/plan.json"), Token)
+        );
+        Assert.True(
+            JsonElement.DeepEquals(expected.RootElement, json.RootElement.GetProperty("plan")),
+            json.RootElement.GetProperty("plan").GetRawText()
+        );
+    }
+
+    [Fact]
+    public async Task A_check_says_what_speaks_against_it_and_fails_for_what_refuses_it()
+    {
+        await using var agent = await FakeAgent.StartAsync();
+        agent.Staged.Plan.Findings.Add([Sample.Refusal(), Sample.Warning()]);
+
+        var run = await Appliancectl.RunAsync(agent.Socket, "upgrade", "--bundle", Bundle(Bytes(10)), "--check");
+
+        Assert.Equal(
+            """
+            Upgrade of demo from 1.0.0 to 2.0.0
+
+            refused   Port 8080/tcp, which web is to have, is held by another program, on 0.0.0.0.
+                      End that program: `ss -tlnp sport = :8080` names it.
+            warning   Nothing keeps the clock right.
+                      Have it set from a time server.
+
+            """,
+            run.Stdout
+        );
+        Assert.Equal((5, ""), (run.ExitCode, run.Stderr));
+        Assert.Single(agent.Calls);
+    }
+
+    [Fact]
+    public async Task A_check_that_finds_only_warnings_or_nothing_is_passed()
+    {
+        await using var agent = await FakeAgent.StartAsync();
+        string[] check = ["upgrade", "--bundle", Bundle(Bytes(10)), "--check"];
+
+        var nothing = await Appliancectl.RunAsync(agent.Socket, check);
+        agent.Staged.Plan.Findings.Add(Sample.Warning());
+        var warned = await Appliancectl.RunAsync(agent.Socket, check);
+
+        Assert.Equal(
+            (0, "Upgrade of demo from 1.0.0 to 2.0.0\nNothing speaks against it.\n"),
+            (nothing.ExitCode, nothing.Stdout)
+        );
+        Assert.Equal(0, warned.ExitCode);
+    }
+
+    [Fact]
+    public async Task What_would_be_refused_is_not_asked_about_and_not_begun()
+    {
+        await using var agent = await FakeAgent.StartAsync();
+        agent.Staged.Plan.Findings.Add(Sample.Refusal());
+
+        var run = await Appliancectl.RunAsync(agent.Socket, "upgrade", "--bundle", Bundle(Bytes(10)), "--yes");
+
+        Assert.Equal((5, ""), (run.ExitCode, run.Stdout));
+        Assert.EndsWith(
+            "appliancectl: refused: port 8080/tcp, which web is to have, is held by another program, on 0.0.0.0\n",
+            run.Stderr,
+            StringComparison.Ordinal
+        );
+        Assert.Single(agent.Calls);
     }
 
     [Theory]

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using Appliance.Bundles.Releases;
 using Appliance.Cli.Output;
 
 namespace Appliance.Cli.Commands;
@@ -44,6 +45,8 @@ internal sealed class RollbackCommand : RunnableCommand
 
         PlanView.Write(session.Error, answer);
         session.Error.WriteLine();
+        if (PlanView.WhyRefused(answer) is { } refused)
+            throw new RefusedException(refused);
         if (!confirmation.Confirms(session, OperationWords.Question(answer)))
             return ExitCode.Failed;
         return await new OperationFollower(session).StartAsync(

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using Appliance.Bundles.Releases;
 using Appliance.Cli.Output;
 using Appliance.V1;
 using Grpc.Core;
@@ -15,6 +16,11 @@ internal sealed class UpgradeCommand : RunnableCommand
     };
 
     private readonly Option<bool> plan = CommonOptions.Plan();
+    private readonly Option<bool> check = new("--check")
+    {
+        Description = "Only print what speaks against it; exit 5 if it would be refused",
+    };
+
     private readonly Option<bool> acceptExpired = new("--accept-expired")
     {
         Description = "Take a bundle whose signatures have expired; everything else is verified all the same",
@@ -33,11 +39,13 @@ internal sealed class UpgradeCommand : RunnableCommand
         Examples =
         [
             new("upgrade --bundle demo-2.0.0.bundle --plan", "what would change"),
+            new("upgrade --bundle demo-2.0.0.bundle --check", "whether it could be done now; exit 5 if not"),
             new("upgrade --bundle demo-2.0.0.bundle", "look at the plan, say yes, watch"),
             new("upgrade --bundle demo-2.0.0.bundle --yes -o json", "for a script; exit 5 refused, 6 rolled back"),
         ];
         Add(bundle);
         Add(plan);
+        Add(check);
         Add(acceptExpired);
         Add(yes);
     }
@@ -48,22 +56,26 @@ internal sealed class UpgradeCommand : RunnableCommand
         CancellationToken cancellationToken
     )
     {
-        var planOnly = parse.GetValue(plan);
+        var (planOnly, checkOnly) = (parse.GetValue(plan), parse.GetValue(check));
         // Before anything is sent: a script should not learn it after an hour.
-        var confirmation = planOnly ? null : new Confirmation(parse.GetValue(yes));
+        var confirmation = planOnly || checkOnly ? null : new Confirmation(parse.GetValue(yes));
 
         var release = await StageAsync(parse, session, cancellationToken);
         if (release is null)
             return ExitCode.Interrupted;
-        if (confirmation is null)
-        {
+        var refused = PlanView.WhyRefused(release.Plan ?? new());
+        if (planOnly)
             session.Print(release, (screen, r) => PlanView.Write(screen, r, session.Clock.GetUtcNow()));
-            return ExitCode.Done;
-        }
+        else if (checkOnly)
+            session.Print(release, (screen, r) => PlanView.WriteCheck(screen, r.Plan ?? new()));
+        if (confirmation is null)
+            return checkOnly && refused is not null ? ExitCode.Refused : ExitCode.Done;
 
         // Not a result yet: that is what comes of it.
         PlanView.Write(session.Error, release, session.Clock.GetUtcNow());
         session.Error.WriteLine();
+        if (refused is not null)
+            throw new RefusedException(refused);
         if (!confirmation.Confirms(session, OperationWords.Question(release.Plan ?? new())))
             return ExitCode.Failed;
         var request = new StartUpgradeRequest { Digest = release.Digest };

@@ -9,28 +9,51 @@ internal static class PlanView
     {
         var plan = release.Plan ?? new();
         WriteServices(screen, plan);
-        var facts = Space(plan);
+        var facts = Facts(plan);
         facts.Add("Signed", Ages.Ago(release.SignedAt, now));
         facts.Add("Signatures", Validity(release, now));
         facts.Add("Digest", release.Digest);
         facts.WriteTo(screen);
+        WriteFindings(screen, plan);
     }
 
     public static void Write(Screen screen, UpdatePlan plan)
     {
         WriteServices(screen, plan);
-        Space(plan).WriteTo(screen);
+        Facts(plan).WriteTo(screen);
+        WriteFindings(screen, plan);
+    }
+
+    /// <summary>Only what speaks against it.</summary>
+    public static void WriteCheck(Screen screen, UpdatePlan plan)
+    {
+        screen.WriteLine(Text.OneLine(Text.Capitalized(Title(plan))));
+        if (plan.Findings.Count == 0)
+            screen.WriteLine("Nothing speaks against it.");
+        else
+            WriteFindings(screen, plan);
+    }
+
+    /// <summary>Why it would be refused; null: it would not be.</summary>
+    public static string? WhyRefused(UpdatePlan plan)
+    {
+        var reasons = plan.Findings.Where(f => f.Refuses).Select(f => f.Sentence).ToList();
+        return reasons.Count == 0 ? null : string.Join("; ", reasons);
     }
 
     private static void WriteServices(Screen screen, UpdatePlan plan)
     {
-        var title = OperationWords.Describe(plan.Kind, plan.Product, plan.FromVersion, plan.ToVersion);
-        screen.WriteLine(screen.Paint(Text.OneLine(Text.Capitalized(title)), Style.Bold));
+        screen.WriteLine(screen.Paint(Text.OneLine(Text.Capitalized(Title(plan))), Style.Bold));
         screen.WriteLine();
 
-        var services = new Table("SERVICE", "CHANGE", "WHY");
+        var services = new Table("SERVICE", "CHANGE", "DOWNTIME", "WHY");
         foreach (var service in plan.Services)
-            services.Add(service.Service, ChangeOf(service.Change), string.Join("; ", service.Reasons));
+            services.Add(
+                service.Service,
+                ChangeOf(service.Change),
+                DowntimeOf(service),
+                string.Join("; ", service.Reasons)
+            );
         services.WriteTo(screen);
         screen.WriteLine();
         foreach (var service in plan.Services.Where(s => s.Gap.Length > 0))
@@ -39,21 +62,47 @@ internal static class PlanView
             screen.WriteLine();
     }
 
-    private static Table Space(UpdatePlan plan)
+    private static void WriteFindings(Screen screen, UpdatePlan plan)
+    {
+        if (plan.Findings.Count > 0)
+            screen.WriteLine();
+        foreach (var finding in plan.Findings)
+        {
+            var mark = finding.Refuses ? screen.Paint("refused", Style.Red) : screen.Paint("warning", Style.Yellow);
+            screen.WriteLine($"{mark}   {Text.OneLine(Text.Capitalized(finding.Sentence))}.");
+            screen.WriteLine($"          {Text.OneLine(Text.Capitalized(finding.Remedy))}.");
+        }
+    }
+
+    private static string Title(UpdatePlan plan) =>
+        OperationWords.Describe(plan.Kind, plan.Product, plan.FromVersion, plan.ToVersion);
+
+    private static Table Facts(UpdatePlan plan)
     {
         var facts = new Table("", "");
         facts.Add("To move", Sizes.Of(plan.BytesToMove));
         facts.Add("To store", Sizes.Of(plan.BytesToStore));
         facts.Add("To unpack", Sizes.Of(plan.BytesToUnpack));
         facts.Add("Free", Free(plan));
+        if (plan.Migrations.Count > 0)
+            facts.Add("Migrations", string.Join(", ", plan.Migrations));
+        facts.Add("Takes", plan.Duration is { } length ? $"about {Ages.Length(length.ToTimeSpan())}" : "not known yet");
         return facts;
     }
+
+    private static Cell DowntimeOf(ServiceChange change) =>
+        (change.Interrupted, change.Downtime) switch
+        {
+            (false, _) => new("none", Style.Dim),
+            (true, { } length) => new($"about {Ages.Length(length.ToTimeSpan())}", Style.Yellow),
+            _ => new("interrupted", Style.Yellow),
+        };
 
     private static Cell Free(UpdatePlan plan) =>
         // Not known: where there is none left, nothing is planned.
         plan.FreeBytes == 0
             ? "-"
-        : plan.FreeBytes < plan.BytesToStore + plan.BytesToUnpack ? new Cell(Sizes.Of(plan.FreeBytes), Style.Red)
+        : plan.Findings.Any(f => f is { Kind: "space", Refuses: true }) ? new Cell(Sizes.Of(plan.FreeBytes), Style.Red)
         : Sizes.Of(plan.FreeBytes);
 
     private static Cell Validity(StagedRelease release, DateTimeOffset now)

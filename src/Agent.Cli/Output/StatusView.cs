@@ -12,6 +12,8 @@ internal static class StatusView
         facts.Add("Release", Release(status.Release));
         facts.Add("Agent", Agent(status.Agent, now));
         facts.Add("Engine", Engine(status.Engine, now));
+        foreach (var disk in status.Disks)
+            facts.Add("Disk", Disk(disk));
         if (status.Release is { UnderWay.Length: > 0 } release)
             facts.Add("Operation", Text.OneLine(release.UnderWay));
         if (status.Maintenance.Length > 0)
@@ -38,6 +40,17 @@ internal static class StatusView
             Health.Failed => new("FAILED", Style.Red),
             _ => new("unknown", Style.Yellow),
         };
+
+    private static Cell Disk(DiskStatus disk) =>
+        new(
+            $"{disk.Folder}: {Sizes.Of(disk.Free)} of {Sizes.Of(disk.Total)} free",
+            disk.Level switch
+            {
+                DiskLevel.High => Style.Red,
+                DiskLevel.Low => Style.Yellow,
+                _ => Style.Plain,
+            }
+        );
 
     private static Cell Release(ReleaseStatus? release) =>
         release is not { Product.Length: > 0 }

@@ -45,17 +45,12 @@ internal sealed class ContentStore : IBlobSink, IDisposable
     /// <summary>Where it all is.</summary>
     public string Folder { get; }
 
+    /// <summary>A folder on its file system that is there. On a full disk, the one of its own may not be.</summary>
+    public string Root => Directory.Exists(Folder) ? Folder : Path.GetDirectoryName(Folder)!;
+
     /// <summary>Bytes that may still be stored.</summary>
     /// <exception cref="IOException">The file system does not answer.</exception>
-    public long FreeBytes
-    {
-        get
-        {
-            // Asked of a full disk too, where a folder that is missing cannot be made.
-            var there = Directory.Exists(Folder) ? Folder : Path.GetDirectoryName(Folder)!;
-            return new DriveInfo(there).AvailableFreeSpace;
-        }
-    }
+    public long FreeBytes => new DriveInfo(Root).AvailableFreeSpace;
 
     /// <summary>Whether the blob is there, whole.</summary>
     public bool Contains(Blob blob) => new FileInfo(PathOf(blob.Digest)) is { Exists: true } f && f.Length == blob.Size;

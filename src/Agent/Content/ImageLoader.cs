@@ -99,9 +99,22 @@ internal sealed class ImageLoader(ContentStore store, DockerEngine engine, Engin
     {
         var held = await EngineLayers.LookAsync(engine, ct);
         var missing = images.Where(i => !held.HasImage(i)).DistinctBy(i => i.Config.Digest).ToList();
-        var layers = held.MissingOf(missing);
-        return new ImageLoadPlan(missing, layers, layers.Select(store.StoredAs).Distinct().Sum(b => b.Size));
+        var parts = new List<IReadOnlyList<ReleaseLayer>>();
+        foreach (var image in missing)
+        {
+            parts.Add(held.MissingOf([image]));
+            held.Add(image);
+        }
+        return new ImageLoadPlan(
+            missing,
+            parts,
+            AsStored(parts.SelectMany(p => p)),
+            parts.Select(AsStored).DefaultIfEmpty(0).Max()
+        );
     }
+
+    private long AsStored(IEnumerable<ReleaseLayer> layers) =>
+        layers.Select(store.StoredAs).Distinct().Sum(b => b.Size);
 
     private async Task LoadAsync(ReleaseImage image, EngineLayers held, BytesSent sent, CancellationToken ct)
     {
@@ -151,14 +164,19 @@ internal sealed class ImageLoader(ContentStore store, DockerEngine engine, Engin
 
 /// <summary>What loading images would cost the engine.</summary>
 /// <param name="Images">Those that the engine does not hold.</param>
-/// <param name="Layers">Those that it does not hold, as often as it will keep them.</param>
-/// <param name="BytesToSend">As they are stored. The biggest image's part of it is needed twice for a while.</param>
+/// <param name="Parts">Of each of them the layers that the engine will not hold by then.</param>
+/// <param name="BytesToSend">As they are stored.</param>
+/// <param name="BytesToSpool">What the engine puts aside of one image at a time, while it unpacks it.</param>
 internal sealed record ImageLoadPlan(
     IReadOnlyList<ReleaseImage> Images,
-    IReadOnlyList<ReleaseLayer> Layers,
-    long BytesToSend
+    IReadOnlyList<IReadOnlyList<ReleaseLayer>> Parts,
+    long BytesToSend,
+    long BytesToSpool
 )
 {
+    /// <summary>Those that it does not hold, as often as it will keep them.</summary>
+    public IReadOnlyList<ReleaseLayer> Layers => [.. Parts.SelectMany(p => p)];
+
     /// <summary>What they take on the engine's file system, by the size of their tars.</summary>
     public long BytesToUnpack => Layers.Sum(l => l.UnpackedSize);
 }

@@ -1,3 +1,4 @@
+using Appliance.Agent.Healing;
 using Appliance.Agent.Health;
 using Appliance.Agent.Storage;
 using Appliance.Agent.Supervision;
@@ -55,6 +56,21 @@ internal static class Mapping
             Since = engine.Since.ToTimestamp(),
             Error = engine.Error ?? "",
             Endpoint = engine.Endpoint,
+        };
+
+    public static V1.DiskStatus ToMessage(this WatchedDisk disk) =>
+        new()
+        {
+            Name = disk.Name,
+            Folder = disk.Folder,
+            Total = disk.Space.TotalBytes,
+            Free = disk.Space.FreeBytes,
+            Level = disk.Level switch
+            {
+                DiskLevel.Enough => V1.DiskLevel.Enough,
+                DiskLevel.Low => V1.DiskLevel.Low,
+                _ => V1.DiskLevel.High,
+            },
         };
 
     public static V1.ReleaseStatus ToMessage(this ReleaseView release) =>

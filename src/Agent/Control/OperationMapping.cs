@@ -69,14 +69,67 @@ internal static class OperationMapping
             Product = plan.Product,
             FromVersion = plan.FromVersion,
             ToVersion = plan.ToVersion,
-            Services = { plan.Services.Select(ToMessage) },
+            Services = { plan.Services.Select(s => ToMessage(s, plan.Downtime)) },
             BytesToMove = plan.BytesToMove,
             BytesToStore = plan.BytesToStore,
-            BytesToUnpack = plan.Space?.ToUnpack ?? 0,
-            FreeBytes = plan.Space?.Free ?? 0,
+            BytesToUnpack = plan.Assessment.Space?.Layers ?? 0,
+            FreeBytes = plan.Assessment.Space?.FreeForEngine ?? 0,
+            Migrations = { plan.Migrations },
+            Duration = plan.Duration?.ToDuration(),
+            Space = plan.Assessment.Space is { } space ? ToMessage(space) : null,
+            Findings = { plan.Assessment.Findings.Select(ToMessage) },
         };
 
-    private static V1.ServiceChange ToMessage(ServiceDifference difference) =>
+    private static V1.SpacePlan ToMessage(Space space) =>
+        new()
+        {
+            Content = space.Content,
+            Layers = space.Layers,
+            Spool = space.Spool,
+            Snapshots = space.Snapshots,
+            RollbackSet = space.RollbackSet,
+            Reserve = Space.Reserve,
+            FileSystems =
+            {
+                space.Disks.Select(d =>
+                {
+                    var message = new V1.FileSystemNeed
+                    {
+                        Name = d.Name,
+                        Folder = d.Folder,
+                        Needed = d.Needed,
+                    };
+                    if (d.Free is { } free)
+                        message.Free = free;
+                    return message;
+                }),
+            },
+        };
+
+    private static V1.Finding ToMessage(Finding finding) =>
+        new()
+        {
+            Kind = finding.Kind switch
+            {
+                FindingKind.Space => "space",
+                FindingKind.Memory => "memory",
+                FindingKind.Ports => "ports",
+                FindingKind.Engine => "engine",
+                FindingKind.LiveRestore => "live-restore",
+                FindingKind.UpgradePath => "upgrade-path",
+                FindingKind.Clock => "clock",
+                FindingKind.Health => "health",
+                _ => "pending",
+            },
+            Refuses = finding.Refuses,
+            Sentence = finding.Sentence,
+            Remedy = finding.Remedy,
+        };
+
+    private static V1.ServiceChange ToMessage(
+        ServiceDifference difference,
+        IReadOnlyDictionary<string, TimeSpan> downtime
+    ) =>
         new()
         {
             Service = difference.Service,
@@ -89,6 +142,8 @@ internal static class OperationMapping
             },
             Reasons = { difference.Reasons },
             Gap = difference.Gap ?? "",
+            Interrupted = difference.Interrupts,
+            Downtime = downtime.TryGetValue(difference.Service, out var length) ? length.ToDuration() : null,
         };
 
     private static V1.OperationKind ToMessage(this OperationKind kind) =>

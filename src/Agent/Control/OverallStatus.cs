@@ -1,4 +1,5 @@
 using System.Globalization;
+using Appliance.Agent.Healing;
 using Appliance.Agent.Supervision;
 
 namespace Appliance.Agent.Control;
@@ -16,9 +17,13 @@ internal sealed record OverallStatus(Overall Health, IReadOnlyList<string> Probl
 {
     /// <param name="view">What supervision knows.</param>
     /// <param name="stateProblem">Why the agent's own state is not durable; null when it is.</param>
-    public static OverallStatus Of(SupervisionView view, string? stateProblem)
+    /// <param name="disks">Those that are watched.</param>
+    public static OverallStatus Of(SupervisionView view, string? stateProblem, params IEnumerable<WatchedDisk> disks)
     {
-        var findings = Findings(view, stateProblem).ToList();
+        var low = disks.Where(d => d.Level is not DiskLevel.Enough).Select(d => Sentence(d.Sentence));
+        var findings = Findings(view, stateProblem)
+            .Concat(low.Select(s => (Health: Overall.Degraded, Problem: s)))
+            .ToList();
         return new(
             findings.Count == 0 ? Overall.Ok : findings.Max(f => f.Health),
             [.. findings.Select(f => f.Problem)]
@@ -41,13 +46,15 @@ internal sealed record OverallStatus(Overall Health, IReadOnlyList<string> Probl
         if (stateProblem is not null)
             yield return (Overall.Degraded, $"The agent's state is kept in memory only: {stateProblem}");
         foreach (var ill in view.Problems)
-            yield return (Overall.Degraded, $"{char.ToUpperInvariant(ill.Sentence[0])}{ill.Sentence[1..]}.");
+            yield return (Overall.Degraded, Sentence(ill.Sentence));
         foreach (var service in view.Services)
         {
             if (HealthOf(service) is var health and not Overall.Ok)
                 yield return (health, $"{service.Name}: {service.Explanation}");
         }
     }
+
+    private static string Sentence(string text) => $"{char.ToUpperInvariant(text[0])}{text[1..]}.";
 
     private static Overall HealthOf(ServiceView service) =>
         service.State switch

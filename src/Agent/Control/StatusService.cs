@@ -1,6 +1,8 @@
+using Appliance.Agent.Healing;
 using Appliance.Agent.Host;
 using Appliance.Agent.Storage;
 using Appliance.Agent.Supervision;
+using Appliance.Agent.Updates;
 using Google.Protobuf.WellKnownTypes;
 using Grpc.Core;
 
@@ -11,6 +13,8 @@ internal sealed class StatusService(
     UpdateJournal journal,
     DrillJournal drills,
     Holds holds,
+    DiskAlarms alarms,
+    StoredReleases stored,
     Database database,
     TimeProvider clock
 ) : V1.StatusService.StatusServiceBase
@@ -20,7 +24,7 @@ internal sealed class StatusService(
     public override Task<V1.Status> GetStatus(V1.GetStatusRequest request, ServerCallContext context)
     {
         var view = supervisor.View;
-        var overall = OverallStatus.Of(view, database.NotDurableBecause);
+        var overall = OverallStatus.Of(view, database.NotDurableBecause, alarms.Disks);
         return Task.FromResult(
             new V1.Status
             {
@@ -35,6 +39,21 @@ internal sealed class StatusService(
                 Engine = view.Engine.ToMessage(),
                 Release = ReleaseOf(view),
                 Services = { view.Services.Select(s => s.ToSummary()) },
+                Disks = { alarms.Disks.Select(d => d.ToMessage()) },
+                Content = new V1.StoredContent
+                {
+                    Bytes = stored.Current.Bytes,
+                    Kept =
+                    {
+                        stored.Current.Kept.Select(k => new V1.KeptRelease
+                        {
+                            Why = k.Why,
+                            Version = k.Version,
+                            Bytes = k.Bytes,
+                        }),
+                    },
+                    Reserve = alarms.ReservedBytes,
+                },
                 Maintenance = holds.Current is { } hold ? $"{Words.Of(hold)}; nothing is repaired" : "",
             }
         );

@@ -8,7 +8,12 @@ using Appliance.Docker;
 namespace Appliance.Agent.Drills;
 
 /// <summary>Puts right what a disaster did, from what is on record of it alone. Doing it twice does no harm.</summary>
-internal sealed partial class Undoing(DockerEngine engine, DiskAlarm alarm, TimeProvider clock, ILogger<Undoing> log)
+internal sealed partial class Undoing(
+    DockerEngine engine,
+    FullDiskLimit alarm,
+    TimeProvider clock,
+    ILogger<Undoing> log
+)
 {
     /// <summary>As <c>cpu-quota</c> of the engine's API: no limit.</summary>
     public const string NoQuota = "quota:-1";

@@ -13,4 +13,7 @@ internal static partial class HealingLog
 
     [LoggerMessage(11004, LogLevel.Warning, "The clock was set by {By}")]
     public static partial void ClockWasSet(this ILogger log, TimeSpan by);
+
+    [LoggerMessage(11005, LogLevel.Warning, "{Bytes} bytes cannot be kept in reserve: {Reason}")]
+    public static partial void ReserveNotMade(this ILogger log, long bytes, string reason);
 }

@@ -1,3 +1,5 @@
+using Appliance.Agent.Updates;
+
 namespace Appliance.Agent.Healing;
 
 internal static class HealingServices
@@ -7,6 +9,9 @@ internal static class HealingServices
         services
             .AddOptionsWithValidateOnStart<HealingOptions, HealingOptionsValidator>()
             .BindConfiguration(HealingOptions.Section);
+        services
+            .AddOptionsWithValidateOnStart<DiskOptions, DiskOptionsValidator>()
+            .BindConfiguration(DiskOptions.Section);
         return services
             .AddSingleton<MachineProblems>()
             .AddSingleton<Maintenance>()
@@ -14,7 +19,10 @@ internal static class HealingServices
             .AddSingleton<IRemedies, Remedies>()
             .AddSingleton<Arbiter>()
             .AddSingleton<KernelPoll>()
-            .AddSingleton<DiskAlarm>()
+            .AddSingleton<FullDiskLimit>()
+            .AddSingleton(s =>
+                ActivatorUtilities.CreateInstance<DiskAlarms>(s, (Action)s.GetRequiredService<Updater>().GiveBackSpace)
+            )
             .AddSingleton<DiskWatch>()
             .AddHostedService<Healer>()
             .AddHostedService(s => s.GetRequiredService<DiskWatch>())

@@ -31,6 +31,8 @@ internal sealed class Database : IDisposable
 
     private readonly Lock gate = new();
     private readonly string path;
+    private readonly ReserveFile reserve;
+    private (int Count, long Bytes) reservesUsed;
     private readonly TimeProvider clock;
     private readonly ILogger log;
     private readonly SqliteConnection connection;
@@ -42,11 +44,12 @@ internal sealed class Database : IDisposable
         this.clock = clock;
         this.log = log;
         path = Path.Combine(options.Value.DataDirectory, "agent.db");
+        reserve = new ReserveFile(options);
         SystemSqlite.Use();
         try
         {
             PrepareFolder(options.Value.DataDirectory);
-            connection = OpenOrReplace();
+            connection = OpenWithReserve();
         }
         catch (SqliteException e) when (e.SqliteErrorCode == Busy)
         {
@@ -67,6 +70,16 @@ internal sealed class Database : IDisposable
     /// <summary>Why nothing survives the end of this process; null when all is well.</summary>
     public string? NotDurableBecause => unwritable?.Message;
 
+    /// <summary>How often the reserve had to be given back for what was to be written, and how large the last one was.</summary>
+    public (int Count, long Bytes) ReservesUsed
+    {
+        get
+        {
+            lock (gate)
+                return reservesUsed;
+        }
+    }
+
     /// <summary>Called after a write that could not be done, with the lock held: for nothing but to say so.</summary>
     public Action? WriteFailed { get; set; }
 
@@ -86,17 +99,11 @@ internal sealed class Database : IDisposable
         {
             try
             {
-                return connection.InTransaction(change);
+                return WriteNow(change);
             }
-            catch (SqliteException e) when (e.SqliteErrorCode == Full)
+            catch (StorageFullException) when (TryGiveBackReserve())
             {
-                WriteFailed?.Invoke();
-                throw new StorageFullException(path, e);
-            }
-            catch (SqliteException e) when (IsUnwritable(e))
-            {
-                WriteFailed?.Invoke();
-                throw new StorageException($"cannot write {path}: {e.Message}", e);
+                return WriteNow(change);
             }
         }
     }
@@ -117,6 +124,48 @@ internal sealed class Database : IDisposable
         if (File.GetUnixFileMode(folder) != ownerOnly)
             File.SetUnixFileMode(folder, ownerOnly);
     }
+
+    private T WriteNow<T>(Func<SqliteConnection, T> change)
+    {
+        try
+        {
+            return connection.InTransaction(change);
+        }
+        catch (SqliteException e) when (e.SqliteErrorCode == Full)
+        {
+            WriteFailed?.Invoke();
+            throw new StorageFullException(path, e);
+        }
+        catch (SqliteException e) when (IsUnwritable(e))
+        {
+            WriteFailed?.Invoke();
+            throw new StorageException($"cannot write {path}: {e.Message}", e);
+        }
+    }
+
+    private bool TryGiveBackReserve()
+    {
+        var bytes = reserve.Bytes;
+        if (!reserve.GiveBack())
+            return false;
+        reservesUsed = (reservesUsed.Count + 1, bytes);
+        return true;
+    }
+
+    private SqliteConnection OpenWithReserve()
+    {
+        try
+        {
+            return OpenOrReplace();
+        }
+        catch (Exception e) when ((e is IOException || IsUnwritable(e)) && IsFull && TryGiveBackReserve())
+        {
+            return OpenOrReplace();
+        }
+    }
+
+    // What could not be opened may be so for another reason, for which the reserve is of no use.
+    private bool IsFull => new DriveInfo(Path.GetDirectoryName(path)!).AvailableFreeSpace < reserve.Bytes;
 
     private SqliteConnection OpenOrReplace()
     {

@@ -257,6 +257,13 @@ internal static class Schema
                 PRIMARY KEY (drill, sequence)
             ) STRICT, WITHOUT ROWID;
             """,
+        // Beside the operations, so that a damaged file of an older agent can still be carried over row by row.
+        """
+            CREATE TABLE loads (
+                operation INTEGER PRIMARY KEY REFERENCES operations (id) ON DELETE CASCADE,
+                bytes INTEGER NOT NULL
+            ) STRICT;
+            """,
     ];
 
     /// <summary>What is worth carrying over from a damaged file, what people rely on first.</summary>
@@ -268,6 +275,7 @@ internal static class Schema
         "installed",
         "operations",
         "operation_steps",
+        "loads",
         "rollouts",
         "trust_pending",
         "loaded_images",

@@ -8,6 +8,7 @@ internal static class StorageServices
             .AddOptionsWithValidateOnStart<StorageOptions, StorageOptionsValidator>()
             .BindConfiguration(StorageOptions.Section);
         return services
+            .AddSingleton<ReserveFile>()
             .AddSingleton<Database>()
             .AddSingleton<EventLog>()
             .AddSingleton<Wishes>()

@@ -249,8 +249,16 @@ internal sealed class UpdateJournal
         );
 
     /// <summary>What was given to the engine is on its disk.</summary>
-    public void HasLoaded(IReadOnlyCollection<string> ids) =>
-        Promise(c => ids.Sum(id => c.Execute("DELETE FROM unsettled_images WHERE id = ?1", id)));
+    /// <param name="bytes">How much was sent for it.</param>
+    public void HasLoaded(long operation, IReadOnlyCollection<string> ids, long bytes) =>
+        Promise(c =>
+            ids.Sum(id => c.Execute("DELETE FROM unsettled_images WHERE id = ?1", id))
+            + c.Execute("INSERT OR REPLACE INTO loads (operation, bytes) VALUES (?1, ?2)", operation, bytes)
+        );
+
+    /// <summary>Bytes that an operation has sent to the engine; 0 where it is not known.</summary>
+    public long BytesLoaded(long operation) =>
+        database.Read(c => c.Number("SELECT coalesce(sum(bytes), 0) FROM loads WHERE operation = ?1", operation));
 
     /// <summary>Images that the engine was being given when the machine went down: they may be there in part.</summary>
     /// <param name="boot">Which boot of the machine this is.</param>

@@ -30,7 +30,7 @@ internal sealed class Lanes(
     // How long steps under way may take to end when the agent is told to stop.
     private static readonly TimeSpan MayEnd = TimeSpan.FromSeconds(8);
 
-    private readonly StepRunner runner = new(engine, images, journal);
+    private readonly StepRunner runner = new(engine, images, journal, options);
     private readonly Lock gate = new();
     private readonly Dictionary<string, Step> inFlight = [];
     private readonly Dictionary<string, StepFailure> failures = [];

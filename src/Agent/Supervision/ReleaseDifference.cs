@@ -18,6 +18,9 @@ internal sealed record ServiceDifference(string Service, ServiceChange Change, I
 {
     /// <summary>Why requests of other services may be lost on the way; null: none are.</summary>
     public string? Gap { get; init; }
+
+    /// <summary>Whether for a while nothing of it runs.</summary>
+    public bool Interrupts { get; init; }
 }
 
 /// <summary>Compares releases by what would change on an engine. Pure.</summary>
@@ -62,12 +65,13 @@ internal static class ReleaseDifference
     };
 
     /// <param name="from">Null: nothing runs yet.</param>
+    /// <param name="isReturn">See <see cref="RunningRelease.IsReturn"/>.</param>
     /// <returns>
     /// In the order of <paramref name="to"/>, then what is removed; but what holds something of the host that another
     /// needs comes right before that.
     /// </returns>
-    public static IReadOnlyList<ServiceDifference> Between(Release? from, Release to) =>
-        Between(from is null ? null : Describe(from), Describe(to));
+    public static IReadOnlyList<ServiceDifference> Between(Release? from, Release to, bool isReturn = false) =>
+        Between(from is null ? null : Describe(from, isReturn), Describe(to, isReturn));
 
     public static IReadOnlyList<ServiceDifference> Between(DesiredState? from, DesiredState to)
     {
@@ -98,7 +102,8 @@ internal static class ReleaseDifference
         [.. (before?.Claims ?? new HashSet<string>()).Except(after?.Claims ?? new HashSet<string>())];
 
     // Wherever the agent keeps its files: their names say what is in them.
-    private static DesiredState Describe(Release release) => DesiredStateBuilder.Build(release, MountedFiles.NameOf);
+    private static DesiredState Describe(Release release, bool isReturn) =>
+        DesiredStateBuilder.Build(release, MountedFiles.NameOf, isReturn);
 
     /// <summary>Whether it is asked by other probes than before, and so has to prove itself, touched or not.</summary>
     public static bool IsProbedAnew(ServiceDifference difference) => difference.Reasons.Contains(Probes);
@@ -126,7 +131,22 @@ internal static class ReleaseDifference
             && !service.Attachments.Any(a => ChangedBetween(from, to, a.Network));
         return untouched
             ? new(service.Name, ServiceChange.Untouched, reasons)
-            : new(service.Name, ServiceChange.Changed, reasons) { Gap = service.Gap };
+            : new(service.Name, ServiceChange.Changed, reasons)
+            {
+                Gap = service.Gap,
+                Interrupts = Interrupts(before, service),
+            };
+    }
+
+    // What ends for good, or is new, is no interruption; nor is it one where another replica runs on meanwhile.
+    private static bool Interrupts(DesiredService before, DesiredService after)
+    {
+        if (before.IsMeantToEnd || before.Replicas == 0 || after.Replicas == 0)
+            return false;
+        var atOnce = after.Exchange.Parallelism == 0 ? before.Replicas : after.Exchange.Parallelism;
+        var isBeside =
+            after.Exchange.StartFirst && !before.Claims.Except(after.SharedClaims).Any(after.Claims.Contains);
+        return !isBeside && atOnce >= before.Replicas;
     }
 
     private static bool ChangedBetween(DesiredState from, DesiredState to, string network) =>

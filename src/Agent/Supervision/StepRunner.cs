@@ -2,12 +2,20 @@ using System.Globalization;
 using Appliance.Agent.Content;
 using Appliance.Agent.Storage;
 using Appliance.Docker;
+using Microsoft.Extensions.Options;
 
 namespace Appliance.Agent.Supervision;
 
 /// <summary>Takes one step. Each may be repeated, and may find that somebody has been quicker.</summary>
-internal sealed class StepRunner(DockerEngine engine, ImageLoader images, UpdateJournal journal)
+internal sealed class StepRunner(
+    DockerEngine engine,
+    ImageLoader images,
+    UpdateJournal journal,
+    IOptionsMonitor<SupervisionOptions> options
+)
 {
+    private const long Mebibyte = 1024 * 1024;
+
     /// <exception cref="EngineUnavailableException">The engine is gone; whether the step took effect is seen on the next pass.</exception>
     /// <exception cref="DockerEngineException">The engine refused, with its reason.</exception>
     /// <exception cref="IOException">An image is not stored.</exception>
@@ -59,6 +67,10 @@ internal sealed class StepRunner(DockerEngine engine, ImageLoader images, Update
                 (Labels.Replica, slot.Replica.ToString(CultureInfo.InvariantCulture)),
                 (Labels.ConfigHash, step.Service.ConfigHash)
             ),
+            HostConfig = step.Service.Spec.HostConfig! with
+            {
+                LogConfig = LogCap.Of(step.Service.Spec.HostConfig!.LogConfig!, options.CurrentValue.LogCap * Mebibyte),
+            },
         };
         if (step.Reaches.Count > 0)
             spec = spec with

@@ -30,6 +30,10 @@ internal sealed class SupervisionOptions : IValidatableObject
     /// <summary>How long one that flaps has to be healthy until it counts as healthy.</summary>
     public TimeSpan SteadyAfter { get; set; } = TimeSpan.FromMinutes(1);
 
+    /// <summary>MiB of its output that are kept of a container that is made from now on, whatever its release says.</summary>
+    [Range(1, 100 * 1024)]
+    public int LogCap { get; set; } = 100;
+
     public FlapRule Flapping => new(FlappingAfter, FlappingWithin, SteadyAfter);
 
     public Backoff Backoff => new(BackoffFirst, BackoffCeiling, StableAfter);

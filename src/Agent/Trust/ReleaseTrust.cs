@@ -60,22 +60,6 @@ internal sealed class ReleaseTrust(
         }
     }
 
-    /// <summary>What the release itself says of the versions that it may follow.</summary>
-    /// <exception cref="RefusedException">It may not follow what is installed.</exception>
-    public void AdmitUpgrade(ReleaseDocument document)
-    {
-        if (
-            document.UpgradeFrom is { } range
-            && journal.Current is { } current
-            && ReleaseDescriptor.Parse(current.Descriptor).Version is var installed
-            && !range.Contains(installed)
-        )
-            throw new RefusedException(
-                $"release.json: {document.Product} {document.Version} may be upgraded to from {range}, and {installed} is"
-                    + " installed; upgrade to a version in between first"
-            );
-    }
-
     private void Admit(ReleaseDescriptor release, bool isRepair)
     {
         var current = journal.Current is { } known ? ReleaseDescriptor.Parse(known.Descriptor) : null;

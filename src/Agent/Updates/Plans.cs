@@ -2,25 +2,42 @@ using Appliance.Agent.Content;
 using Appliance.Agent.Storage;
 using Appliance.Agent.Supervision;
 using Appliance.Bundles.Releases;
-using Appliance.Docker;
 
 namespace Appliance.Agent.Updates;
 
 /// <summary>What an operation would do, before anybody agrees to it.</summary>
-/// <param name="Space">Null: the engine does not answer.</param>
+/// <param name="Migrations">Services that run to their end on the way, because they are new or changed.</param>
+/// <param name="Downtime">Of services that are interrupted, as long as their last exchange took; others are not in it.</param>
+/// <param name="Duration">Null: there is nothing to go by.</param>
 internal sealed record Plan(
     OperationKind Kind,
     string Product,
     string FromVersion,
     string ToVersion,
     IReadOnlyList<ServiceDifference> Services,
-    long BytesToMove,
-    long BytesToStore,
-    Space? Space
-);
-
-internal sealed class Plans(UpdateJournal journal, KnownReleases releases, Preflight preflight)
+    IReadOnlyList<string> Migrations,
+    IReadOnlyDictionary<string, TimeSpan> Downtime,
+    TimeSpan? Duration,
+    Assessment Assessment
+)
 {
+    /// <summary>Bytes that were sent.</summary>
+    public long BytesToMove { get; init; }
+
+    /// <summary>Those of them that were not here yet.</summary>
+    public long BytesToStore { get; init; }
+}
+
+internal sealed class Plans(
+    UpdateJournal journal,
+    KnownReleases releases,
+    Preflight preflight,
+    MountedFiles files,
+    Completions completions
+)
+{
+    private const int LooksBack = 20;
+
     /// <exception cref="IOException">The installed release is not stored any more.</exception>
     public async Task<Plan> OfUpgradeAsync(Staged staged, CancellationToken ct) =>
         await OfAsync(
@@ -41,17 +58,61 @@ internal sealed class Plans(UpdateJournal journal, KnownReleases releases, Prefl
     private async Task<Plan> OfAsync(OperationKind kind, OpenedRelease target, CancellationToken ct)
     {
         var current = await CurrentAsync(ct);
+        var isReturn = kind is OperationKind.Rollback;
+        var differences = ReleaseDifference.Between(current, target.Release, isReturn);
+        var assessment = await preflight.ForPlanAsync(kind, target, current, ct);
+        var experience = Experience.Of(Past());
+        var exchanged = differences.Where(d => d.Change is not ServiceChange.Untouched).ToList();
         return new Plan(
             kind,
             target.Release.Product,
             current?.Version ?? "",
             target.Release.Version,
-            ReleaseDifference.Between(current, target.Release),
-            0,
-            0,
-            await SpaceAsync(target.Content, ct)
+            differences,
+            MigrationsOf(target.Release, differences),
+            exchanged
+                .Where(d => d.Interrupts)
+                .Select(d => (d.Service, Length: experience.Of(d.Service)))
+                .Where(d => d.Length is not null)
+                .ToDictionary(d => d.Service, d => d.Length!.Value),
+            assessment.Space is { } space
+                ? experience.DurationOf(
+                    space.ToSend,
+                    [.. exchanged.Select(d => d.Service)],
+                    WatchOf(target.Release, exchanged, isReturn)
+                )
+                : null,
+            assessment
         );
     }
+
+    // What a definition has completed is not done again, on the way back for one.
+    private IReadOnlyList<string> MigrationsOf(Release target, IReadOnlyList<ServiceDifference> differences)
+    {
+        var state = DesiredStateBuilder.Build(target, files.PathOf);
+        return
+        [
+            .. differences
+                .Where(d => d.Change is ServiceChange.Added or ServiceChange.Changed)
+                .Select(d => state.Service(d.Service)!)
+                .Where(s => s.IsMeantToEnd && completions.Of(new Slot(s.Name, 1).ToString(), s.ConfigHash) is null)
+                .Select(s => s.Name),
+        ];
+    }
+
+    /// <summary>How long all services are watched in the end.</summary>
+    private static TimeSpan WatchOf(Release target, IEnumerable<ServiceDifference> exchanged, bool isReturn) =>
+        exchanged
+            .Where(d => d.Change is not ServiceChange.Removed)
+            .Select(d => DesiredStateBuilder.PolicyOf(target.Model.Services[d.Service].Deploy, isReturn).Monitor)
+            .DefaultIfEmpty(TimeSpan.Zero)
+            .Max();
+
+    private IEnumerable<PastOperation> Past() =>
+        journal
+            .Ended(LooksBack)
+            .Where(o => o is { State: OperationState.Done, Resumed: 0 })
+            .Select(o => new PastOperation(journal.Steps(o.Id), journal.BytesLoaded(o.Id)));
 
     // One that cannot be read any more is replaced as a whole.
     private async Task<Release?> CurrentAsync(CancellationToken ct)
@@ -61,18 +122,6 @@ internal sealed class Plans(UpdateJournal journal, KnownReleases releases, Prefl
             return journal.Current is { } known ? (await releases.OpenAsync(known, ct)).Release : null;
         }
         catch (Exception e) when (e is RefusedException or IOException)
-        {
-            return null;
-        }
-    }
-
-    private async Task<Space?> SpaceAsync(ReleaseContent release, CancellationToken ct)
-    {
-        try
-        {
-            return await preflight.SpaceAsync(release, ct);
-        }
-        catch (Exception e) when (e is DockerEngineException or EngineUnavailableException)
         {
             return null;
         }

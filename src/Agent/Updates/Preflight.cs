@@ -1,56 +1,162 @@
+using System.Net;
 using Appliance.Agent.Content;
+using Appliance.Agent.Host;
+using Appliance.Agent.Ingress;
+using Appliance.Agent.Storage;
+using Appliance.Agent.Supervision;
+using Appliance.Bundles.Compose;
 using Appliance.Bundles.Releases;
 using Appliance.Docker;
+using Microsoft.Extensions.Options;
 
 namespace Appliance.Agent.Updates;
 
-/// <summary>What an update needs of the engine, in exact bytes.</summary>
-/// <param name="ToUnpack">For layers that the engine does not hold.</param>
-/// <param name="Free">On the engine's file system; null when it cannot be told from here.</param>
-internal sealed record Space(long ToUnpack, long? Free);
-
-/// <summary>Asks, before anything is touched, whether an update can end well.</summary>
-internal sealed class Preflight(DockerEngine engine, ImageLoader images)
+/// <summary>
+/// Asks, before anything is touched, whether an operation can end well. Everything that speaks against it is found at once:
+/// who has put one thing right should not learn of the next only then.
+/// </summary>
+internal sealed class Preflight(
+    DockerEngine engine,
+    ImageLoader images,
+    ContentStore store,
+    UpdateJournal journal,
+    Holds holds,
+    DrillJournal drills,
+    TrustTable trust,
+    ISupervisor supervisor,
+    IOptionsMonitor<IngressOptions> ingress,
+    TimeProvider clock
+)
 {
-    /// <summary>
-    /// The engine spools what it is sent before it unpacks it, and needs room to go on working: twice the layers, and
-    /// this much.
-    /// </summary>
-    private const long Reserve = 64L * 1024 * 1024;
-
-    /// <exception cref="RefusedException">It cannot; the message says what is missing.</exception>
+    /// <param name="from">Null, or a release without services: nothing is installed, or it cannot be read.</param>
     /// <exception cref="EngineUnavailableException">The engine does not answer.</exception>
     /// <exception cref="DockerEngineException">It refuses to say.</exception>
-    public async Task CheckAsync(ReleaseContent release, CancellationToken ct)
+    public async Task<Assessment> AssessAsync(
+        OperationKind kind,
+        OpenedRelease target,
+        Release? from,
+        CancellationToken ct
+    )
     {
-        var space = await SpaceAsync(release, ct);
-        var needed = space.ToUnpack == 0 ? 0 : 2 * space.ToUnpack + Reserve;
-        if (space.Free is { } free && free < needed)
-            throw new RefusedException(
-                $"the engine's file system has {free} bytes free, and {needed} are needed: twice the {space.ToUnpack}"
-                    + " bytes of new layers, and a reserve; free some, or give the appliance a larger disk"
-            );
+        var about = await engine.System.InfoAsync(ct);
+        var space = await SpaceAsync(about, target.Content, from, ct);
+        var published = await PublishedAsync(target.Release.Product, ct);
+        IEnumerable<Finding> found =
+        [
+            .. Findings.OfSpace(space),
+            .. Findings.OfMemory(target.Release.Model, about.MemoryBytes),
+            .. Findings.OfPorts(
+                WantedBy(target.Release.Model, ingress.CurrentValue),
+                HeldPorts.Read(),
+                published,
+                OurListens(target.Release, from)
+            ),
+            .. Findings.OfEngine(about),
+            .. OfRelease(kind, target.Content),
+            .. Findings.OfHealth(supervisor.View),
+        ];
+        return new Assessment(
+            space,
+            [.. found.Select(f => kind is OperationKind.Rollback ? OfReturn(f) : f).OrderByDescending(f => f.Refuses)]
+        );
     }
 
-    /// <exception cref="EngineUnavailableException">The engine does not answer.</exception>
-    /// <exception cref="DockerEngineException">It refuses to say.</exception>
-    public async Task<Space> SpaceAsync(ReleaseContent release, CancellationToken ct)
+    /// <summary>As <see cref="AssessAsync"/>, before it is begun; also when the engine does not answer.</summary>
+    public async Task<Assessment> ForPlanAsync(
+        OperationKind kind,
+        OpenedRelease target,
+        Release? from,
+        CancellationToken ct
+    )
     {
-        var plan = await images.PlanAsync(release.Images, ct);
-        var root = (await engine.System.InfoAsync(ct)).DockerRootDir;
-        return new Space(plan.BytesToUnpack, FreeOn(root));
-    }
-
-    // An engine on another machine has a folder that is not here.
-    private static long? FreeOn(string folder)
-    {
+        var pending = Findings.OfPending(holds.Current, drills.Running, journal.Running);
+        Assessment assessed;
         try
         {
-            return Directory.Exists(folder) ? new DriveInfo(folder).AvailableFreeSpace : null;
+            assessed = await AssessAsync(kind, target, from, ct);
         }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException or ArgumentException)
+        catch (Exception e) when (e is DockerEngineException or EngineUnavailableException)
         {
-            return null;
+            var silence = Finding.Warning(
+                FindingKind.Engine,
+                $"the engine does not answer, so not all could be looked at: {e.Message}",
+                "the operation waits for it"
+            );
+            assessed = new Assessment(null, [.. OfRelease(kind, target.Content), silence]);
+        }
+        return assessed with { Findings = [.. pending, .. assessed.Findings] };
+    }
+
+    // A release that has run here is gone back to even if not all is as it should be: who asks for it wants to leave what runs.
+    private static Finding OfReturn(Finding found) =>
+        found.Kind is FindingKind.Space ? found : found with { Refuses = false };
+
+    private IEnumerable<Finding> OfRelease(OperationKind kind, ReleaseContent target)
+    {
+        var signedAt = target.Descriptor.SignedAt;
+        var clockFindings = Findings.OfClock(
+            clock.GetUtcNow(),
+            trust.LatestSignedAt > signedAt ? trust.LatestSignedAt : signedAt,
+            MachineClock.IsSynchronised
+        );
+        return kind is OperationKind.Rollback
+            ? clockFindings
+            : [.. Findings.OfPath(target.Document, Installed), .. clockFindings];
+    }
+
+    private SemanticVersion? Installed =>
+        journal.Current is { } current ? ReleaseDescriptor.Parse(current.Descriptor).Version : null;
+
+    private async Task<Space> SpaceAsync(EngineInfo about, ReleaseContent target, Release? from, CancellationToken ct)
+    {
+        var plan = await images.PlanAsync(target.Images, ct);
+        var before = from is { Images.Count: > 0 } ? await images.PlanAsync([.. from.Images.Values], ct) : null;
+        var (state, root) = (store.Root, about.DockerRootDir);
+        return new Space(
+            target.Blobs.Where(b => !store.Contains(b)).Sum(b => b.Size),
+            plan.BytesToUnpack,
+            plan.BytesToSpool,
+            before?.BytesToUnpack ?? 0,
+            plan.BytesToSend
+        ).On((state, DiskSpace.Of(state)), (root, DiskSpace.Of(root)));
+    }
+
+    private async Task<IReadOnlyList<PublishedPort>> PublishedAsync(string project, CancellationToken ct) =>
+        [
+            .. (await engine.Containers.ListAsync(new ContainerQuery { All = false }, ct)).SelectMany(c =>
+                c.Ports.Where(p => p.PublicPort is not null)
+                    .Select(p => new PublishedPort(
+                        new HeldPort(AddressOf(p.HostIp) ?? IPAddress.Any, p.PublicPort!.Value, p.Protocol == "udp"),
+                        c.Name,
+                        c.Labels.GetValueOrDefault(Labels.Project) == project
+                    ))
+            ),
+        ];
+
+    private static IEnumerable<WantedPort> WantedBy(ComposeModel model, IngressOptions ingress)
+    {
+        foreach (var service in model.EnabledServices([]))
+        {
+            foreach (var port in service.Ports.Where(p => p is { HostPort: not null, Protocol: not PortProtocol.Sctp }))
+                yield return new WantedPort(
+                    AddressOf(port.HostIp),
+                    port.HostPort!.Value,
+                    port.Protocol is PortProtocol.Udp,
+                    service.Name
+                );
+            foreach (var listen in ingress.Enabled ? service.Ingress.Select(r => r.Listen).OfType<int>() : [])
+                yield return new WantedPort(AddressOf(ingress.BindAddress), listen, IsUdp: false, service.Name);
         }
     }
+
+    // Of a release that cannot be read nobody knows what ingress listens on for it: what is wanted may be among it.
+    private HashSet<int> OurListens(Release target, Release? from) =>
+        journal.Current is null ? []
+        : from is { Digest.Length: > 0 } ? ListensOf(from.Model)
+        : ListensOf(target.Model);
+
+    private static HashSet<int> ListensOf(ComposeModel model) =>
+        [.. model.EnabledServices([]).SelectMany(s => s.Ingress).Select(r => r.Listen).OfType<int>()];
+
+    private static IPAddress? AddressOf(string? text) => IPAddress.TryParse(text, out var address) ? address : null;
 }

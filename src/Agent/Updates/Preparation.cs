@@ -69,10 +69,7 @@ internal sealed class Preparation(
         try
         {
             if (course.Reached < Phase.Preflighted)
-            {
-                await preflight.CheckAsync(to.Content, ct);
-                course.Record(Phase.Preflighted, StepOutcome.Done, "the engine answers, and has room for it");
-            }
+                course.Record(Phase.Preflighted, StepOutcome.Done, await PreflightAsync(ct));
             await LoadAsync(ct);
             return true;
         }
@@ -94,6 +91,19 @@ internal sealed class Preparation(
         }
     }
 
+    /// <returns>What is to be said of it.</returns>
+    /// <exception cref="RefusedException">With all reasons at once.</exception>
+    private async Task<string> PreflightAsync(CancellationToken ct)
+    {
+        var assessed = await preflight.AssessAsync(operation.Kind, to, from, ct);
+        if (assessed.Refusals is { Count: > 0 } refusals)
+            throw new RefusedException(string.Join("; ", refusals.Select(r => $"{r.Sentence} ({r.Remedy})")));
+        const string well = "the engine answers, and has room for it";
+        return assessed.Warnings is { Count: > 0 } warnings
+            ? $"{well}, but {string.Join("; ", warnings.Select(w => w.Sentence))}"
+            : well;
+    }
+
     private async Task LoadAsync(CancellationToken ct)
     {
         if (operation.Phase >= Phase.Loaded)
@@ -106,7 +116,7 @@ internal sealed class Preparation(
         var report = new ByteReport(progress, plan.BytesToSend);
         await images.LoadAsync(to.Content.Images, report, ct);
         progress.Set(Progress.None);
-        journal.HasLoaded([.. to.Content.Images.Select(i => i.Config.Digest)]);
+        journal.HasLoaded(operation.Id, [.. to.Content.Images.Select(i => i.Config.Digest)], plan.BytesToSend);
         course.Record(
             Phase.Loaded,
             StepOutcome.Done,

@@ -17,6 +17,7 @@ internal sealed class Pruning(
     KnownReleases releases,
     MountedFiles files,
     ImageLoader images,
+    StoredReleases stored,
     TimeProvider clock,
     ILogger<Pruning> log
 )
@@ -30,12 +31,20 @@ internal sealed class Pruning(
         TimeSpan.FromSeconds(8),
     ];
 
+    /// <summary>Called when space was given back, as far as it could be: for nothing but to say so.</summary>
+    public Action? Ended { get; set; }
+
     /// <summary>Best effort: what cannot be given back now is tried again with the next call.</summary>
     /// <param name="staged">A release that waits to be installed; null: none does.</param>
     public async Task RunAsync(ReleaseContent? staged, CancellationToken ct)
     {
-        if (await ContentAsync(staged, ct) is not { } kept)
-            return;
+        if (await ContentAsync(staged, ct) is { } kept)
+            await ImagesAsync(kept, ct);
+        Ended?.Invoke();
+    }
+
+    private async Task ImagesAsync(IReadOnlyList<ReleaseContent> kept, CancellationToken ct)
+    {
         try
         {
             var opened = new List<Release>();
@@ -67,11 +76,20 @@ internal sealed class Pruning(
             return null;
         try
         {
-            var kept = await KeptAsync(ct);
+            var roots = await RootsAsync(ct);
             if (staged is not null)
-                kept.Add(staged);
-            await store.CollectAsync(kept.SelectMany(Stored).Select(b => b.Digest).ToHashSet(), ct);
+                roots.Add(("staged", staged));
+            var kept = roots.ConvertAll(r => r.Content);
+            await store.CollectAsync(kept.SelectMany(BlobsOf).Select(b => b.Digest).ToHashSet(), ct);
             library.Collect(kept.Select(k => k.Descriptor.Index.Digest).ToHashSet());
+            stored.Current = new Stored(
+                roots.ConvertAll(r => new KeptRelease(
+                    r.Why,
+                    r.Content.Descriptor.Version.Text,
+                    BlobsOf(r.Content).Where(store.Contains).Sum(b => b.Size)
+                )),
+                kept.SelectMany(BlobsOf).DistinctBy(b => b.Digest).Where(store.Contains).Sum(b => b.Size)
+            );
             return kept;
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException or RefusedException)
@@ -81,21 +99,28 @@ internal sealed class Pruning(
         }
     }
 
-    private IEnumerable<Blob> Stored(ReleaseContent release) =>
-        release.Blobs.Concat(release.Images.SelectMany(i => i.Layers).Select(store.StoredAs));
+    /// <summary>All that it consists of, layers in the form in which they are stored too.</summary>
+    private IEnumerable<Blob> BlobsOf(ReleaseContent release) =>
+        release.Blobs.Concat(release.Images.SelectMany(i => i.Layers).Select(store.StoredAs)).DistinctBy(b => b.Digest);
 
-    private async Task<List<ReleaseContent>> KeptAsync(CancellationToken ct)
+    private async Task<List<(string Why, ReleaseContent Content)>> RootsAsync(CancellationToken ct)
     {
         // What has committed is installed, and holds nothing else.
         var running = journal.Running is { Phase: not (Phase.Committed or Phase.Pruned) } one ? one : null;
-        string?[] digests = [journal.Current?.Digest, journal.Previous?.Digest, running?.FromDigest, running?.ToDigest];
-        var kept = new List<ReleaseContent>();
-        foreach (var digest in digests.OfType<string>().Distinct())
+        (string Why, string? Digest)[] digests =
+        [
+            ("present", journal.Current?.Digest),
+            ("rollback", journal.Previous?.Digest),
+            ("under way", running?.FromDigest),
+            ("under way", running?.ToDigest),
+        ];
+        var roots = new List<(string, ReleaseContent)>();
+        foreach (var (why, digest) in digests.Where(d => d.Digest is not null).DistinctBy(d => d.Digest))
         {
-            if (journal.Release(digest) is { } known)
-                kept.Add(await releases.ReadAsync(known, ct));
+            if (journal.Release(digest!) is { } known)
+                roots.Add((why, await releases.ReadAsync(known, ct)));
         }
-        return kept;
+        return roots;
     }
 
     private async Task RemoveImagesAsync(HashSet<string> kept, CancellationToken ct)

@@ -29,8 +29,6 @@ internal sealed class Staging(
             deltas.Demand(verified.Descriptor, needed, held);
         var moved = new LastReport();
         var content = await verified.ReadReleaseAsync(sink, moved, ct);
-        if (!isRepair)
-            trust.AdmitUpgrade(content.Document);
         await store.FlushAsync(ct);
         if (verified.Deltas is { } sent)
             await deltas.ApplyAsync(sent, content, held, sink, ct);

@@ -34,7 +34,7 @@ internal sealed class Updater(
 
     private readonly Lock gate = new();
 
-    // Null: a release has waited long enough to be installed.
+    // Null: space is to be given back, for a release has waited long enough to be installed, or a disk is low.
     private readonly Channel<Operation?> begun = Channel.CreateUnbounded<Operation?>();
     private CancellationTokenSource cancel = new();
 
@@ -131,6 +131,9 @@ internal sealed class Updater(
         }
         return journal.Find(operation.Id)!;
     }
+
+    /// <summary>Gives back what nothing needs, as soon as nothing else is being done; returns at once.</summary>
+    public void GiveBackSpace() => begun.Writer.TryWrite(null);
 
     /// <summary>The release that a rollback would bring back.</summary>
     /// <exception cref="RefusedException">There is none.</exception>

@@ -18,6 +18,7 @@ internal static class UpdatesServices
             .AddSingleton<Evidence>()
             .AddSingleton<OperationProgress>()
             .AddSingleton<UpdateRuns>()
+            .AddSingleton<StoredReleases>()
             .AddSingleton<Pruning>()
             .AddSingleton<Plans>()
             .AddSingleton<Occupancy>()

@@ -9,6 +9,7 @@ using Appliance.Agent.Storage;
 using Appliance.Agent.Supervision;
 using Appliance.Agent.Tests.Alerts;
 using Appliance.Agent.Tests.Healing;
+using Appliance.Agent.Updates;
 using Appliance.Docker;
 using Grpc.Net.Client;
 using Microsoft.AspNetCore.Builder;
@@ -50,6 +51,8 @@ internal sealed class ControlHost : IAsyncDisposable
             .AddSingleton(DockerEngine.Connect(engine, TimeProvider.System))
             .AddSingleton<ISupervisor>(Supervisor)
             .AddSingleton<IProbeBook>(new NoProbes())
+            .AddSingleton<StoredReleases>()
+            .AddSingleton(s => ActivatorUtilities.CreateInstance<DiskAlarms>(s, (Action)(() => { })))
             .AddAlerts()
             .AddSingleton<IAlertActions>(new RecordedActions())
             .AddSingleton<IRemedies>(new RecordedRemedies())

@@ -42,7 +42,7 @@ internal sealed class DrillRoom : IAsyncDisposable
             .AddStorage()
             .AddIngress()
             .AddSingleton<Occupancy>()
-            .AddSingleton<DiskAlarm>()
+            .AddSingleton<FullDiskLimit>()
             .AddSingleton<MachineProblems>()
             .AddSingleton<Disaster>(Flood)
             .AddSingleton<Catalogue>()

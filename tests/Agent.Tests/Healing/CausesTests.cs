@@ -1,4 +1,5 @@
 using Appliance.Agent.Healing;
+using Appliance.Agent.Host;
 using Appliance.Agent.Supervision;
 using Appliance.Testing;
 
@@ -77,8 +78,8 @@ public sealed class CausesTests
     {
         using var folder = new ScratchFolder();
 
-        Assert.True(DiskWatch.SpaceOf(folder["."]) is { FreeBytes: > 0 });
-        Assert.Null(DiskWatch.SpaceOf(folder["nowhere"]));
+        Assert.True(DiskSpace.Of(folder["."]) is { FreeBytes: > 0 });
+        Assert.Null(DiskSpace.Of(folder["nowhere"]));
     }
 
     [Fact]

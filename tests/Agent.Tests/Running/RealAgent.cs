@@ -57,7 +57,14 @@ internal sealed class RealAgent : IAsyncDisposable
     public string Settings => folder["agent.yaml"];
 
     /// <summary>Variables of the process, as <c>APPLIANCE__SECTION__KEY</c>; null: not set.</summary>
-    public Dictionary<string, string?> Environment { get; } = [];
+    public Dictionary<string, string?> Environment { get; } =
+        new()
+        {
+            // How full the machine is that tests run on is no matter of theirs, nor is room to be taken on it.
+            ["APPLIANCE__DISK__LOW_FREE"] = "1",
+            ["APPLIANCE__DISK__HIGH_FREE"] = "1",
+            ["APPLIANCE__DISK__RESERVE"] = "0",
+        };
 
     /// <summary>A program, with arguments, that becomes the agent.</summary>
     public IReadOnlyList<string> Launcher { get; set; } = [];
@@ -171,7 +178,7 @@ internal sealed class RealAgent : IAsyncDisposable
     public Task<string> BundleAsync(TestSigner by, string version, string compose, string? upgradeFrom = null)
     {
         Write(version, compose);
-        return by.BundleAsync(version, Release, [Busybox], upgradeFrom, Ct);
+        return by.BundleAsync(version, Release, [Busybox, .. Images], upgradeFrom, Ct);
     }
 
     public async Task StartAsync()

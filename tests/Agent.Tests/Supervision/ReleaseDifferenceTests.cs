@@ -37,6 +37,34 @@ public sealed class ReleaseDifferenceTests
         Assert.Equal([reason], difference.Reasons);
     }
 
+    [Theory]
+    [InlineData("", true)]
+    [InlineData("deploy: {update_config: {order: start-first}}", false)]
+    // Another one runs on meanwhile, unless all go at once.
+    [InlineData("deploy: {replicas: 2}", false)]
+    [InlineData("deploy: {replicas: 2, update_config: {parallelism: 0}}", true)]
+    // Two cannot have one port.
+    [InlineData("ports: [\"8080:80\"], deploy: {replicas: 1}", true)]
+    public void A_service_is_interrupted_when_nothing_of_it_runs_beside(string more, bool interrupts)
+    {
+        var difference = Of(Web("1"), Web("2"), "web");
+
+        Assert.Equal((ServiceChange.Changed, interrupts), (difference.Change, difference.Interrupts));
+
+        string Web(string version) =>
+            $"services: {{web: {{image: \"web:1\", environment: {{A: \"{version}\"}}{(more.Length > 0 ? ", " : "")}{more}}}}}";
+    }
+
+    [Fact]
+    public void What_comes_and_what_goes_for_good_is_no_interruption() =>
+        Assert.All(
+            ReleaseDifference.Between(
+                SampleRelease.Of("services: {web: {image: \"web:1\"}, old: {image: \"old:1\"}}"),
+                SampleRelease.Of("services: {web: {image: \"web:1\"}, new: {image: \"new:1\"}}")
+            ),
+            d => Assert.False(d.Interrupts)
+        );
+
     [Fact]
     public void The_same_image_under_another_tag_changes_nothing()
     {

@@ -123,12 +123,20 @@ public sealed class RefusedBundleTests(RefusedBundleTests.Common on, SharedEngin
         await IsRefusedAsync(Agent, on.Installed, "1.0.0 is installed already");
 
     [Fact]
-    public async Task A_release_says_what_it_may_follow() =>
-        await IsRefusedAsync(
-            Agent,
-            await Agent.BundleAsync(Agent.Signer, "3.0.0", TwoServices.Of("3.0.0"), ">=2.0.0 <3.0.0"),
-            "may be upgraded to from >=2.0.0 <3.0.0, and 1.0.0 is installed"
+    public async Task A_release_says_what_it_may_follow()
+    {
+        var staged = await Agent.StageAsync(
+            await Agent.BundleAsync(Agent.Signer, "3.0.0", TwoServices.Of("3.0.0"), ">=2.0.0 <3.0.0")
         );
+
+        var end = await Agent.StartUpgradeAsync(staged.Digest);
+
+        const string why = "may be upgraded to from >=2.0.0 <3.0.0, and 1.0.0 is installed";
+        Assert.Contains(why, staged.Plan.Findings.Single(f => f.Refuses).Sentence, StringComparison.Ordinal);
+        Assert.Equal(OperationState.Refused, end.State);
+        Assert.Contains(why, end.Reason, StringComparison.Ordinal);
+        Assert.Equal("1.0.0", await Agent.VersionAsync());
+    }
 
     [Fact]
     public async Task After_all_this_a_bundle_that_nothing_is_wrong_with_is_taken()

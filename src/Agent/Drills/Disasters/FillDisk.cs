@@ -1,4 +1,5 @@
 using Appliance.Agent.Healing;
+using Appliance.Agent.Host;
 using Appliance.Agent.Storage;
 using Appliance.Agent.Supervision;
 using Microsoft.Extensions.Options;
@@ -12,7 +13,7 @@ namespace Appliance.Agent.Drills;
 internal sealed class FillDisk(
     IOptions<StorageOptions> storage,
     ISupervisor supervisor,
-    DiskAlarm alarm,
+    FullDiskLimit alarm,
     IOptionsMonitor<DrillsOptions> options
 ) : Disaster
 {
@@ -40,7 +41,7 @@ internal sealed class FillDisk(
         var isAlone = await IsAloneAsync(ct);
         if (isAlone && options.CurrentValue.Reserve * Mebibyte >= alarm.ConfiguredBytes)
             return "drills.reserve is not below healing.least-free-space: the alarm could not be raised";
-        return DiskWatch.SpaceOf(Folder) switch
+        return DiskSpace.Of(Folder) switch
         {
             null => $"the disk of {Folder} does not say how much is free",
             { FreeBytes: var free } when isAlone && free <= Leave => $"the disk of {Folder} is nearly full as it is",
@@ -69,7 +70,7 @@ internal sealed class FillDisk(
 
     public override Task InjectAsync(Target target, Injection injection, CancellationToken ct)
     {
-        var free = DiskWatch.SpaceOf(Folder)?.FreeBytes ?? 0;
+        var free = DiskSpace.Of(Folder)?.FreeBytes ?? 0;
         if (injection.Undo is { Kind: UndoKind.LowerAlarm })
             // Above it by so much that no file which is deleted meanwhile ends it.
             alarm.Raise(free * 2);

@@ -1,27 +1,25 @@
 using System.Globalization;
-using System.Runtime.InteropServices;
+using Appliance.Agent.Host;
 using Appliance.Agent.Storage;
 using Appliance.Agent.Supervision;
+using Appliance.Agent.Updates;
 using Microsoft.Extensions.Options;
 
 namespace Appliance.Agent.Healing;
 
-/// <summary>How much a disk still takes.</summary>
-/// <param name="FreeFiles">Null: it counts none.</param>
-[StructLayout(LayoutKind.Auto)]
-internal readonly record struct DiskSpace(long FreeBytes, long? FreeFiles);
-
 /// <summary>
 /// Watches the disks of the agent's state and of the engine: whether they take writes, and how much more. It looks once a
-/// minute, and at once when the table of mounts changes or the state could not be written.
+/// minute, and at once when the table of mounts changes, the state could not be written, or space was given back.
 /// </summary>
-internal sealed partial class DiskWatch(
+internal sealed class DiskWatch(
     MachineProblems problems,
+    DiskAlarms alarms,
+    Pruning pruning,
     ISupervisor supervisor,
     Database database,
     KernelPoll kernel,
     IOptions<StorageOptions> storage,
-    DiskAlarm alarm,
+    FullDiskLimit alarm,
     TimeProvider clock,
     ILogger<DiskWatch> log
 ) : BackgroundService
@@ -36,6 +34,7 @@ internal sealed partial class DiskWatch(
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
         database.WriteFailed = OnFailure;
+        pruning.Ended = wakeups.Wake;
         WatchMounts();
         try
         {
@@ -49,6 +48,7 @@ internal sealed partial class DiskWatch(
         finally
         {
             database.WriteFailed = null;
+            pruning.Ended = null;
         }
     }
 
@@ -56,9 +56,13 @@ internal sealed partial class DiskWatch(
     /// <param name="afterFailure">Whether a write has failed, so that it is to be found out whether all do.</param>
     internal void Look(bool afterFailure)
     {
-        LookAt("state", storage.Value.DataDirectory, alarm.LeastBytes, afterFailure);
-        if (supervisor.View.Engine.Folder is { Length: > 0 } folder)
-            LookAt("engine", folder, alarm.ConfiguredBytes, afterFailure: false);
+        var state = storage.Value.DataDirectory;
+        var engine = supervisor.View.Engine.Folder is { Length: > 0 } folder ? folder : null;
+        LookAt("state", state, alarm.LeastBytes, afterFailure);
+        if (engine is not null)
+            LookAt("engine", engine, alarm.ConfiguredBytes, afterFailure: false);
+        // Afterwards: what is full is so before the reserve is given back.
+        alarms.Look(state, engine);
     }
 
     /// <summary>What is wrong with a disk. Pure.</summary>
@@ -94,7 +98,7 @@ internal sealed partial class DiskWatch(
     {
         var subject = $"disk of {what}";
         var known = problems.Of(subject)?.Cause;
-        var space = SpaceOf(folder);
+        var space = DiskSpace.Of(folder);
         // A full disk takes no probe either, and is no other trouble for that.
         var isTight = space is { FreeBytes: < Mebibyte } or { FreeFiles: 0 };
         var isDoubted = afterFailure || known is Cause.DiskReadOnly && what == "state";
@@ -161,21 +165,4 @@ internal sealed partial class DiskWatch(
             return "";
         }
     }
-
-    /// <returns>Null: it does not say.</returns>
-    internal static unsafe DiskSpace? SpaceOf(string folder)
-    {
-        // struct statvfs of glibc and musl on 64 bits, with room to spare.
-        Span<ulong> answer = stackalloc ulong[32];
-        fixed (ulong* at = answer)
-        {
-            if (StatFileSystem(folder, at) != 0)
-                return null;
-        }
-        var (block, free, files, freeFiles) = (answer[1], answer[4], answer[5], answer[7]);
-        return new DiskSpace((long)(block * free), files == 0 ? null : (long)freeFiles);
-    }
-
-    [LibraryImport("libc", EntryPoint = "statvfs", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
-    private static unsafe partial int StatFileSystem(string path, ulong* answer);
 }

@@ -6,7 +6,7 @@ namespace Appliance.Agent.Healing;
 /// How little room makes the disk of the agent's state a full one: as it is configured, or more for as long as somebody wants
 /// to see the alarm. That is kept nowhere: an agent that starts goes by its configuration.
 /// </summary>
-internal sealed class DiskAlarm(IOptionsMonitor<HealingOptions> options)
+internal sealed class FullDiskLimit(IOptionsMonitor<HealingOptions> options)
 {
     private const long Mebibyte = 1024 * 1024;
 

@@ -1,0 +1,236 @@
+using System.Net;
+using Appliance.Agent.Host;
+using Appliance.Agent.Storage;
+using Appliance.Agent.Supervision;
+using Appliance.Agent.Tests.Control;
+using Appliance.Agent.Tests.Supervision;
+using Appliance.Agent.Updates;
+using Appliance.Bundles.Compose;
+using Appliance.Bundles.Releases;
+using Appliance.Docker;
+
+namespace Appliance.Agent.Tests.Updates;
+
+/// <summary>What speaks against an operation, and what does not.</summary>
+public sealed class FindingsTests
+{
+    private const long Mebibyte = 1024 * 1024;
+
+    private static readonly DateTimeOffset Noon = new(2026, 1, 15, 12, 0, 0, TimeSpan.Zero);
+
+    [Fact]
+    public void Two_disks_have_room_each_for_its_own_and_a_reserve()
+    {
+        var space = new Space(Content: 10, Layers: 100, Spool: 20, RollbackSet: 3, ToSend: 20);
+
+        var apart = space.On(("/data", On(1, Space.Reserve + 10)), ("/docker", On(2, Space.Reserve + 122)));
+
+        Assert.Equal([Space.Reserve + 10, Space.Reserve + 123], apart.Disks.Select(d => d.Needed));
+        var finding = Assert.Single(Findings.OfSpace(apart));
+        Assert.True(finding.Refuses);
+        Assert.Equal(
+            "the engine's file system has 67108986 bytes free, and 67108987 are needed: 100 for new layers, 20 to unpack them,"
+                + " 3 for layers of the release before, 67108864 that stay free",
+            finding.Sentence
+        );
+    }
+
+    [Fact]
+    public void One_disk_has_room_for_both_together_and_one_reserve()
+    {
+        var space = new Space(Content: 10, Layers: 100, Spool: 20, RollbackSet: 0, ToSend: 20) { Snapshots = 7 };
+
+        Assert.Empty(
+            Findings.OfSpace(space.On(("/a", On(1, Space.Reserve + 137)), ("/b", On(1, Space.Reserve + 137))))
+        );
+        var finding = Assert.Single(
+            Findings.OfSpace(space.On(("/a", On(1, Space.Reserve + 136)), ("/b", On(1, Space.Reserve + 136))))
+        );
+
+        Assert.StartsWith(
+            "the file system of the agent's state and the engine has",
+            finding.Sentence,
+            StringComparison.Ordinal
+        );
+        Assert.Contains(
+            "10 of the release, 7 for snapshots, 100 for new layers",
+            finding.Sentence,
+            StringComparison.Ordinal
+        );
+    }
+
+    [Fact]
+    public void What_is_not_written_to_needs_nothing_and_what_is_out_of_sight_refuses_nothing()
+    {
+        var nothing = new Space(0, 0, 0, 0, 0).On(("/a", On(1, 0)), ("/b", On(2, 0)));
+        var unseen = new Space(0, 100, 100, 0, 100).On(("/a", On(1, 0)), ("/elsewhere", null));
+
+        Assert.Empty(Findings.OfSpace(nothing));
+        Assert.Empty(Findings.OfSpace(unseen));
+    }
+
+    [Theory]
+    [InlineData("deploy: {replicas: 2, resources: {reservations: {memory: 64m}}}", 128, null)]
+    [InlineData("deploy: {replicas: 2, resources: {reservations: {memory: 64m}}}", 127, true)]
+    [InlineData("deploy: {replicas: 2, resources: {limits: {memory: 64m}}}", 128, null)]
+    [InlineData("deploy: {replicas: 2, resources: {limits: {memory: 64m}}}", 127, false)]
+    // One more while they are exchanged.
+    [InlineData(
+        "deploy: {replicas: 2, update_config: {order: start-first}, resources: {reservations: {memory: 64m}}}",
+        191,
+        true
+    )]
+    [InlineData(
+        "deploy: {replicas: 2, update_config: {order: start-first}, resources: {reservations: {memory: 64m}}}",
+        192,
+        null
+    )]
+    public void Memory_that_is_reserved_must_be_there_and_what_may_be_taken_is_said(
+        string web,
+        int total,
+        bool? refuses
+    )
+    {
+        var model = SampleRelease.Of($"services: {{web: {{image: \"web:1\", {web}}}, db: {{image: \"db:1\"}}}}").Model;
+
+        Assert.Equal(refuses, Findings.OfMemory(model, total * Mebibyte).SingleOrDefault()?.Refuses);
+    }
+
+    [Fact]
+    public void A_port_that_somebody_else_has_is_named_with_its_holder()
+    {
+        WantedPort[] wanted =
+        [
+            new(null, 8080, IsUdp: false, "web"),
+            new(IPAddress.Loopback, 5432, IsUdp: false, "db"),
+            new(null, 53, IsUdp: true, "dns"),
+        ];
+
+        var found = Findings.OfPorts(
+            wanted,
+            [new(IPAddress.IPv6Any, 8080, IsUdp: false), new(IPAddress.Any, 53, IsUdp: true)],
+            [new(new(IPAddress.Any, 5432, IsUdp: false), "another", IsOurs: false)],
+            new HashSet<int>()
+        );
+
+        Assert.Equal(
+            [
+                "port 8080/tcp, which web is to have, is held by another program, on ::",
+                "port 5432/tcp, which db is to have, is published for the container another",
+                "port 53/udp, which dns is to have, is held by another program, on 0.0.0.0",
+            ],
+            found.Select(f => f.Sentence)
+        );
+        Assert.All(found, f => Assert.True(f.Refuses));
+    }
+
+    [Fact]
+    public void A_port_of_ours_another_address_and_another_protocol_are_in_nobody_s_way()
+    {
+        WantedPort[] wanted =
+        [
+            new(null, 8080, IsUdp: false, "web"),
+            new(null, 9000, IsUdp: false, "stream"),
+            new(null, 7000, IsUdp: false, "inside"),
+            new(IPAddress.Loopback, 5432, IsUdp: false, "db"),
+            new(null, 53, IsUdp: true, "dns"),
+        ];
+
+        Assert.Empty(
+            Findings.OfPorts(
+                wanted,
+                [
+                    new(IPAddress.Any, 8080, IsUdp: false),
+                    new(IPAddress.Any, 9000, IsUdp: false),
+                    new(IPAddress.Parse("192.0.2.1"), 5432, IsUdp: false),
+                    new(IPAddress.Any, 53, IsUdp: false),
+                    // An internal listener.
+                    new(IPAddress.Parse("169.254.64.9"), 7000, IsUdp: false),
+                ],
+                [
+                    new(new(IPAddress.Any, 8080, IsUdp: false), "app-web-1", IsOurs: true),
+                    new(new(IPAddress.Parse("192.0.2.1"), 5432, IsUdp: false), "another", IsOurs: false),
+                ],
+                new HashSet<int> { 9000 }
+            )
+        );
+    }
+
+    [Theory]
+    [InlineData("19.03.15", true, "Engine True")]
+    [InlineData("20.9", true, "Engine True")]
+    [InlineData("20.10.0", true, "")]
+    [InlineData("28.0.0-rc.1", true, "")]
+    [InlineData("a build of ours", true, "")]
+    [InlineData("27.3.1+dfsg1", false, "LiveRestore False")]
+    [InlineData("18.09", false, "Engine True, LiveRestore False")]
+    public void An_engine_is_new_enough_and_keeps_containers_running(
+        string version,
+        bool liveRestore,
+        string expected
+    ) =>
+        Assert.Equal(
+            expected,
+            string.Join(
+                ", ",
+                Findings
+                    .OfEngine(new EngineInfo { ServerVersion = version, LiveRestoreEnabled = liveRestore })
+                    .Select(f => $"{f.Kind} {f.Refuses}")
+            )
+        );
+
+    [Theory]
+    [InlineData(">=2.0.0 <3.0.0", "1.0.0", true)]
+    [InlineData(">=1.0.0", "1.0.0", false)]
+    [InlineData(null, "1.0.0", false)]
+    [InlineData(">=2.0.0", null, false)]
+    public void A_release_may_say_what_it_follows(string? range, string? installed, bool isRefused)
+    {
+        var document = new ReleaseDocument(
+            "demo",
+            SemanticVersion.TryParse("3.0.0")!,
+            range is null ? null : VersionRange.TryParse(range),
+            Allowances.None
+        );
+
+        var found = Findings.OfPath(document, installed is null ? null : SemanticVersion.TryParse(installed));
+
+        Assert.Equal(isRefused, found.SingleOrDefault()?.Refuses ?? false);
+    }
+
+    [Fact]
+    public void A_clock_is_doubted_when_nothing_keeps_it_and_when_it_is_before_what_was_signed()
+    {
+        Assert.Empty(Findings.OfClock(Noon, Noon, isSynchronised: true));
+        Assert.Empty(Findings.OfClock(Noon, Noon, isSynchronised: null));
+        var both = Findings.OfClock(Noon, Noon.AddDays(1), isSynchronised: false).ToList();
+        Assert.Equal(2, both.Count);
+        Assert.All(both, f => Assert.False(f.Refuses));
+        Assert.StartsWith("the clock says 2026-01-15", both[0].Sentence, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void What_is_not_well_now_is_named_and_what_is_stopped_is_not()
+    {
+        var well = Views.Service("web");
+        var ill = Views.Service("db") with { State = ServiceState.Unhealthy, Explanation = "It does not answer." };
+        var stopped = Views.Service("mail") with { State = ServiceState.Stopped };
+
+        var finding = Assert.Single(Findings.OfHealth(Views.Of(well, ill, stopped)));
+
+        Assert.Equal(("db is not well now: It does not answer", false), (finding.Sentence, finding.Refuses));
+    }
+
+    [Fact]
+    public void What_is_under_way_has_to_end_first()
+    {
+        Assert.Empty(Findings.OfPending(null, null, null));
+
+        var found = Findings.OfPending(new Hold(Noon, null, "alice", "a new disk"), null, null).ToList();
+
+        Assert.StartsWith("alice holds the appliance", Assert.Single(found).Sentence, StringComparison.Ordinal);
+        Assert.True(found[0].Refuses);
+    }
+
+    private static DiskSpace On(ulong device, long free) => new(free, null) { Device = device };
+}
