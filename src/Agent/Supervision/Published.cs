@@ -21,6 +21,9 @@ internal sealed record PublishedService(
     /// there is none.
     /// </summary>
     public int? CanaryShare { get; init; }
+
+    /// <summary>Whether nobody from outside is let through; other services still are.</summary>
+    public bool IsClosed { get; init; }
 }
 
 /// <summary>Where other services reach a service, whichever of its containers is there.</summary>
@@ -71,6 +74,12 @@ internal sealed record Traffic(bool IsServing, IReadOnlySet<string> Joined, IRea
 {
     /// <summary>Nobody is there to send requests.</summary>
     public static Traffic None { get; } = new(false, new HashSet<string>(), new HashSet<string>());
+
+    /// <summary>
+    /// Whether nobody from outside gets through to any service, nor has a request under way that came before: as it is to
+    /// be once all are <see cref="PublishedService.IsClosed"/>.
+    /// </summary>
+    public bool IsClosed { get; init; }
 
     /// <summary>Whether it can listen where containers are told that other services are.</summary>
     public bool ListensInside { get; init; }

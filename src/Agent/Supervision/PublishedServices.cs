@@ -21,6 +21,7 @@ internal static class PublishedServices
             )
             {
                 CanaryShare = s.Service.Canary?.CanaryWeight,
+                IsClosed = inputs.Desired.IsClosed,
             },
         ];
 

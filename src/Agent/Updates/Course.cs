@@ -13,6 +13,7 @@ internal sealed class Course(
     Release from,
     OpenedRelease to,
     UpdateJournal journal,
+    SnapshotTable snapshots,
     ISupervisor supervisor,
     ILogger<UpdateRun> log
 )
@@ -32,6 +33,21 @@ internal sealed class Course(
     public Phase Reached => journal.Find(operation.Id)!.Phase;
 
     public bool HasOrigin => from.Digest.Length > 0;
+
+    /// <summary>Volumes that nobody may use but what the target has: their data is kept, and is being changed.</summary>
+    public IReadOnlySet<string> Still =>
+        snapshots
+            .Of(operation.Id)
+            .Where(s => s.State is SnapshotState.Wanted or SnapshotState.Made)
+            .Select(s => s.Volume)
+            .ToHashSet();
+
+    /// <summary>
+    /// Whether nobody from outside gets through until it has come to its end: what was written would be lost on the way back.
+    /// </summary>
+    public bool IsClosed =>
+        (HasOrigin || operation.FromDigest is null)
+        && snapshots.Of(operation.Id).Any(s => s.State is not SnapshotState.Gone);
 
     public string Target => $"{operation.Product} {operation.ToVersion}";
 

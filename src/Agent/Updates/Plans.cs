@@ -17,9 +17,18 @@ internal sealed record Plan(
     long BytesToMove,
     long BytesToStore,
     Space? Space
-);
+)
+{
+    /// <summary>What it does to data.</summary>
+    public DataPlan Data { get; init; } = DataPlan.Untouched;
+}
 
-internal sealed class Plans(UpdateJournal journal, KnownReleases releases, Preflight preflight)
+internal sealed class Plans(
+    UpdateJournal journal,
+    KnownReleases releases,
+    Preflight preflight,
+    DataPlans data
+)
 {
     /// <exception cref="IOException">The installed release is not stored any more.</exception>
     public async Task<Plan> OfUpgradeAsync(Staged staged, CancellationToken ct) =>
@@ -50,7 +59,25 @@ internal sealed class Plans(UpdateJournal journal, KnownReleases releases, Prefl
             0,
             0,
             await SpaceAsync(target.Content, ct)
-        );
+        )
+        {
+            Data = await DataAsync(kind, target.Release, ct),
+        };
+    }
+
+    private async Task<DataPlan> DataAsync(OperationKind kind, Release target, CancellationToken ct)
+    {
+        if (kind is OperationKind.Rollback)
+            return data.OfRollback();
+        var from = journal.Current is { } known ? ReleaseDescriptor.Parse(known.Descriptor).Version.Text : "";
+        try
+        {
+            return await data.OfUpgradeAsync(from, target, ct);
+        }
+        catch (Exception e) when (e is DockerEngineException or EngineUnavailableException)
+        {
+            return DataPlan.Untouched with { Problem = $"it is not known what the volumes hold: {e.Message}" };
+        }
     }
 
     // One that cannot be read any more is replaced as a whole.

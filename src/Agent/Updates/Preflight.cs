@@ -18,17 +18,19 @@ internal sealed class Preflight(DockerEngine engine, ImageLoader images)
     /// </summary>
     private const long Reserve = 64L * 1024 * 1024;
 
+    /// <param name="toCopy">Bytes of volumes that are to be kept, on the same file system.</param>
     /// <exception cref="RefusedException">It cannot; the message says what is missing.</exception>
     /// <exception cref="EngineUnavailableException">The engine does not answer.</exception>
     /// <exception cref="DockerEngineException">It refuses to say.</exception>
-    public async Task CheckAsync(ReleaseContent release, CancellationToken ct)
+    public async Task CheckAsync(ReleaseContent release, long toCopy, CancellationToken ct)
     {
         var space = await SpaceAsync(release, ct);
-        var needed = space.ToUnpack == 0 ? 0 : 2 * space.ToUnpack + Reserve;
+        var needed = space.ToUnpack + toCopy == 0 ? 0 : 2 * space.ToUnpack + toCopy + Reserve;
+        var copy = toCopy == 0 ? "" : $", {toCopy} to keep a copy of the data that it changes";
         if (space.Free is { } free && free < needed)
             throw new RefusedException(
                 $"the engine's file system has {free} bytes free, and {needed} are needed: twice the {space.ToUnpack}"
-                    + " bytes of new layers, and a reserve; free some, or give the appliance a larger disk"
+                    + $" bytes of new layers{copy}, and a reserve; free some, or give the appliance a larger disk"
             );
     }
 

@@ -13,6 +13,7 @@ internal sealed class Preparation(
     UpdateJournal journal,
     ISupervisor supervisor,
     Preflight preflight,
+    Safekeeping safekeeping,
     ImageLoader images,
     Gate gate,
     MachineBoot boot,
@@ -70,7 +71,8 @@ internal sealed class Preparation(
         {
             if (course.Reached < Phase.Preflighted)
             {
-                await preflight.CheckAsync(to.Content, ct);
+                var data = await safekeeping.CheckAsync(ct);
+                await preflight.CheckAsync(to.Content, data.BytesToCopy, ct);
                 course.Record(Phase.Preflighted, StepOutcome.Done, "the engine answers, and has room for it");
             }
             await LoadAsync(ct);

@@ -19,6 +19,9 @@ internal sealed class UpdateRuns(
     Trial trial,
     Rollout rollout,
     Evidence evidence,
+    SnapshotTable snapshots,
+    DataPlans plans,
+    TimeProvider clock,
     MachineBoot boot,
     OperationProgress progress,
     ILogger<UpdateRun> log
@@ -30,12 +33,15 @@ internal sealed class UpdateRuns(
     {
         var from = await FromAsync(operation, ct);
         var to = await releases.OpenAsync(journal.Release(operation.ToDigest)!, ct);
-        var course = new Course(operation, from, to, journal, supervisor, log);
+        var course = new Course(operation, from, to, journal, snapshots, supervisor, log);
+        var safekeeping = new Safekeeping(course, journal, snapshots, plans, supervisor, gate, clock);
         return new UpdateRun(
             course,
-            new Preparation(course, journal, supervisor, preflight, images, gate, boot, progress),
+            new Preparation(course, journal, supervisor, preflight, safekeeping, images, gate, boot, progress),
+            safekeeping,
             new Switching(course, journal, supervisor, gate, trial, rollout, progress),
-            new WayBack(course, journal, supervisor, gate, traffic, evidence, progress, log),
+            new WayBack(course, journal, supervisor, gate, safekeeping, traffic, evidence, progress, log),
+            evidence,
             journal,
             supervisor,
             gate,
@@ -53,7 +59,7 @@ internal sealed class UpdateRuns(
             return (await releases.OpenAsync(journal.Release(digest)!, ct)).Release;
         }
         catch (Exception e)
-            when (operation is { Kind: not OperationKind.Rollback, Phase: < Phase.Switching }
+            when (operation is { Kind: not OperationKind.Rollback, Phase: < Phase.Snapshotting }
                 && e is RefusedException or IOException or UnauthorizedAccessException
             )
         {

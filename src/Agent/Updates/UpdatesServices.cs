@@ -19,6 +19,7 @@ internal static class UpdatesServices
             .AddSingleton<OperationProgress>()
             .AddSingleton<UpdateRuns>()
             .AddSingleton<Pruning>()
+            .AddSingleton<DataPlans>()
             .AddSingleton<Plans>()
             .AddSingleton<Occupancy>()
             .AddSingleton<HeldRelease>()
