@@ -20,6 +20,13 @@ internal sealed class UpgradeCommand : RunnableCommand
         Description = "Take a bundle whose signatures have expired; everything else is verified all the same",
     };
 
+    private readonly Option<string> withoutSnapshot = new("--without-snapshot")
+    {
+        Description =
+            "Keep no copy of data that the upgrade changes for good, in the words \"I accept that data may be lost\"",
+        HelpName = "WORDS",
+    };
+
     private readonly Option<bool> yes = Confirmation.Option();
 
     public UpgradeCommand()
@@ -39,6 +46,7 @@ internal sealed class UpgradeCommand : RunnableCommand
         Add(bundle);
         Add(plan);
         Add(acceptExpired);
+        Add(withoutSnapshot);
         Add(yes);
     }
 
@@ -66,7 +74,11 @@ internal sealed class UpgradeCommand : RunnableCommand
         session.Error.WriteLine();
         if (!confirmation.Confirms(session, OperationWords.Question(release.Plan ?? new())))
             return ExitCode.Failed;
-        var request = new StartUpgradeRequest { Digest = release.Digest };
+        var request = new StartUpgradeRequest
+        {
+            Digest = release.Digest,
+            WithoutSnapshot = parse.GetValue(withoutSnapshot) ?? "",
+        };
         return await new OperationFollower(session).StartAsync(
             options => session.Agent.Updates.StartUpgradeAsync(request, options),
             cancellationToken

@@ -64,6 +64,20 @@ internal sealed class Course(
         log.Step(operation.Name, phase.ToString(), text);
     }
 
+    /// <summary>Durable before anything is stopped: which volumes are to be kept.</summary>
+    public void BeginSnapshot(IReadOnlyList<VolumeSnapshot> volumes, string text)
+    {
+        journal.BeginSnapshot(operation, volumes, text);
+        log.Step(operation.Name, nameof(Phase.Snapshotting), text);
+    }
+
+    /// <summary>Durable before anything of the target starts: they are kept.</summary>
+    public void HasSnapshot(IReadOnlyList<VolumeSnapshot> volumes, string text)
+    {
+        journal.HasSnapshot(operation, volumes, text);
+        log.Step(operation.Name, nameof(Phase.Snapshotted), text);
+    }
+
     /// <summary>Services whose containers the target has made anew: what fails of the requests to others is not its doing.</summary>
     public HashSet<string> Renewed()
     {

@@ -53,6 +53,10 @@ internal sealed class DataPlans(UpdateJournal journal, SnapshotTable snapshots, 
         };
     }
 
+    /// <summary>Whether an operation keeps data, to put it back if it has to.</summary>
+    public bool IsChanging(Operation operation) =>
+        snapshots.Of(operation.Id).Any(s => s.State is SnapshotState.Made or SnapshotState.Wanted);
+
     /// <summary>Containers that use any of them now.</summary>
     /// <exception cref="EngineUnavailableException">The engine does not answer.</exception>
     /// <exception cref="DockerEngineException">It refuses to say.</exception>

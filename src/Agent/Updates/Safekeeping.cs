@@ -1,5 +1,6 @@
 using Appliance.Agent.Storage;
 using Appliance.Agent.Supervision;
+using Appliance.Bundles.Compose;
 using Appliance.Bundles.Releases;
 using Appliance.Docker;
 
@@ -16,6 +17,7 @@ internal sealed class Safekeeping(
     DataPlans plans,
     ISupervisor supervisor,
     Gate gate,
+    Rollout rollout,
     TimeProvider clock
 )
 {
@@ -30,7 +32,10 @@ internal sealed class Safekeeping(
     public async Task<DataPlan> CheckAsync(CancellationToken ct)
     {
         if (operation.Kind is OperationKind.Rollback)
-            return plans.OfRollback();
+        {
+            var back = plans.OfRollback();
+            return back.Problem is { } gone ? throw new RefusedException(gone) : back;
+        }
         var plan = await plans.OfUpgradeAsync(operation.FromVersion, course.To.Release, ct);
         if (plan.Snapshots.Count == 0 || operation.WithoutSnapshot is not null)
             return plan with { BytesToCopy = 0, Problem = null };
@@ -52,15 +57,24 @@ internal sealed class Safekeeping(
         var kept = snapshots.Of(operation.Id);
         if (course.Reached < Phase.Snapshotting)
         {
+            // It was agreed that there is none.
             if (kept.Count > 0)
                 return null;
-            kept = await WantedAsync(ct);
+            try
+            {
+                kept = await WantedAsync(ct);
+            }
+            catch (Exception e) when (e is RefusedException or DockerEngineException)
+            {
+                return new Unfit("", e.Message);
+            }
             if (kept.Count == 0)
                 return null;
             if (operation.WithoutSnapshot is { } words)
                 return GoWithout(kept, words);
+            await rollout.WaitWhileHeldAsync(operation, ct);
             await before();
-            journal.BeginSnapshot(operation, kept, $"stopping what uses {DataPlan.NamesOf(kept)}");
+            course.BeginSnapshot(kept, $"stopping what uses {DataPlan.NamesOf(kept)}");
         }
         if (course.Reached >= Phase.Snapshotted)
             return null;
@@ -90,7 +104,7 @@ internal sealed class Safekeeping(
         {
             try
             {
-                if (kept.FirstOrDefault(s => !PutBack(s)) is { } lost)
+                if (kept.Where(s => !PutBack(s)).ToList() is { Count: > 0 } lost)
                     return Lose(lost);
                 snapshots.Put([.. kept.Select(s => s with { State = SnapshotState.PutBack })]);
                 course.Record(
@@ -178,7 +192,7 @@ internal sealed class Safekeeping(
                 if (!isPatient)
                     return $"{user} uses {DataPlan.NamesOf(volumes)}, and is not the agent's to stop";
             }
-            catch (EngineUnavailableException) { }
+            catch (Exception e) when (e is EngineUnavailableException or DockerEngineException) { }
             await Task.Delay(AfterTrouble, clock, ct);
         }
     }
@@ -192,7 +206,7 @@ internal sealed class Safekeeping(
         // What the one-shots of the target did to the data, in a try that was taken back, is not in it any more.
         if (operation.Kind is not OperationKind.Rollback)
             supervisor.ForgetCompletions(course.To.Release, except: course.From);
-        journal.HasSnapshot(operation, made, Report(made));
+        course.HasSnapshot(made, Report(made));
     }
 
     private static async Task<List<VolumeSnapshot>> CopyAsync(
@@ -207,14 +221,24 @@ internal sealed class Safekeeping(
             await VolumeFiles.RemoveAsync(folder, ct);
             VolumeFiles.Make(folder);
         }
-        var made = new List<VolumeSnapshot>();
-        foreach (var volume in volumes)
+        try
         {
-            await VolumeFiles.CopyAsync(volume.Live, volume.Kept, ct);
-            var bytes = await VolumeFiles.SizeAsync(volume.Kept, ct);
-            made.Add(volume with { State = SnapshotState.Made, Bytes = bytes, TakenAt = taken });
+            var made = new List<VolumeSnapshot>();
+            foreach (var volume in volumes)
+            {
+                await VolumeFiles.CopyAsync(volume.Live, volume.Kept, ct);
+                var bytes = await VolumeFiles.SizeAsync(volume.Kept, ct);
+                made.Add(volume with { State = SnapshotState.Made, Bytes = bytes, TakenAt = taken });
+            }
+            return made;
         }
-        return made;
+        catch (IOException)
+        {
+            // A part of a copy is good for nothing, and what comes back needs the room.
+            foreach (var folder in volumes.Select(v => v.Folder).Distinct())
+                await VolumeFiles.RemoveAsync(folder, ct);
+            throw;
+        }
     }
 
     /// <summary>What there is now is kept by being moved away: what was kept of the release before takes its place.</summary>
@@ -240,15 +264,17 @@ internal sealed class Safekeeping(
         snapshots.Of(journal.LatestCommitted!.Id).Single(s => s.Volume == kept.Volume);
 
     /// <summary>Old software on data that it does not know may spoil it: a person has to decide.</summary>
-    private string Lose(VolumeSnapshot lost)
+    private string Lose(List<VolumeSnapshot> lost)
     {
-        var why = $"the snapshot of {lost.Volume} is gone, so its data could not be put back";
+        var why = $"the snapshot of {DataPlan.NamesOf(lost)} is gone, so the data could not be put back";
+        var volumes = lost.Select(l => l.Volume).ToHashSet();
         foreach (var service in course.From.Model.Services.Values)
         {
-            var uses = service
-                .Mounts.OfType<Bundles.Compose.VolumeMount>()
-                .Any(m => ContainerRecipe.VolumeName(course.From.Product, m.Volume) == lost.Volume);
-            if (uses)
+            if (
+                service
+                    .Mounts.OfType<VolumeMount>()
+                    .Any(m => volumes.Contains(ContainerRecipe.VolumeName(course.From.Product, m.Volume)))
+            )
                 supervisor.Stop(service.Name, operation.Name, why);
         }
         return why;

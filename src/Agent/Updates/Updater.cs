@@ -361,10 +361,32 @@ internal sealed class Updater(
         }
         catch (Exception e) when (e is RefusedException or IOException or UnauthorizedAccessException)
         {
+            if (await GoBackUnopenedAsync(journal.Find(operation.Id)!, e.Message, ct) is { } back)
+                return back;
             await RunCurrentAsync(ct);
             return Unopened(operation, e.Message);
         }
         return await run.RunAsync(cancel.Token, ct);
+    }
+
+    /// <returns>Null: it had not come to change data, or the release before cannot be read either.</returns>
+    private async Task<Conclusion?> GoBackUnopenedAsync(Operation operation, string why, CancellationToken ct)
+    {
+        if (
+            operation.FromDigest is null
+            || operation.Phase is < Phase.Snapshotting or Phase.Committed or Phase.Pruned
+            || !dataPlans.IsChanging(operation)
+        )
+            return null;
+        try
+        {
+            return await (await runs.OpenWayBackAsync(operation, why, ct)).RunAsync(CancellationToken.None, ct);
+        }
+        catch (Exception e) when (e is RefusedException or IOException or UnauthorizedAccessException)
+        {
+            log.Step(operation.Name, nameof(Phase.RollingBack), e.Message);
+            return null;
+        }
     }
 
     /// <summary>What is stored of a release was damaged meanwhile: the one that is installed runs, as far as it can.</summary>
