@@ -99,7 +99,8 @@ internal static class PlanView
         // Not known: where there is none left, nothing is planned.
         plan.FreeBytes == 0
             ? "-"
-        : plan.FreeBytes < plan.BytesToStore + plan.BytesToUnpack + plan.BytesToCopy ? new Cell(Sizes.Of(plan.FreeBytes), Style.Red)
+        : plan.FreeBytes < plan.BytesToStore + plan.BytesToUnpack + plan.BytesToCopy
+            ? new Cell(Sizes.Of(plan.FreeBytes), Style.Red)
         : Sizes.Of(plan.FreeBytes);
 
     private static Cell Validity(StagedRelease release, DateTimeOffset now)

@@ -31,7 +31,11 @@ internal sealed class ServerMoves(
             // One that a refused shape has, and what runs has not.
             if (slots.Where(s => s.Backend == backend.Name).ToList() is not { Count: > 0 } mine)
                 continue;
-            var desired = DesiredServers.Of(published.First(s => s.Name == backend.Service), adopted.Trusts, backend.IsInside);
+            var desired = DesiredServers.Of(
+                published.First(s => s.Name == backend.Service),
+                adopted.Trusts,
+                backend.IsInside
+            );
             foreach (var step in ServerPlanner.Between(desired, mine, backend.Port).Steps)
             {
                 any = true;

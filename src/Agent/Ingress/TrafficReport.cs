@@ -39,7 +39,7 @@ internal static class TrafficReport
                     .Select(c => c.ContainerId)
             );
         }
-        return new Traffic(IsServing: true, joined, drained.ToHashSet()) 
+        return new Traffic(IsServing: true, joined, drained.ToHashSet())
         {
             ListensInside = listensInside,
             IsClosed = isClosed,

@@ -11,7 +11,9 @@ internal static class Standstill
         var (desired, traffic) = (inputs.Desired, inputs.Traffic);
         return !inputs.Observed.Containers.Any(c => c.IsUp && inputs.UsesStill(c))
             // A step that was begun before may still start something.
-            && !inputs.InFlight.Values.Any(s => s.Slot is { } slot && desired.Service(slot.Service)?.IsKeptStill == true)
+            && !inputs.InFlight.Values.Any(s =>
+                s.Slot is { } slot && desired.Service(slot.Service)?.IsKeptStill == true
+            )
             && (!desired.IsClosed || !traffic.IsServing || traffic.IsClosed);
     }
 

@@ -26,9 +26,7 @@ internal sealed class DataPlans(UpdateJournal journal, SnapshotTable snapshots, 
                 continue;
             if (volume.Options.Count > 0)
                 problem = $"the volume {volume.Name} was made with options of its driver, and cannot be kept";
-            kept.Add(
-                new(0, volume.Name, volume.Mountpoint, "", SnapshotState.Wanted, 0, false, clock.GetUtcNow(), "")
-            );
+            kept.Add(new(0, volume.Name, volume.Mountpoint, "", SnapshotState.Wanted, 0, false, clock.GetUtcNow(), ""));
         }
         return problem is not null || kept.Count == 0
             ? new DataPlan(present, kept, 0) { Problem = problem }
@@ -40,11 +38,7 @@ internal sealed class DataPlans(UpdateJournal journal, SnapshotTable snapshots, 
     {
         var kept = journal.LatestCommitted is { } latest ? snapshots.Of(latest.Id) : [];
         var gone = kept.FirstOrDefault(s => s.State is not SnapshotState.Made);
-        return new DataPlan(
-            [.. kept.Select(s => new VolumeChange(s.Volume, s.Volume, DataChange.Breaking))],
-            kept,
-            0
-        )
+        return new DataPlan([.. kept.Select(s => new VolumeChange(s.Volume, s.Volume, DataChange.Breaking))], kept, 0)
         {
             Problem = gone is null
                 ? null
@@ -60,10 +54,7 @@ internal sealed class DataPlans(UpdateJournal journal, SnapshotTable snapshots, 
     /// <summary>Containers that use any of them now.</summary>
     /// <exception cref="EngineUnavailableException">The engine does not answer.</exception>
     /// <exception cref="DockerEngineException">It refuses to say.</exception>
-    public async Task<IReadOnlyList<string>> UsersOfAsync(
-        IEnumerable<VolumeSnapshot> volumes,
-        CancellationToken ct
-    )
+    public async Task<IReadOnlyList<string>> UsersOfAsync(IEnumerable<VolumeSnapshot> volumes, CancellationToken ct)
     {
         var names = volumes.Select(v => v.Volume).ToHashSet();
         var running = await engine.Containers.ListAsync(new ContainerQuery(), ct);

@@ -186,7 +186,8 @@ internal sealed class Gate(
     {
         // One after the other, at worst.
         var graces = running.Model.Services.Values.Sum(s => s.StopGracePeriod.TotalSeconds);
-        var left = options.CurrentValue.StartTimeout + TimeSpan.FromSeconds(2 * Math.Min(graces, MostGrace.TotalSeconds));
+        var left =
+            options.CurrentValue.StartTimeout + TimeSpan.FromSeconds(2 * Math.Min(graces, MostGrace.TotalSeconds));
         while (supervisor.View is var view && !(view.Engine.Reachable && view.IsStill))
         {
             if (left <= TimeSpan.Zero && !isPatient)
@@ -200,8 +201,8 @@ internal sealed class Gate(
     }
 
     private static string Busy(SupervisionView view) =>
-        view.Services.Where(s => s.State is ServiceState.Stopping).Select(s => $"{s.Name}: {s.Explanation}")
-            is var busy && busy.Any()
+        view.Services.Where(s => s.State is ServiceState.Stopping).Select(s => $"{s.Name}: {s.Explanation}") is var busy
+        && busy.Any()
             ? string.Join(" ", busy)
             : "requests from outside are under way";
 

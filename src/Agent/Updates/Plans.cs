@@ -23,12 +23,7 @@ internal sealed record Plan(
     public DataPlan Data { get; init; } = DataPlan.Untouched;
 }
 
-internal sealed class Plans(
-    UpdateJournal journal,
-    KnownReleases releases,
-    Preflight preflight,
-    DataPlans data
-)
+internal sealed class Plans(UpdateJournal journal, KnownReleases releases, Preflight preflight, DataPlans data)
 {
     /// <exception cref="IOException">The installed release is not stored any more.</exception>
     public async Task<Plan> OfUpgradeAsync(Staged staged, CancellationToken ct) =>

@@ -95,7 +95,10 @@ internal sealed class Safekeeping(
     /// <returns>Null: all is as it was. Otherwise why it cannot be; what uses it is stopped then.</returns>
     public async Task<string?> PutBackAsync(CancellationToken ct)
     {
-        var kept = snapshots.Of(operation.Id).Where(s => s.State is SnapshotState.Made or SnapshotState.Wanted).ToList();
+        var kept = snapshots
+            .Of(operation.Id)
+            .Where(s => s.State is SnapshotState.Made or SnapshotState.Wanted)
+            .ToList();
         // Nothing is changed before all is kept; but a rollback keeps by putting something else in its place.
         if (kept.Count == 0 || (operation.Kind is not OperationKind.Rollback && kept.Any(IsWanted)))
             return null;
@@ -200,9 +203,8 @@ internal sealed class Safekeeping(
     private async Task KeepAsync(IReadOnlyList<VolumeSnapshot> volumes, CancellationToken ct)
     {
         var taken = DateTimeOffset.FromUnixTimeSeconds(clock.GetUtcNow().ToUnixTimeSeconds());
-        var made = operation.Kind is OperationKind.Rollback
-            ? BringBack(volumes, taken)
-            : await CopyAsync(volumes, taken, ct);
+        var made =
+            operation.Kind is OperationKind.Rollback ? BringBack(volumes, taken) : await CopyAsync(volumes, taken, ct);
         // What the one-shots of the target did to the data, in a try that was taken back, is not in it any more.
         if (operation.Kind is not OperationKind.Rollback)
             supervisor.ForgetCompletions(course.To.Release, except: course.From);

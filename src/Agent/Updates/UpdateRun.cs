@@ -39,7 +39,10 @@ internal sealed class UpdateRun(
                 return await back.GoBackAsync(operation.Reason, operation.Evidence, ct);
             if (operation.Phase < Phase.Committed)
             {
-                if (await safekeeping.KeepAsync(() => switching.NoteAilingAsync(either.Token), either.Token) is { } unkept)
+                if (
+                    await safekeeping.KeepAsync(() => switching.NoteAilingAsync(either.Token), either.Token) is
+                    { } unkept
+                )
                     return await back.TurnBackAsync(unkept, ct);
                 var complaints = gate.NewComplaints(course.Renewed());
                 if (await switching.RunAsync(complaints, either.Token) is { } unfit)

@@ -17,7 +17,8 @@ internal static class VolumeFiles
 
     /// <summary>Where an operation keeps what volumes held.</summary>
     /// <param name="live">Of one of them: <c>…/volumes/NAME/_data</c>.</param>
-    public static string FolderFor(string live, Operation operation) => Path.Combine(ShelfOf(live, operation.Product), operation.Name);
+    public static string FolderFor(string live, Operation operation) =>
+        Path.Combine(ShelfOf(live, operation.Product), operation.Name);
 
     /// <summary>Where all operations on a product keep it.</summary>
     public static string ShelfOf(string live, string product)

@@ -86,9 +86,6 @@ public sealed class StandstillTests
         desired with
         {
             Still = Rows,
-            Services =
-            [
-                .. desired.Services.Select(s => s with { IsKeptStill = s.Volumes.Any(Rows.Contains) }),
-            ],
+            Services = [.. desired.Services.Select(s => s with { IsKeptStill = s.Volumes.Any(Rows.Contains) })],
         };
 }

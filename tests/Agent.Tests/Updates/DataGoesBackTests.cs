@@ -34,10 +34,7 @@ public sealed class DataGoesBackTests(SharedEngine shared)
         Assert.Equal(before, await Rows.PictureAsync(await agent.FolderAsync()));
         await agent.RunsOnItsDataAsync("1.0.0");
         // What it had done to the data is undone, so it does it again.
-        Assert.Equal(
-            OperationState.Done,
-            (await agent.UpgradeAsync(await agent.BundleAsync("2.0.1", Rows.V2))).State
-        );
+        Assert.Equal(OperationState.Done, (await agent.UpgradeAsync(await agent.BundleAsync("2.0.1", Rows.V2))).State);
         await agent.RunsOnItsDataAsync("2.0.1");
     }
 
@@ -53,10 +50,7 @@ public sealed class DataGoesBackTests(SharedEngine shared)
         await agent.WriteAsync("that is lost");
 
         var plan = await agent.Updates.PlanRollbackAsync(new PlanRollbackRequest(), cancellationToken: Ct);
-        Assert.Equal(
-            [VolumeChange.Types.Change.BroughtBack],
-            plan.Volumes.Select(v => v.Change)
-        );
+        Assert.Equal([VolumeChange.Types.Change.BroughtBack], plan.Volumes.Select(v => v.Change));
         Assert.NotEqual("", plan.LosesDataSince);
         foreach (var agreed in (string[])["", "2026-01-01T00:00:00Z"])
         {
@@ -79,10 +73,7 @@ public sealed class DataGoesBackTests(SharedEngine shared)
         );
         Assert.Contains("that is lost", await File.ReadAllTextAsync(Assert.Single(kept), Ct), StringComparison.Ordinal);
         // And forward again.
-        Assert.Equal(
-            OperationState.Done,
-            (await agent.UpgradeAsync(await agent.BundleAsync("2.0.0", Rows.V2))).State
-        );
+        Assert.Equal(OperationState.Done, (await agent.UpgradeAsync(await agent.BundleAsync("2.0.0", Rows.V2))).State);
         await agent.RunsOnItsDataAsync("2.0.0");
     }
 
@@ -114,11 +105,14 @@ public sealed class DataGoesBackTests(SharedEngine shared)
         await agent.StartAsync();
         await Eventually.TrueAsync(
             "it is given back",
-            _ => Task.FromResult(
-                !Directory.EnumerateDirectories(
-                    Path.Combine(shared.Engine.DataFolder, "appliance-snapshots", agent.Project)
-                ).Any()
-            ),
+            _ =>
+                Task.FromResult(
+                    !Directory
+                        .EnumerateDirectories(
+                            Path.Combine(shared.Engine.DataFolder, "appliance-snapshots", agent.Project)
+                        )
+                        .Any()
+                ),
             Ct
         );
 
@@ -159,5 +153,4 @@ public sealed class DataGoesBackTests(SharedEngine shared)
         await agent.UpgradeAsync(await agent.BundleAsync("1.0.0", Rows.V1));
         await agent.WriteAsync("of one");
     }
-
 }

@@ -17,11 +17,7 @@ public sealed class DataOnFullDiskTests
         await agent.StartAsync();
         await agent.UpgradeAsync(await agent.BundleAsync("1.0.0", Rows.V1));
         await agent.WriteAsync("of one");
-        await File.WriteAllBytesAsync(
-            Path.Combine(await agent.FolderAsync(), "big"),
-            new byte[100 * 1024 * 1024],
-            Ct
-        );
+        await File.WriteAllBytesAsync(Path.Combine(await agent.FolderAsync(), "big"), new byte[100 * 1024 * 1024], Ct);
         var before = await Rows.PictureAsync(await agent.FolderAsync());
         var db = await agent.ContainerAsync("db");
         engine.Disk.Fill(leaving: 120 * 1024 * 1024);

@@ -154,10 +154,7 @@ public sealed class DyingWithDataTests(SharedEngine shared)
     {
         if (course is not Course.Rollback)
         {
-            var bundle = await agent.BundleAsync(
-                "2.0.0",
-                course is Course.Upgrade ? Rows.V2 : Rows.V2Breaking
-            );
+            var bundle = await agent.BundleAsync("2.0.0", course is Course.Upgrade ? Rows.V2 : Rows.V2Breaking);
             return () => agent.UpgradeAsync(bundle);
         }
         await agent.StartAsync();

@@ -27,8 +27,7 @@ internal static class Rows
     public static string V2Unwell => Of("2.0.0", 2, "breaking", Convert("echo 2 > /rows/format"), "false");
 
     /// <summary>More is kept than before, which the version before does not mind.</summary>
-    public static string V2Expanding =>
-        Of("2.0.0", 1, "expand", "echo more > /rows/more", "true");
+    public static string V2Expanding => Of("2.0.0", 1, "expand", "echo more > /rows/more", "true");
 
     public static async Task<string> FolderAsync(this RealAgent agent) =>
         (await agent.Engine.Volumes.InspectAsync($"{agent.Project}_rows", Ct)).Mountpoint;
@@ -40,7 +39,12 @@ internal static class Rows
             $"{agent.Project}-db-1",
             new Docker.ExecSpec
             {
-                Command = ["sh", "-c", $"echo 'row {row}' >> /rows/rows && ln -f /rows/rows /rows/index && mkdir -p /rows/private && chmod 700 /rows/private"],
+                Command =
+                [
+                    "sh",
+                    "-c",
+                    $"echo 'row {row}' >> /rows/rows && ln -f /rows/rows /rows/index && mkdir -p /rows/private && chmod 700 /rows/private",
+                ],
             },
             1000,
             Ct

@@ -28,7 +28,10 @@ public sealed class VolumeFilesTests : IAsyncDisposable
         await VolumeFiles.CopyAsync(Live, Kept, Ct);
 
         Assert.Equal(await Rows.PictureAsync(Live), await Rows.PictureAsync(Kept));
-        Assert.Equal(["v"], Directory.EnumerateFileSystemEntries(Path.GetDirectoryName(Kept)!).Select(Path.GetFileName));
+        Assert.Equal(
+            ["v"],
+            Directory.EnumerateFileSystemEntries(Path.GetDirectoryName(Kept)!).Select(Path.GetFileName)
+        );
         Assert.InRange(await VolumeFiles.SizeAsync(Kept, Ct), 1, 1024 * 1024);
     }
 
@@ -72,7 +75,10 @@ public sealed class VolumeFilesTests : IAsyncDisposable
 
         await VolumeFiles.ProbeAsync(shelf, Live, Ct);
 
-        Assert.Equal(["_data"], Directory.EnumerateFileSystemEntries(Path.GetDirectoryName(Live)!).Select(Path.GetFileName));
+        Assert.Equal(
+            ["_data"],
+            Directory.EnumerateFileSystemEntries(Path.GetDirectoryName(Live)!).Select(Path.GetFileName)
+        );
         Assert.Equal(["op-1"], Directory.EnumerateFileSystemEntries(shelf).Select(Path.GetFileName));
     }
 
