@@ -18,7 +18,7 @@ internal sealed record Failure(ExitCode ExitCode, string What, params IReadOnlyL
             RpcException e => Answered(e.Status, session.SocketPath),
             SocketPathException e => new(ExitCode.Usage, e.Message, "A path has at most 107 bytes."),
             FileException e => new(ExitCode.Usage, e.Message),
-            UnconfirmedException e => new(ExitCode.Usage, e.Message, "Add --yes to do it without being asked."),
+            UnconfirmedException e => new(ExitCode.Usage, e.Message, e.Next),
             PassphraseException e => new(ExitCode.Usage, e.Message, e.Next),
             RefusedException or TufException => new(ExitCode.Refused, $"refused: {exception.Message}"),
             OutputException e => new(ExitCode.Failed, e.Message),
@@ -99,4 +99,10 @@ internal sealed record Failure(ExitCode ExitCode, string What, params IReadOnlyL
 internal sealed class FileException(string message, Exception? inner = null) : Exception(message, inner);
 
 /// <summary>A change was not confirmed, and nobody can be asked.</summary>
-internal sealed class UnconfirmedException() : Exception("this needs a yes, and there is no terminal to ask on");
+internal sealed class UnconfirmedException(string message, string next) : Exception(message)
+{
+    public UnconfirmedException()
+        : this("this needs a yes, and there is no terminal to ask on", "Add --yes to do it without being asked.") { }
+
+    public string Next => next;
+}

@@ -142,6 +142,44 @@ public sealed class OperationsTests
     }
 
     [Fact]
+    public async Task A_rollback_that_loses_data_takes_the_moment_since_when()
+    {
+        await using var agent = await FakeAgent.StartAsync();
+        agent.Staged.Plan.Kind = OperationKind.Rollback;
+        agent.Staged.Plan.LosesDataSince = "2026-01-15T11:00:00Z";
+        agent.Staged.Plan.Volumes.Add(
+            new VolumeChange
+            {
+                Volume = "demo_rows",
+                Change = VolumeChange.Types.Change.BroughtBack,
+                Bytes = 4096,
+            }
+        );
+        agent.Updates.Add(Sample.Update(Sample.Operation(OperationState.Done)));
+
+        var plan = await Appliancectl.RunAsync(agent.Socket, "rollback", "--plan");
+        Assert.Contains("demo_rows", plan.Stdout, StringComparison.Ordinal);
+        Assert.Contains("What was written since 2026-01-15T11:00:00Z", plan.Stdout, StringComparison.Ordinal);
+
+        var unsaid = await Appliancectl.RunAsync(agent.Socket, "rollback", "--yes");
+        Assert.Equal(2, unsaid.ExitCode);
+        Assert.Contains("--lose-data-since 2026-01-15T11:00:00Z", unsaid.Stderr, StringComparison.Ordinal);
+        var other = await Appliancectl.RunAsync(agent.Socket, "rollback", "--yes", "--lose-data-since", "yesterday");
+        Assert.Equal(1, other.ExitCode);
+        Assert.DoesNotContain(agent.Calls, c => c.StartsWith("StartRollback", StringComparison.Ordinal));
+
+        var run = await Appliancectl.RunAsync(
+            agent.Socket,
+            "rollback",
+            "--yes",
+            "--lose-data-since",
+            "2026-01-15T11:00:00Z"
+        );
+        Assert.Equal(0, run.ExitCode);
+        Assert.Contains("""StartRollback { "loseDataSince": "2026-01-15T11:00:00Z" }""", agent.Calls);
+    }
+
+    [Fact]
     public async Task A_rollback_is_planned_before_it_is_started()
     {
         await using var agent = await FakeAgent.StartAsync();

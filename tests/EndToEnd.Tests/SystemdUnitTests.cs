@@ -26,7 +26,7 @@ public sealed class SystemdUnitTests
         var judged = await AnalyzeAsync(
             "security",
             "--offline=true",
-            "--threshold=24",
+            "--threshold=26",
             Path.Combine(DevelopmentRun.Root, Unit)
         );
         Assert.True(judged.ExitCode == 0, judged.Output);

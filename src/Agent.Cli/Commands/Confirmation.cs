@@ -30,6 +30,27 @@ internal sealed class Confirmation
         return false;
     }
 
+    /// <summary>Whether to lose what was written since a moment: a yes is not enough for that, it takes the moment itself.</summary>
+    /// <exception cref="UnconfirmedException">It was not given, and nobody can be asked.</exception>
+    public bool ConfirmsLoss(Session session, string since, string? agreed)
+    {
+        if (agreed is not null)
+            return agreed == since || Refuse(session, $"What would be lost is what was written since {since}.");
+        if (given)
+            throw new UnconfirmedException(
+                $"this loses what was written since {since}, which takes more than a yes",
+                $"Add --lose-data-since {since} to agree to that."
+            );
+        session.Error.Write($"To lose what was written since then, type {since}: ");
+        return ReadLine().Trim() == since || Refuse(session, "That is not it.");
+    }
+
+    private static bool Refuse(Session session, string why)
+    {
+        session.Error.WriteLine($"{why} Nothing was changed.");
+        return false;
+    }
+
     /// <summary>Straight from the kernel, which ends the line and obeys Ctrl-C: the console would take keys for itself.</summary>
     private static string ReadLine()
     {

@@ -1,12 +1,19 @@
 using System.CommandLine;
 using Appliance.Bundles.Releases;
 using Appliance.Cli.Output;
+using Appliance.V1;
 
 namespace Appliance.Cli.Commands;
 
 internal sealed class RollbackCommand : RunnableCommand
 {
     private readonly Option<bool> plan = CommonOptions.Plan();
+    private readonly Option<string> loseDataSince = new("--lose-data-since")
+    {
+        Description = "Agree to lose what was written since that time, which --plan shows",
+        HelpName = "TIME",
+    };
+
     private readonly Option<bool> yes = Confirmation.Option();
 
     public RollbackCommand()
@@ -16,6 +23,8 @@ internal sealed class RollbackCommand : RunnableCommand
         [
             "Once it was started, Ctrl-C only ends the watching (exit 0), and the rollback goes on: see",
             "`appliancectl operations`.",
+            "A release that changed data so that the one before cannot use it takes that data along: it comes back as it was",
+            "before the upgrade. What was written since is lost, and that has to be agreed to by typing since when.",
         ];
         Examples =
         [
@@ -24,6 +33,7 @@ internal sealed class RollbackCommand : RunnableCommand
             new("rollback --yes -o json", "for a script; exit 0 when the release before runs"),
         ];
         Add(plan);
+        Add(loseDataSince);
         Add(yes);
     }
 
@@ -39,18 +49,24 @@ internal sealed class RollbackCommand : RunnableCommand
         var answer = await session.Agent.Updates.PlanRollbackAsync(new(), session.Promptly(cancellationToken));
         if (confirmation is null)
         {
-            session.Print(answer, PlanView.Write);
+            session.Print(answer, (screen, a) => PlanView.Write(screen, a, session.Clock.GetUtcNow()));
             return ExitCode.Done;
         }
 
-        PlanView.Write(session.Error, answer);
+        PlanView.Write(session.Error, answer, session.Clock.GetUtcNow());
         session.Error.WriteLine();
         if (PlanView.WhyRefused(answer) is { } refused)
             throw new RefusedException(refused);
-        if (!confirmation.Confirms(session, OperationWords.Question(answer)))
+        var lost = answer.LosesDataSince;
+        var confirms =
+            lost.Length > 0
+                ? confirmation.ConfirmsLoss(session, lost, parse.GetValue(loseDataSince))
+                : confirmation.Confirms(session, OperationWords.Question(answer));
+        if (!confirms)
             return ExitCode.Failed;
+        var request = new StartRollbackRequest { LoseDataSince = lost };
         return await new OperationFollower(session).StartAsync(
-            options => session.Agent.Updates.StartRollbackAsync(new(), options),
+            options => session.Agent.Updates.StartRollbackAsync(request, options),
             cancellationToken
         );
     }

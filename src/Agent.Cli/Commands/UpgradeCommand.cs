@@ -26,6 +26,13 @@ internal sealed class UpgradeCommand : RunnableCommand
         Description = "Take a bundle whose signatures have expired; everything else is verified all the same",
     };
 
+    private readonly Option<string> withoutSnapshot = new("--without-snapshot")
+    {
+        Description =
+            "Keep no copy of data that the upgrade changes for good, in the words \"I accept that data may be lost\"",
+        HelpName = "WORDS",
+    };
+
     private readonly Option<bool> yes = Confirmation.Option();
 
     public UpgradeCommand()
@@ -47,6 +54,7 @@ internal sealed class UpgradeCommand : RunnableCommand
         Add(plan);
         Add(check);
         Add(acceptExpired);
+        Add(withoutSnapshot);
         Add(yes);
     }
 
@@ -63,7 +71,10 @@ internal sealed class UpgradeCommand : RunnableCommand
         var release = await StageAsync(parse, session, cancellationToken);
         if (release is null)
             return ExitCode.Interrupted;
-        var refused = PlanView.WhyRefused(release.Plan ?? new());
+        var refused = PlanView.WhyRefused(
+            release.Plan ?? new(),
+            withoutSnapshot: !string.IsNullOrEmpty(parse.GetValue(this.withoutSnapshot))
+        );
         if (planOnly)
             session.Print(release, (screen, r) => PlanView.Write(screen, r, session.Clock.GetUtcNow()));
         else if (checkOnly)
@@ -78,7 +89,11 @@ internal sealed class UpgradeCommand : RunnableCommand
             throw new RefusedException(refused);
         if (!confirmation.Confirms(session, OperationWords.Question(release.Plan ?? new())))
             return ExitCode.Failed;
-        var request = new StartUpgradeRequest { Digest = release.Digest };
+        var request = new StartUpgradeRequest
+        {
+            Digest = release.Digest,
+            WithoutSnapshot = parse.GetValue(withoutSnapshot) ?? "",
+        };
         return await new OperationFollower(session).StartAsync(
             options => session.Agent.Updates.StartUpgradeAsync(request, options),
             cancellationToken

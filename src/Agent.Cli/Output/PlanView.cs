@@ -9,6 +9,7 @@ internal static class PlanView
     {
         var plan = release.Plan ?? new();
         WriteServices(screen, plan);
+        WriteVolumes(screen, plan, now);
         var facts = Facts(plan);
         facts.Add("Signed", Ages.Ago(release.SignedAt, now));
         facts.Add("Signatures", Validity(release, now));
@@ -17,9 +18,10 @@ internal static class PlanView
         WriteFindings(screen, plan);
     }
 
-    public static void Write(Screen screen, UpdatePlan plan)
+    public static void Write(Screen screen, UpdatePlan plan, DateTimeOffset now)
     {
         WriteServices(screen, plan);
+        WriteVolumes(screen, plan, now);
         Facts(plan).WriteTo(screen);
         WriteFindings(screen, plan);
     }
@@ -34,10 +36,15 @@ internal static class PlanView
             WriteFindings(screen, plan);
     }
 
-    /// <summary>Why it would be refused; null: it would not be.</summary>
-    public static string? WhyRefused(UpdatePlan plan)
+    /// <summary>
+    /// Why it would be refused; null: it would not be. The plan is not told that no copy of the data is to be made.
+    /// </summary>
+    public static string? WhyRefused(UpdatePlan plan, bool withoutSnapshot = false)
     {
-        var reasons = plan.Findings.Where(f => f.Refuses).Select(f => f.Sentence).ToList();
+        var reasons = plan
+            .Findings.Where(f => f.Refuses && !(withoutSnapshot && f.Kind == "space" && plan.BytesToCopy > 0))
+            .Select(f => f.Sentence)
+            .ToList();
         return reasons.Count == 0 ? null : string.Join("; ", reasons);
     }
 
@@ -77,12 +84,56 @@ internal static class PlanView
     private static string Title(UpdatePlan plan) =>
         OperationWords.Describe(plan.Kind, plan.Product, plan.FromVersion, plan.ToVersion);
 
+    private static void WriteVolumes(Screen screen, UpdatePlan plan, DateTimeOffset now)
+    {
+        if (plan.Volumes.Count > 0)
+        {
+            var volumes = new Table("VOLUME", "DATA", "SIZE");
+            foreach (var volume in plan.Volumes)
+                volumes.Add(volume.Volume, ChangeOf(volume.Change), volume.Bytes > 0 ? Sizes.Of(volume.Bytes) : "-");
+            volumes.WriteTo(screen);
+            screen.WriteLine();
+        }
+        if (plan.LosesDataSince.Length > 0)
+            screen.WriteLine(
+                screen.Paint(
+                    Text.OneLine($"What was written since {plan.LosesDataSince} ({Age(plan, now)}) is lost."),
+                    Style.Red
+                )
+            );
+        if (plan.DataProblem.Length > 0)
+            screen.WriteLine(screen.Paint(Text.OneLine($"It would be refused: {plan.DataProblem}."), Style.Red));
+        if (plan.LosesDataSince.Length + plan.DataProblem.Length > 0)
+            screen.WriteLine();
+    }
+
+    private static string Age(UpdatePlan plan, DateTimeOffset now) =>
+        DateTimeOffset.TryParse(
+            plan.LosesDataSince,
+            System.Globalization.CultureInfo.InvariantCulture,
+            System.Globalization.DateTimeStyles.None,
+            out var since
+        )
+            ? Ages.Ago(Google.Protobuf.WellKnownTypes.Timestamp.FromDateTimeOffset(since), now)
+            : "-";
+
+    private static Cell ChangeOf(VolumeChange.Types.Change change) =>
+        change switch
+        {
+            VolumeChange.Types.Change.Expand => new("extended", Style.Green),
+            VolumeChange.Types.Change.Breaking => new("changed for good; a snapshot is kept", Style.Yellow),
+            VolumeChange.Types.Change.BroughtBack => new("comes back as it was", Style.Yellow),
+            _ => new("unknown", Style.Yellow),
+        };
+
     private static Table Facts(UpdatePlan plan)
     {
         var facts = new Table("", "");
         facts.Add("To move", Sizes.Of(plan.BytesToMove));
         facts.Add("To store", Sizes.Of(plan.BytesToStore));
         facts.Add("To unpack", Sizes.Of(plan.BytesToUnpack));
+        if (plan.BytesToCopy > 0)
+            facts.Add("To copy", Sizes.Of(plan.BytesToCopy));
         facts.Add("Free", Free(plan));
         if (plan.Migrations.Count > 0)
             facts.Add("Migrations", string.Join(", ", plan.Migrations));

@@ -125,7 +125,7 @@ internal static class Mapping
         state switch
         {
             ServiceState.Pending => V1.ServiceState.Pending,
-            ServiceState.Waiting => V1.ServiceState.Waiting,
+            ServiceState.Waiting or ServiceState.KeptStill => V1.ServiceState.Waiting,
             ServiceState.Starting => V1.ServiceState.Starting,
             ServiceState.Running => V1.ServiceState.Running,
             ServiceState.Unready => V1.ServiceState.Unready,

@@ -1,6 +1,7 @@
 using Appliance.Agent.Storage;
 using Appliance.Agent.Supervision;
 using Appliance.Agent.Updates;
+using Appliance.Bundles.Compose;
 using Google.Protobuf.WellKnownTypes;
 
 namespace Appliance.Agent.Control;
@@ -78,6 +79,21 @@ internal static class OperationMapping
             Duration = plan.Duration?.ToDuration(),
             Space = plan.Assessment.Space is { } space ? ToMessage(space) : null,
             Findings = { plan.Assessment.Findings.Select(ToMessage) },
+            Volumes = { plan.Data.Volumes.Select(v => ToMessage(v, plan)) },
+            BytesToCopy = plan.Data.BytesToCopy,
+            LosesDataSince = plan.Data.LosesSince ?? "",
+            DataProblem = plan.Data.Problem ?? "",
+        };
+
+    private static V1.VolumeChange ToMessage(VolumeChange volume, Updates.Plan plan) =>
+        new()
+        {
+            Volume = volume.Name,
+            Change =
+                plan.Kind is OperationKind.Rollback ? V1.VolumeChange.Types.Change.BroughtBack
+                : volume.Change is DataChange.Breaking ? V1.VolumeChange.Types.Change.Breaking
+                : V1.VolumeChange.Types.Change.Expand,
+            Bytes = plan.Data.Snapshots.FirstOrDefault(s => s.Volume == volume.Volume)?.Bytes ?? 0,
         };
 
     private static V1.SpacePlan ToMessage(Space space) =>

@@ -45,6 +45,11 @@ internal sealed record OverallStatus(Overall Health, IReadOnlyList<string> Probl
             yield return (Overall.Failed, problem);
         if (stateProblem is not null)
             yield return (Overall.Degraded, $"The agent's state is kept in memory only: {stateProblem}");
+        if (view.IsClosed)
+            yield return (
+                Overall.Degraded,
+                "Nobody is let through to the application while an update changes its data."
+            );
         foreach (var ill in view.Problems)
             yield return (Overall.Degraded, Sentence(ill.Sentence));
         foreach (var service in view.Services)

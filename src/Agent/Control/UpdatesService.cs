@@ -57,7 +57,14 @@ internal sealed class UpdatesService(
     }
 
     public override async Task<V1.Operation> StartUpgrade(V1.StartUpgradeRequest request, ServerCallContext context) =>
-        Shown(await updater.StartUpgradeAsync(request.Digest, context.GetCaller().Actor, context.CancellationToken));
+        Shown(
+            await updater.StartUpgradeAsync(
+                request.Digest,
+                Said(request.WithoutSnapshot),
+                context.GetCaller().Actor,
+                context.CancellationToken
+            )
+        );
 
     public override async Task<V1.UpdatePlan> PlanRollback(V1.PlanRollbackRequest request, ServerCallContext context) =>
         (await plans.OfRollbackAsync(updater.PreviousOrRefuse(), context.CancellationToken)).ToMessage();
@@ -65,7 +72,14 @@ internal sealed class UpdatesService(
     public override async Task<V1.Operation> StartRollback(
         V1.StartRollbackRequest request,
         ServerCallContext context
-    ) => Shown(await updater.StartRollbackAsync(context.GetCaller().Actor, context.CancellationToken));
+    ) =>
+        Shown(
+            await updater.StartRollbackAsync(
+                Said(request.LoseDataSince),
+                context.GetCaller().Actor,
+                context.CancellationToken
+            )
+        );
 
     public override Task<V1.RolloutStatus> GetRollout(V1.GetRolloutRequest request, ServerCallContext context) =>
         Task.FromResult(
@@ -93,6 +107,8 @@ internal sealed class UpdatesService(
                 },
             }
         );
+
+    private static string? Said(string field) => field.Length > 0 ? field : null;
 
     private V1.Operation Shown(Operation operation) => operation.ToMessage(progress.Current);
 

@@ -58,7 +58,7 @@ internal sealed class Remedies(
                 throw new RemedyException(
                     $"{to.Product} {to.Version} has the same {string.Join(", ", services)}, and the same of what it needs"
                 );
-            var operation = await updater.StartRollbackAsync(Actor, ct);
+            var operation = await updater.StartRollbackAsync(loseDataSince: null, Actor, ct);
             return $"goes back to {to.Product} {to.Version} ({operation.Name})";
         }
         catch (UpdatesBusyException e)

@@ -9,6 +9,9 @@ namespace Appliance.Agent.Ingress;
 /// <param name="Slots">How many servers it has a place for.</param>
 internal sealed record Backend(string Name, string Service, int Port, IngressProtocol Protocol, int Slots)
 {
+    /// <summary>Whether other services are sent to it, and nobody from outside.</summary>
+    public bool IsInside { get; init; }
+
     private const int Fewest = 8;
     private const int LongestReadable = 32;
 
@@ -21,9 +24,10 @@ internal sealed record Backend(string Name, string Service, int Port, IngressPro
     /// Derived, so that no name of a release means anything to HAProxy: its readable part for people, a digest for its
     /// being one of a kind.
     /// </summary>
-    public static string NameOf(string service, int port, IngressProtocol protocol)
+    public static string NameOf(string service, int port, IngressProtocol protocol, bool isInside)
     {
-        var digest = SHA256.HashData(Encoding.UTF8.GetBytes($"{service}\0{port}\0{protocol}"));
+        var inside = isInside ? "\0inside" : "";
+        var digest = SHA256.HashData(Encoding.UTF8.GetBytes($"{service}\0{port}\0{protocol}{inside}"));
         var readable = string.Concat(service.Take(LongestReadable).Select(c => char.IsAsciiLetterOrDigit(c) ? c : '_'));
         return $"{readable}-{port}-{protocol}-{Convert.ToHexStringLower(digest.AsSpan(0, 4))}";
     }

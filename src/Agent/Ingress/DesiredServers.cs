@@ -10,15 +10,21 @@ internal static class DesiredServers
     /// <param name="isTrusted">
     /// Whether a container counts as ready although it was not proven yet: it was, when the agent before this one ended.
     /// </param>
-    public static IReadOnlyList<DesiredServer> Of(PublishedService service, Func<PublishedServer, bool> isTrusted)
+    /// <param name="isInside">Whether it is for other services: they are let through while nobody from outside is.</param>
+    public static IReadOnlyList<DesiredServer> Of(
+        PublishedService service,
+        Func<PublishedServer, bool> isTrusted,
+        bool isInside
+    )
     {
+        var isClosed = service.IsClosed && !isInside;
         var states = service
             .Servers.Where(s => s.Address.Length > 0)
             .Select(s =>
                 (
                     Server: s,
                     State: s.Leaving is not null ? ServerState.Draining
-                    : s.IsReady || isTrusted(s) ? ServerState.Ready
+                    : !isClosed && (s.IsReady || isTrusted(s)) ? ServerState.Ready
                     : ServerState.Maintenance
                 )
             )

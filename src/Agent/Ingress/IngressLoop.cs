@@ -27,6 +27,7 @@ internal sealed class IngressLoop : BackgroundService, IHostedLifecycleService
     private readonly ILogger<IngressLoop> log;
 
     private readonly Drains drains;
+    private readonly Closing closing;
     private readonly Adopted adopted;
     private readonly OldWorkers oldWorkers;
     private readonly WantedShapes wanted;
@@ -60,6 +61,7 @@ internal sealed class IngressLoop : BackgroundService, IHostedLifecycleService
         (this.certificates, this.folder, this.counters) = (certificates, folder, counters);
         (this.options, this.clock, this.log) = (options, clock, log);
         drains = new Drains(clock);
+        closing = new Closing(clock);
         adopted = new Adopted(clock);
         oldWorkers = new OldWorkers(counters, clock);
         wanted = new WantedShapes(folder, adopted, events, log);
@@ -213,15 +215,17 @@ internal sealed class IngressLoop : BackgroundService, IHostedLifecycleService
 
         foreach (var late in drains.Look(published, slots, old))
             moves.GiveUpOn(late);
+        var (isClosed, left) = closing.Look(published, shape, slots, old);
+        await moves.CutOffAsync(pid, left, ct);
         told.Report(
             running?.Hash is null
                 ? Traffic.None
-                : TrafficReport.Of(published, shape, rows, old, drains.Drained, Told.ListensInside())
+                : TrafficReport.Of(published, shape, rows, old, drains.Drained, Told.ListensInside(), isClosed)
         );
         told.Show(new IngressView(running?.Hash is not null, workers.Version, isShape ? null : reloads.Problem));
 
         return Wakes.Soonest([
-            drains.AreUnderWay ? WhileDraining : null,
+            drains.AreUnderWay || closing.IsUnderWay ? WhileDraining : null,
             oldWorkers.NextLook(old),
             didAll ? null : AfterFailure,
             isShape && !file.IsWritten ? AfterFullDisk : null,

@@ -120,12 +120,16 @@ internal sealed partial record IngressShape(
             if (listeners.ContainsKey(key))
                 leftOut.Add($"port {listener.Port} of {service.Name}: {listener.Address ?? "the port"} is taken");
             else
-                listeners[key] = listener with { Backend = Of(service, port, protocol) };
+                listeners[key] = listener with
+                {
+                    Backend = Of(service, port, protocol, isInside: listener.Address is not null),
+                };
         }
 
-        private string Of(PublishedService service, int port, IngressProtocol protocol)
+        // Who comes from outside may be kept out while other services go on: each has a backend of its own.
+        private string Of(PublishedService service, int port, IngressProtocol protocol, bool isInside = false)
         {
-            var name = Backend.NameOf(service.Name, port, protocol);
+            var name = Backend.NameOf(service.Name, port, protocol, isInside);
             if (!backends.ContainsKey(name))
             {
                 var (has, others) = slots(name);
@@ -137,7 +141,10 @@ internal sealed partial record IngressShape(
                     port,
                     protocol,
                     has >= needs && has > 0 ? has : Backend.RoomFor(needs)
-                );
+                )
+                {
+                    IsInside = isInside,
+                };
             }
             return name;
         }

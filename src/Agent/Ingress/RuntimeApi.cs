@@ -75,6 +75,9 @@ internal sealed class RuntimeApi(IOptionsMonitor<IngressOptions> options, TimePr
             case RuntimeStep.Turn turn:
                 await OrderAsync(worker, $"set server {server} state {Word(turn.State)}", ct);
                 break;
+            case RuntimeStep.End:
+                await OrderAsync(worker, $"shutdown sessions server {server}", ct);
+                break;
             default:
                 throw new InvalidOperationException($"no command for {step.GetType().Name}");
         }

@@ -31,7 +31,11 @@ internal sealed class ServerMoves(
             // One that a refused shape has, and what runs has not.
             if (slots.Where(s => s.Backend == backend.Name).ToList() is not { Count: > 0 } mine)
                 continue;
-            var desired = DesiredServers.Of(published.First(s => s.Name == backend.Service), adopted.Trusts);
+            var desired = DesiredServers.Of(
+                published.First(s => s.Name == backend.Service),
+                adopted.Trusts,
+                backend.IsInside
+            );
             foreach (var step in ServerPlanner.Between(desired, mine, backend.Port).Steps)
             {
                 any = true;
@@ -69,6 +73,25 @@ internal sealed class ServerMoves(
                 $"Waits for them no longer: {late.Server.Leaving}."
             )
         );
+    }
+
+    /// <summary>Ends what goes on for too long through ways that are closed: their containers may run on.</summary>
+    /// <exception cref="HaproxyException">It is gone, or silent.</exception>
+    public async Task CutOffAsync(int worker, IReadOnlyList<ServerSlot> left, CancellationToken ct)
+    {
+        foreach (var slot in left)
+        {
+            var step = new RuntimeStep.End(slot.Backend, slot.Name);
+            try
+            {
+                await api.RunAsync(worker, step, ct);
+                log.Taken(step);
+            }
+            catch (HaproxyException e) when (e is { IsGone: false, IsSilent: false })
+            {
+                log.StepFailed(step, e.Message);
+            }
+        }
     }
 
     private void Know(IReadOnlyList<PublishedService> published, IngressShape shape) =>

@@ -53,6 +53,12 @@ internal abstract record RuntimeStep(string Backend, string Slot)
         public override string ToString() => $"{Backend}/{Slot} has weight {Weight}";
     }
 
+    /// <summary>Ends all that is under way with it.</summary>
+    internal sealed record End(string Backend, string Slot) : RuntimeStep(Backend, Slot)
+    {
+        public override string ToString() => $"{Backend}/{Slot} is sent nothing more, and what is under way ends";
+    }
+
     internal sealed record Turn(string Backend, string Slot, ServerState State) : RuntimeStep(Backend, Slot)
     {
         public override string ToString() => $"{Backend}/{Slot} is {State}";

@@ -7,20 +7,26 @@ internal static class TrafficReport
 {
     /// <param name="shape">What is wanted.</param>
     /// <param name="rows">Of the worker that accepts connections, as it says itself.</param>
+    /// <param name="isClosed">See <see cref="Traffic.IsClosed"/>.</param>
     public static Traffic Of(
         IReadOnlyList<PublishedService> published,
         IngressShape shape,
         IReadOnlyList<StatRow> rows,
         IReadOnlyList<OldWorker> old,
         IReadOnlySet<string> drained,
-        bool listensInside
+        bool listensInside,
+        bool isClosed
     )
     {
         var slots = StatRow.SlotsOf(rows);
         var joined = new HashSet<string>();
         foreach (var service in published)
         {
-            var backends = shape.Backends.Where(b => b.Service == service.Name).Select(b => b.Name).ToHashSet();
+            // Nobody joins where nobody is let through.
+            var backends = shape
+                .Backends.Where(b => b.Service == service.Name && (b.IsInside || !service.IsClosed))
+                .Select(b => b.Name)
+                .ToHashSet();
             var ways = backends.Select(b => slots.Where(s => s.Backend == b)).ToList();
             // Who is asked by a worker that knows only those before would miss it, so it has not joined there yet.
             foreach (var worker in old.Where(w => w.MayBeAsked))
@@ -45,11 +51,12 @@ internal static class TrafficReport
             ListensInside = listensInside,
             Asked = asked.Select(c => c.ContainerId).ToHashSet(),
             Listeners = StatRow.ListenersOf(rows),
+            IsClosed = isClosed,
         };
     }
 
     public static bool Same(Traffic a, Traffic b) =>
-        (a.IsServing, a.ListensInside) == (b.IsServing, b.ListensInside)
+        (a.IsServing, a.ListensInside, a.IsClosed) == (b.IsServing, b.ListensInside, b.IsClosed)
         && a.Listeners.SetEquals(b.Listeners)
         && a.Joined.SetEquals(b.Joined)
         && a.Drained.SetEquals(b.Drained)

@@ -79,7 +79,7 @@ internal sealed class WantedShapes(IngressFolder folder, Adopted adopted, EventL
             .. shape.Backends.SelectMany(b =>
                 ServerPlanner
                     .Between(
-                        DesiredServers.Of(published.First(s => s.Name == b.Service), adopted.Trusts),
+                        DesiredServers.Of(published.First(s => s.Name == b.Service), adopted.Trusts, b.IsInside),
                         [.. ServerSlot.EmptyOf(b)],
                         b.Port
                     )

@@ -30,6 +30,12 @@ internal enum Phase
     Preflighted,
     Loading,
     Loaded,
+
+    /// <summary>What writes to data that is about to be changed for good is stopped, and the data is kept.</summary>
+    Snapshotting,
+
+    /// <summary>From here on the data that was kept is what a way back brings back.</summary>
+    Snapshotted,
     Switching,
     Observing,
 
@@ -66,6 +72,9 @@ internal sealed record Operation(
     int Resumed
 )
 {
+    /// <summary>In which words somebody has agreed that data may be lost, because none is kept; null: nobody has.</summary>
+    public string? WithoutSnapshot { get; init; }
+
     public bool HasEnded => State is not OperationState.Running;
 
     /// <summary>As people type it.</summary>

@@ -264,6 +264,23 @@ internal static class Schema
                 bytes INTEGER NOT NULL
             ) STRICT;
             """,
+        // What volumes held when an operation began to change them, and where that is kept; "live" is where the engine has
+        // the volume's files. A row outlives its files, to say why they are gone.
+        """
+            CREATE TABLE snapshots (
+                operation INTEGER NOT NULL,
+                volume TEXT NOT NULL,
+                live TEXT NOT NULL,
+                kept TEXT NOT NULL,
+                state TEXT NOT NULL,
+                bytes INTEGER NOT NULL,
+                shares_blocks INTEGER NOT NULL,
+                taken INTEGER NOT NULL,
+                reason TEXT NOT NULL,
+                PRIMARY KEY (operation, volume)
+            ) STRICT, WITHOUT ROWID;
+            ALTER TABLE operations ADD COLUMN without_snapshot TEXT;
+            """,
     ];
 
     /// <summary>What is worth carrying over from a damaged file, what people rely on first.</summary>
@@ -277,6 +294,7 @@ internal static class Schema
         "operation_steps",
         "loads",
         "rollouts",
+        "snapshots",
         "trust_pending",
         "loaded_images",
         "unsettled_images",

@@ -19,6 +19,7 @@ internal static class StorageServices
             .AddSingleton<AuditTrail>()
             .AddSingleton<TrustTable>()
             .AddSingleton<UpdateJournal>()
+            .AddSingleton<SnapshotTable>()
             .AddSingleton<RolloutTable>()
             .AddSingleton<TokenTable>()
             .AddSingleton<AlertRules>()

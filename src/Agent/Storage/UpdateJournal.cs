@@ -9,7 +9,7 @@ namespace Appliance.Agent.Storage;
 internal sealed class UpdateJournal
 {
     private const string Columns =
-        "id, kind, state, phase, product, from_digest, from_version, to_digest, to_version, actor, started, ended, sentence, reason, evidence, cancelled_by, resumed";
+        "id, kind, state, phase, product, from_digest, from_version, to_digest, to_version, actor, started, ended, sentence, reason, evidence, cancelled_by, resumed, without_snapshot";
     private const int Kept = 200;
 
     private const string RecordsLost = "records-lost";
@@ -110,8 +110,8 @@ internal sealed class UpdateJournal
             var begun = c.Number(
                 """
                 INSERT INTO operations (kind, state, phase, product, from_digest, from_version, to_digest, to_version, actor,
-                    started, sentence, reason, evidence, resumed)
-                VALUES (?1, 'Running', ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, '', '', 0) RETURNING id
+                    started, sentence, reason, evidence, resumed, without_snapshot)
+                VALUES (?1, 'Running', ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, '', '', 0, ?11) RETURNING id
                 """,
                 wanted.Kind.ToString(),
                 wanted.Phase.ToString(),
@@ -122,7 +122,8 @@ internal sealed class UpdateJournal
                 wanted.ToVersion,
                 wanted.Actor,
                 Now,
-                wanted.Sentence
+                wanted.Sentence,
+                wanted.WithoutSnapshot
             );
             AddStep(c, begun, wanted.Phase, StepOutcome.Done, null, wanted.Sentence);
             return begun;
@@ -144,6 +145,43 @@ internal sealed class UpdateJournal
                 text
             );
         });
+
+    /// <summary>Before anything is stopped: which volumes are to be kept, and where.</summary>
+    /// <exception cref="StorageException">It could not be made durable, and nothing may be stopped.</exception>
+    public void BeginSnapshot(Operation operation, IReadOnlyList<VolumeSnapshot> volumes, string text) =>
+        Change(c =>
+        {
+            Phases.Demand(PhaseOf(c, operation.Id), Phase.Snapshotting);
+            foreach (var volume in volumes)
+                SnapshotTable.Put(c, volume);
+            AddStep(c, operation.Id, Phase.Snapshotting, StepOutcome.Begun, null, text);
+            return c.Execute(
+                "UPDATE operations SET phase = 'Snapshotting', sentence = ?2 WHERE id = ?1",
+                operation.Id,
+                text
+            );
+        });
+
+    /// <summary>What was to be kept is kept: from here on the data may be changed.</summary>
+    /// <exception cref="StorageException">It could not be made durable, and nothing may be changed.</exception>
+    public void HasSnapshot(Operation operation, IReadOnlyList<VolumeSnapshot> volumes, string text) =>
+        Change(c =>
+        {
+            Phases.Demand(PhaseOf(c, operation.Id), Phase.Snapshotted);
+            foreach (var volume in volumes)
+                SnapshotTable.Put(c, volume);
+            AddStep(c, operation.Id, Phase.Snapshotted, StepOutcome.Done, null, text);
+            return c.Execute(
+                "UPDATE operations SET phase = 'Snapshotted', sentence = ?2 WHERE id = ?1",
+                operation.Id,
+                text
+            );
+        });
+
+    /// <summary>
+    /// The operation by which what is installed was come to, and whose snapshot a rollback brings back; null: there is none.
+    /// </summary>
+    public Operation? LatestCommitted => Where("phase IN ('Committed', 'Pruned')", limit: 1).SingleOrDefault();
 
     /// <summary>Notes that a start of the agent found it unfinished.</summary>
     public void Resume(long operation) =>
@@ -347,7 +385,10 @@ internal sealed class UpdateJournal
             r.GetString(14),
             r.Text(15),
             r.GetInt32(16)
-        );
+        )
+        {
+            WithoutSnapshot = r.Text(17),
+        };
 
     private static TaskCompletionSource NewSignal() => new(TaskCreationOptions.RunContinuationsAsynchronously);
 }

@@ -15,6 +15,14 @@ internal sealed record DesiredState(
     IReadOnlyList<DesiredService> Services
 )
 {
+    private static readonly HashSet<string> NoVolumes = [];
+
+    /// <summary>See <see cref="RunningRelease.Still"/>.</summary>
+    public IReadOnlySet<string> Still { get; init; } = NoVolumes;
+
+    /// <summary>See <see cref="RunningRelease.IsClosed"/>.</summary>
+    public bool IsClosed { get; init; }
+
     public DesiredService? Service(string name) => Services.FirstOrDefault(s => s.Name == name);
 
     /// <summary>Services of another release that are not among <see cref="Services"/>, and of which containers may be there.</summary>
@@ -114,6 +122,12 @@ internal sealed record DesiredService(
     /// <summary>Whether a container, which may be of another definition, holds what one of this service needs for itself.</summary>
     public bool CannotRunBeside(ObservedContainer container) =>
         container.Claims.Any(c => Claims.Contains(c) && !SharedClaims.Contains(c));
+
+    /// <summary>Whether it may use volumes that nobody else may: it is as it is to be once they have changed.</summary>
+    public bool MayUseStill { get; init; }
+
+    /// <summary>Whether none of its containers may run now.</summary>
+    public bool IsKeptStill { get; init; }
 
     /// <summary>Whether running is only its way to the end, which somebody waits for.</summary>
     public bool IsMeantToEnd { get; init; }

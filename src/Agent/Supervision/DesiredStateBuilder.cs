@@ -11,6 +11,9 @@ internal static class DesiredStateBuilder
 {
     /// <param name="fileOf">See <see cref="Build(Release, Func{ComposeFile, FileMount, string}, bool)"/>.</param>
     public static DesiredState Build(RunningRelease what, Func<ComposeFile, FileMount, string> fileOf) =>
+        WithStandstill(Mix(what, fileOf), what);
+
+    private static DesiredState Mix(RunningRelease what, Func<ComposeFile, FileMount, string> fileOf) =>
         what.Next is { } next
             ? DesiredStateMix.Of(
                 Build(what.Release, fileOf, what.IsReturn),
@@ -22,6 +25,23 @@ internal static class DesiredStateBuilder
         : what.Before is { } before
             ? DesiredStateMix.After(Build(before, fileOf), Build(what.Release, fileOf, what.IsReturn), what.IsCommitted)
         : Build(what.Release, fileOf, what.IsReturn);
+
+    private static DesiredState WithStandstill(DesiredState state, RunningRelease what) =>
+        state with
+        {
+            Still = what.Still,
+            IsClosed = what.IsClosed,
+            Services =
+            [
+                .. state.Services.Select(s =>
+                    s with
+                    {
+                        MayUseStill = what.IsSwitched(s.Name),
+                        IsKeptStill = !what.IsSwitched(s.Name) && s.Volumes.Any(what.Still.Contains),
+                    }
+                ),
+            ],
+        };
 
     /// <param name="fileOf">Where on the host a secret or config stands with the owner and mode that a service wants.</param>
     /// <param name="isReturn">See <see cref="RunningRelease.IsReturn"/>.</param>

@@ -241,6 +241,7 @@ internal sealed class EngineObserver(DockerEngine engine, ILogger<EngineObserver
         {
             StopGrace = TimeSpan.FromSeconds(c.Config.StopTimeout ?? 10),
             Claims = Claims.Of(c.HostConfig),
+            Volumes = [.. c.Mounts.Where(m => m.Type is MountType.Volume).Select(m => m.Name).OfType<string>()],
             Reaches = labelled is null ? [] : labels.GetValueOrDefault(Labels.Reaches)?.Split(' ') ?? [],
             HasUnnamedVolume = c.Mounts.Any(m => m is { Type: MountType.Volume, Name: { } name } && IsMadeUp(name)),
         };

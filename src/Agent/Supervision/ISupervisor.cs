@@ -20,6 +20,9 @@ internal interface ISupervisor
     /// <summary>What <see cref="ServiceView.ConfigHash"/> is, by service, once this release is what runs.</summary>
     IReadOnlyDictionary<string, string> HashesOf(Release release);
 
+    /// <summary>What the one-shots of a release have done is undone: they run again, but for those that another has as well.</summary>
+    void ForgetCompletions(Release release, Release except);
+
     /// <summary>Says why the release that should run cannot. What runs goes on running, untouched.</summary>
     /// <param name="problem">A sentence without its full stop.</param>
     void Refuse(string problem);

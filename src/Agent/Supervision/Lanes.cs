@@ -180,6 +180,10 @@ internal sealed class Lanes(
     {
         if (step is Step.Start { Forgives: true } && restarts.Of($"{step.Slot}") is { Streak: > 0 } past)
             restarts.Put(past with { Streak = 0 });
+        if (step is Step.Stop { Excuses: { } run, Slot: { } stopped })
+            restarts.Put(
+                new($"{stopped}", restarts.Of($"{stopped}")?.Count ?? 0, 0, run, clock.GetUtcNow(), step.Found)
+            );
         if (step is Step.ReloadImage reload)
             Spend(Step.ReloadImage.BudgetOf(reload.Image.Id, step.Cause), step.Found);
         if (step.Streak is not { } streak || step.Slot is not { } slot)

@@ -79,6 +79,9 @@ internal sealed record ObservedContainer(
     /// <summary>See <see cref="Supervision.Claims"/>.</summary>
     public IReadOnlySet<string> Claims { get; init; } = new HashSet<string>();
 
+    /// <summary>The volumes that it mounts, as the engine names them.</summary>
+    public IReadOnlyList<string> Volumes { get; init; } = [];
+
     /// <summary>The services that it reaches through their listeners, as <see cref="ReachedService.Entry"/> has them.</summary>
     public IReadOnlyList<string> Reaches { get; init; } = [];
 

@@ -45,7 +45,7 @@ internal static class Planner
             !steps.Concat(inputs.InFlight.Values).Any(s => s is Step.Remove or Step.RemoveNetwork)
             && orphans.Count == 0
             && !services.SelectMany(s => s.AllSlots).Any(s => s.Leaving.Count > 0);
-        return new Plan(due, services, orphans, completed, isTidy, wakeAt);
+        return new Plan(due, services, orphans, completed, isTidy, Standstill.IsReached(inputs), wakeAt);
     }
 
     private static bool IsDue(Step step, PlanningInputs inputs) =>
@@ -118,6 +118,7 @@ internal static class Planner
             .Where(p =>
                 p.State
                     is ServiceState.Unhealthy
+                        or ServiceState.KeptStill
                         or ServiceState.Unready
                         or ServiceState.BackingOff
                         or ServiceState.Failed
@@ -159,7 +160,7 @@ internal static class Planner
             ServiceState.BackingOff => 9,
             ServiceState.Unhealthy => 8,
             ServiceState.Unready => 7,
-            ServiceState.Waiting => 6,
+            ServiceState.Waiting or ServiceState.KeptStill => 6,
             ServiceState.Pending => 5,
             ServiceState.Starting => 4,
             ServiceState.Stopping => 3,

@@ -57,6 +57,9 @@ internal sealed record PlanningInputs(
     /// <summary>Whether what is found is left as it is. What is under way is not stopped half-way.</summary>
     public bool IsHeld => Hold is not null && UnderWay is null;
 
+    /// <summary>Whether it uses a volume that is to be left as it is.</summary>
+    public bool UsesStill(ObservedContainer container) => container.Volumes.Any(Desired.Still.Contains);
+
     /// <summary>Why a lane has to wait; null when its steps may be taken.</summary>
     // A time further away than any wait is long was set by a clock that has been put back since.
     public StepFailure? FailureOf(string lane) =>
@@ -77,6 +80,7 @@ internal sealed record PlanningInputs(
 /// <param name="Orphans">Containers of ours that are of no replica that the release has.</param>
 /// <param name="Completed">One-shot slots found to have ended well, to be remembered when their container is gone.</param>
 /// <param name="IsTidy">There is nothing of ours that the release does not have.</param>
+/// <param name="IsStill">Nothing of ours uses what nobody may use, and nobody from outside gets through, if nobody is to.</param>
 /// <param name="WakeAt">When time alone makes another step due.</param>
 internal sealed record Plan(
     IReadOnlyList<Step> Steps,
@@ -84,6 +88,7 @@ internal sealed record Plan(
     IReadOnlyList<OrphanPlan> Orphans,
     IReadOnlyList<Completion> Completed,
     bool IsTidy,
+    bool IsStill,
     DateTimeOffset? WakeAt
 );
 

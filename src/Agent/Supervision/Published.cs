@@ -21,6 +21,9 @@ internal sealed record PublishedService(
     /// there is none.
     /// </summary>
     public int? CanaryShare { get; init; }
+
+    /// <summary>Whether nobody from outside is let through; other services still are.</summary>
+    public bool IsClosed { get; init; }
 }
 
 /// <summary>Where other services reach a service, whichever of its containers is there.</summary>
@@ -80,6 +83,12 @@ internal sealed record Traffic(bool IsServing, IReadOnlySet<string> Joined, IRea
     /// null: that is not known yet.
     /// </summary>
     public IReadOnlySet<string>? Asked { get; init; }
+
+    /// <summary>
+    /// Whether nobody from outside gets through to any service, nor has a request under way that came before: as it is to
+    /// be once all are <see cref="PublishedService.IsClosed"/>.
+    /// </summary>
+    public bool IsClosed { get; init; }
 
     /// <summary>Whether it can listen where containers are told that other services are.</summary>
     public bool ListensInside { get; init; }

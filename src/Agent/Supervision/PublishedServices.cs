@@ -25,6 +25,7 @@ internal static class PublishedServices
             )
             {
                 CanaryShare = s.Service.Canary?.CanaryWeight,
+                IsClosed = inputs.Desired.IsClosed,
             },
             .. from s in inputs.Desired.Departing
             let inside = ListenerOf(s, inputs.Observed)

@@ -10,6 +10,17 @@ namespace Appliance.Agent.Supervision;
 /// </param>
 internal sealed record RunningRelease(Release Release, Release? Next = null, IReadOnlySet<string>? Switched = null)
 {
+    private static readonly HashSet<string> NoVolumes = [];
+
+    /// <summary>
+    /// Volumes, as the engine names them, that nobody may use but services that are switched: what is to do with them must
+    /// find them as they are.
+    /// </summary>
+    public IReadOnlySet<string> Still { get; init; } = NoVolumes;
+
+    /// <summary>Whether nobody from outside the appliance gets through to it.</summary>
+    public bool IsClosed { get; init; }
+
     /// <summary>
     /// A service that is not switched yet, and of which one container as <see cref="Next"/> has it runs beside the others;
     /// null: none.

@@ -45,6 +45,7 @@ internal sealed class SlotPlanner(DesiredService service, Slot slot, Needs needs
         var plan =
             inputs.InFlight.GetValueOrDefault(slot.ToString()) is { } step ? UnderWay(step)
             : inputs.Stopped.GetValueOrDefault(service.Name) is { } wish ? Stopped(wish)
+            : Still() is { } still ? still
             : current is null ? Absent()
             : current.State is RunState.Dead or RunState.Removing ? Broken(current)
             : Misplaced(current) is { } repair ? repair
@@ -107,6 +108,27 @@ internal sealed class SlotPlanner(DesiredService service, Slot slot, Needs needs
             Step.Remove => State(ServiceState.Pending, $"A container is being removed: {step.Found}."),
             _ => State(ServiceState.Starting, $"It is being put right: {step.Found}."),
         };
+    }
+
+    /// <summary>What uses data that is to be left as it is stops, after what depends on it.</summary>
+    private SlotPlan? Still()
+    {
+        if (!service.MayUseStill && held.FirstOrDefault(c => c.IsUp && inputs.UsesStill(c)) is { } user)
+        {
+            if (Standstill.DependentOf(service, inputs) is { } dependent)
+                return State(ServiceState.Stopping, $"It stops once {dependent} has, for {Standstill.Reason}.");
+            return State(
+                ServiceState.Stopping,
+                $"It stops, for {Standstill.Reason}.",
+                OnceLeft(
+                    user,
+                    new Step.Stop(user.Id, user.Name, user.StopGrace, Standstill.Reason) { Excuses = user.StartedAt }
+                )
+            );
+        }
+        return service.IsKeptStill
+            ? State(ServiceState.KeptStill, $"It is kept stopped, for {Standstill.Reason}.")
+            : null;
     }
 
     private SlotPlan Stopped(StopWish wish)
@@ -499,7 +521,13 @@ internal sealed class SlotPlanner(DesiredService service, Slot slot, Needs needs
         if (!current.EverStarted && (current.Error.Length == 0 || inputs.UnderWay is not null))
             return Start(current, $"{name} had not been started yet");
         if (withMachine)
-            return Start(current, $"{name} ended when {MachineWentDown}", forgives: true);
+            return Start(
+                current,
+                record is { LastReason: Standstill.Reason }
+                    ? $"{name} had been stopped: {Standstill.Reason}"
+                    : $"{name} ended when {MachineWentDown}",
+                forgives: true
+            );
 
         var next = therapies.For(
             current,
@@ -542,7 +570,7 @@ internal sealed class SlotPlanner(DesiredService service, Slot slot, Needs needs
     /// <summary>By the run itself, not by the time: the clock may be put back, and the next run is another one.</summary>
     // The ledger keeps milliseconds.
     private bool IsExcused(DateTimeOffset started) =>
-        record is { LastReason: MachineWentDown }
+        record is { LastReason: MachineWentDown or Standstill.Reason }
         && record.LastAt.ToUnixTimeMilliseconds() == started.ToUnixTimeMilliseconds();
 
     /// <param name="next">For a start that repairs, what decided it; null for one that is wanted.</param>

@@ -146,6 +146,8 @@ internal abstract record Step(string Found)
 
     internal sealed record Stop(string Id, string Name, TimeSpan Grace, string Found) : Step(Found)
     {
+        /// <summary>The start of a run of which the end is to be held against nobody, because it runs again; null: it is not.</summary>
+        public DateTimeOffset? Excuses { get; init; }
         public override string Subject => Name;
         public override string? ContainerId => Id;
     }

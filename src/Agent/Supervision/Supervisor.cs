@@ -124,6 +124,8 @@ internal sealed class Supervisor : BackgroundService, ISupervisor
                     ReleaseProblem = ViewBuilder.ReleaseOf(what) is null ? NothingInstalled : null,
                     Services = ViewBuilder.BeforeLook(next, before, v, clock.GetUtcNow()),
                     IsTidy = false,
+                    IsStill = false,
+                    IsClosed = next.IsClosed,
                 }
             );
         }
@@ -142,6 +144,18 @@ internal sealed class Supervisor : BackgroundService, ISupervisor
     {
         var state = DesiredStateBuilder.Build(release, files.PathOf);
         return state.Services.ToDictionary(s => s.Name, state.DefinitionOf);
+    }
+
+    public void ForgetCompletions(Release release, Release except)
+    {
+        var others = DesiredStateBuilder.Build(except, files.PathOf);
+        foreach (var service in DesiredStateBuilder.Build(release, files.PathOf).Services)
+        {
+            if (others.Service(service.Name)?.ConfigHash == service.ConfigHash)
+                continue;
+            foreach (var slot in SlotsOf(service))
+                storage.Completions.Forget(slot.ToString(), service.ConfigHash);
+        }
     }
 
     public void Refuse(string problem)
@@ -516,6 +530,7 @@ internal sealed class Supervisor : BackgroundService, ISupervisor
                     Targets = ViewBuilder.Targets(plan),
                     Published = PublishedServices.Of(plan, inputs),
                     IsTidy = plan.IsTidy,
+                    IsStill = plan.IsStill,
                 }
             );
             return true;

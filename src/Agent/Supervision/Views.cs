@@ -17,6 +17,12 @@ internal sealed record SupervisionView(EngineView Engine, ReleaseView? Release, 
     /// <summary>Whether a look has found nothing that belongs to no service of the release.</summary>
     public bool IsTidy { get; init; }
 
+    /// <summary>Whether a look has found that all is still that is to be: see <see cref="RunningRelease.Still"/>.</summary>
+    public bool IsStill { get; init; }
+
+    /// <summary>See <see cref="RunningRelease.IsClosed"/>.</summary>
+    public bool IsClosed { get; init; }
+
     /// <summary>What ails the machine.</summary>
     public IReadOnlyList<MachineProblem> Problems { get; init; } = [];
 
@@ -78,6 +84,9 @@ internal enum ServiceState
     Failed,
     Stopped,
     Stopping,
+
+    /// <summary>Stopped for as long as the data that it uses is kept or brought back.</summary>
+    KeptStill,
 }
 
 /// <param name="Explanation">One sentence that says why the service is in this state.</param>

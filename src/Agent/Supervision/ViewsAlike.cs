@@ -7,7 +7,7 @@ internal static class ViewsAlike
         a.Engine == b.Engine
         && a.Release == b.Release
         && a.ReleaseProblem == b.ReleaseProblem
-        && a.IsTidy == b.IsTidy
+        && (a.IsTidy, a.IsStill, a.IsClosed) == (b.IsTidy, b.IsStill, b.IsClosed)
         && a.Problems.SequenceEqual(b.Problems)
         && Same(a.Services, b.Services, Alike)
         && Same(a.Targets, b.Targets, Alike)
@@ -37,7 +37,7 @@ internal static class ViewsAlike
         && ProbesAlike.Are(a.Probes, b.Probes);
 
     private static bool Alike(PublishedService a, PublishedService b) =>
-        (a.Name, a.StopGrace, a.CanaryShare) == (b.Name, b.StopGrace, b.CanaryShare)
+        (a.Name, a.StopGrace, a.CanaryShare, a.IsClosed) == (b.Name, b.StopGrace, b.CanaryShare, b.IsClosed)
         && a.Routes.SequenceEqual(b.Routes)
         && Alike(a.Internal, b.Internal)
         && a.Servers.SequenceEqual(b.Servers);

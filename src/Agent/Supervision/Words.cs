@@ -18,6 +18,7 @@ internal static class Words
             ServiceState.Completed => "completed",
             ServiceState.Failed => "failed",
             ServiceState.Stopped => "stopped by a person",
+            ServiceState.KeptStill => "kept stopped by the update",
             _ => "stopping",
         };
 

@@ -17,9 +17,12 @@ internal sealed record Candidate(string Service, string ConfigHash, TimeSpan Sta
     /// <summary>How long a container that it replaces may take to end its requests, and then itself.</summary>
     public TimeSpan Leaves { get; init; }
 
+    /// <summary>In which it has to come to its end, as it says itself; null: it does not say.</summary>
+    public TimeSpan? Limit { get; init; }
+
     /// <summary>What it may take until all of it is well, where a container may take so long to start.</summary>
     public TimeSpan Within(TimeSpan start) =>
-        (Leaves + start + StartPeriod + Turns.Each) * Math.Max(1, Turns.Count) - Turns.Each;
+        Limit ?? (Leaves + start + StartPeriod + Turns.Each) * Math.Max(1, Turns.Count) - Turns.Each;
 
     /// <param name="service">As the release has it that it is to be.</param>
     /// <param name="configHash">Of that.</param>
@@ -33,6 +36,7 @@ internal sealed record Candidate(string Service, string ConfigHash, TimeSpan Sta
         return new Candidate(service.Name, configHash, StartPeriods.Of(service))
         {
             Turns = (turns, policy.Monitor + policy.Delay),
+            Limit = service.Migration?.Timeout,
             Leaves = predecessor is null ? TimeSpan.Zero : LeavesOf(predecessor),
         };
     }

@@ -13,6 +13,7 @@ internal sealed class Course(
     Release from,
     OpenedRelease to,
     UpdateJournal journal,
+    SnapshotTable snapshots,
     ISupervisor supervisor,
     ILogger<UpdateRun> log
 )
@@ -33,6 +34,21 @@ internal sealed class Course(
 
     public bool HasOrigin => from.Digest.Length > 0;
 
+    /// <summary>Volumes that nobody may use but what the target has: their data is kept, and is being changed.</summary>
+    public IReadOnlySet<string> Still =>
+        snapshots
+            .Of(operation.Id)
+            .Where(s => s.State is SnapshotState.Wanted or SnapshotState.Made)
+            .Select(s => s.Volume)
+            .ToHashSet();
+
+    /// <summary>
+    /// Whether nobody from outside gets through until it has come to its end: what was written would be lost on the way back.
+    /// </summary>
+    public bool IsClosed =>
+        (HasOrigin || operation.FromDigest is null)
+        && snapshots.Of(operation.Id).Any(s => s.State is not SnapshotState.Gone);
+
     public string Target => $"{operation.Product} {operation.ToVersion}";
 
     public string Origin => operation.FromVersion.Length > 0 ? operation.FromVersion : "nothing";
@@ -46,6 +62,20 @@ internal sealed class Course(
     {
         journal.Record(operation.Id, phase, outcome, text, service);
         log.Step(operation.Name, phase.ToString(), text);
+    }
+
+    /// <summary>Durable before anything is stopped: which volumes are to be kept.</summary>
+    public void BeginSnapshot(IReadOnlyList<VolumeSnapshot> volumes, string text)
+    {
+        journal.BeginSnapshot(operation, volumes, text);
+        log.Step(operation.Name, nameof(Phase.Snapshotting), text);
+    }
+
+    /// <summary>Durable before anything of the target starts: they are kept.</summary>
+    public void HasSnapshot(IReadOnlyList<VolumeSnapshot> volumes, string text)
+    {
+        journal.HasSnapshot(operation, volumes, text);
+        log.Step(operation.Name, nameof(Phase.Snapshotted), text);
     }
 
     /// <summary>Services whose containers the target has made anew: what fails of the requests to others is not its doing.</summary>

@@ -1,3 +1,4 @@
+using Appliance.Agent.Content;
 using Appliance.Agent.Storage;
 using Appliance.Agent.Supervision;
 using Microsoft.Extensions.Options;
@@ -24,6 +25,8 @@ internal sealed class Gate(
     // A timer takes no more than 49 days, and a release may ask for more.
     private static readonly TimeSpan LongestWait = TimeSpan.FromDays(1);
 
+    private static readonly TimeSpan MostGrace = TimeSpan.FromDays(1);
+
     /// <summary>Nobody is watched yet.</summary>
     /// <param name="renewed">Services that have new containers.</param>
     public Complaints NewComplaints(IReadOnlySet<string> renewed) =>
@@ -35,7 +38,10 @@ internal sealed class Gate(
     public async Task<Unfit?> PassAsync(Candidate candidate, Complaints complaints, CancellationToken ct)
     {
         var patience = options.CurrentValue.StartTimeout;
-        var itself = new Allowance(candidate.Within(patience), "was not healthy");
+        var itself = new Allowance(
+            candidate.Within(patience),
+            candidate.Limit is null ? "was not healthy" : "had not completed"
+        );
         // What it waits for had time of its own, at its own gate: this is for what fell ill since.
         var others = new Allowance(patience, "could not start");
         while (true)
@@ -171,6 +177,34 @@ internal sealed class Gate(
         while (supervisor.View is { Engine.Reachable: false } view)
             await WaitForChangeAsync(view, Timeout.InfiniteTimeSpan, ct);
     }
+
+    /// <summary>Waits until nothing uses what nobody may use, and nobody from outside gets through.</summary>
+    /// <param name="running">What has to stop.</param>
+    /// <param name="isPatient">Whether it is waited for however long it takes.</param>
+    /// <returns>Null: so it is. Otherwise why not.</returns>
+    public async Task<string?> StillAsync(Release running, bool isPatient, CancellationToken ct)
+    {
+        // One after the other, at worst.
+        var graces = running.Model.Services.Values.Sum(s => s.StopGracePeriod.TotalSeconds);
+        var left =
+            options.CurrentValue.StartTimeout + TimeSpan.FromSeconds(2 * Math.Min(graces, MostGrace.TotalSeconds));
+        while (supervisor.View is var view && !(view.Engine.Reachable && view.IsStill))
+        {
+            if (left <= TimeSpan.Zero && !isPatient)
+                return $"not all has stopped that uses the data: {Busy(view)}";
+            var from = clock.GetTimestamp();
+            await WaitForChangeAsync(view, isPatient ? Timeout.InfiniteTimeSpan : left, ct);
+            if (view.Engine.Reachable)
+                left -= clock.GetElapsedTime(from);
+        }
+        return null;
+    }
+
+    private static string Busy(SupervisionView view) =>
+        view.Services.Where(s => s.State is ServiceState.Stopping).Select(s => $"{s.Name}: {s.Explanation}") is var busy
+        && busy.Any()
+            ? string.Join(" ", busy)
+            : "requests from outside are under way";
 
     /// <summary>Waits until nothing is left that the release does not have; no longer than a service may take to start.</summary>
     public async Task TidyAsync(CancellationToken ct)

@@ -2,6 +2,7 @@ using Appliance.Agent.Content;
 using Appliance.Agent.Storage;
 using Appliance.Agent.Supervision;
 using Appliance.Bundles.Releases;
+using Appliance.Docker;
 
 namespace Appliance.Agent.Updates;
 
@@ -21,6 +22,9 @@ internal sealed record Plan(
     Assessment Assessment
 )
 {
+    /// <summary>What it does to data.</summary>
+    public DataPlan Data { get; init; } = DataPlan.Untouched;
+
     /// <summary>Bytes that were sent.</summary>
     public long BytesToMove { get; init; }
 
@@ -32,6 +36,7 @@ internal sealed class Plans(
     UpdateJournal journal,
     KnownReleases releases,
     Preflight preflight,
+    DataPlans data,
     MountedFiles files,
     Completions completions
 )
@@ -60,7 +65,8 @@ internal sealed class Plans(
         var current = await CurrentAsync(ct);
         var isReturn = kind is OperationKind.Rollback;
         var differences = ReleaseDifference.Between(current, target.Release, isReturn);
-        var assessment = await preflight.ForPlanAsync(kind, target, current, ct);
+        var changes = await DataAsync(kind, target.Release, ct);
+        var assessment = await preflight.ForPlanAsync(kind, target, current, changes.BytesToCopy, ct);
         var experience = Experience.Of(Past());
         var exchanged = differences.Where(d => d.Change is not ServiceChange.Untouched).ToList();
         return new Plan(
@@ -83,7 +89,25 @@ internal sealed class Plans(
                 )
                 : null,
             assessment
-        );
+        )
+        {
+            Data = changes,
+        };
+    }
+
+    private async Task<DataPlan> DataAsync(OperationKind kind, Release target, CancellationToken ct)
+    {
+        if (kind is OperationKind.Rollback)
+            return data.OfRollback();
+        var from = journal.Current is { } known ? ReleaseDescriptor.Parse(known.Descriptor).Version.Text : "";
+        try
+        {
+            return await data.OfUpgradeAsync(from, target, ct);
+        }
+        catch (Exception e) when (e is DockerEngineException or EngineUnavailableException)
+        {
+            return DataPlan.Untouched with { Problem = $"it is not known what the volumes hold: {e.Message}" };
+        }
     }
 
     // What a definition has completed is not done again, on the way back for one.

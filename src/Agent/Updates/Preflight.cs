@@ -29,17 +29,19 @@ internal sealed class Preflight(
 )
 {
     /// <param name="from">Null, or a release without services: nothing is installed, or it cannot be read.</param>
+    /// <param name="toCopy">Bytes of volumes that are to be kept, beside them.</param>
     /// <exception cref="EngineUnavailableException">The engine does not answer.</exception>
     /// <exception cref="DockerEngineException">It refuses to say.</exception>
     public async Task<Assessment> AssessAsync(
         OperationKind kind,
         OpenedRelease target,
         Release? from,
+        long toCopy,
         CancellationToken ct
     )
     {
         var about = await engine.System.InfoAsync(ct);
-        var space = await SpaceAsync(about, target.Content, from, ct);
+        var space = await SpaceAsync(about, target.Content, from, toCopy, ct);
         var published = await PublishedAsync(target.Release.Product, ct);
         IEnumerable<Finding> found =
         [
@@ -66,6 +68,7 @@ internal sealed class Preflight(
         OperationKind kind,
         OpenedRelease target,
         Release? from,
+        long toCopy,
         CancellationToken ct
     )
     {
@@ -73,7 +76,7 @@ internal sealed class Preflight(
         Assessment assessed;
         try
         {
-            assessed = await AssessAsync(kind, target, from, ct);
+            assessed = await AssessAsync(kind, target, from, toCopy, ct);
         }
         catch (Exception e) when (e is DockerEngineException or EngineUnavailableException)
         {
@@ -107,7 +110,13 @@ internal sealed class Preflight(
     private SemanticVersion? Installed =>
         journal.Current is { } current ? ReleaseDescriptor.Parse(current.Descriptor).Version : null;
 
-    private async Task<Space> SpaceAsync(EngineInfo about, ReleaseContent target, Release? from, CancellationToken ct)
+    private async Task<Space> SpaceAsync(
+        EngineInfo about,
+        ReleaseContent target,
+        Release? from,
+        long toCopy,
+        CancellationToken ct
+    )
     {
         var plan = await images.PlanAsync(target.Images, ct);
         var before = from is { Images.Count: > 0 } ? await images.PlanAsync([.. from.Images.Values], ct) : null;
@@ -118,7 +127,10 @@ internal sealed class Preflight(
             plan.BytesToSpool,
             before?.BytesToUnpack ?? 0,
             plan.BytesToSend
-        ).On((state, DiskSpace.Of(state)), (root, DiskSpace.Of(root)));
+        )
+        {
+            Snapshots = toCopy,
+        }.On((state, DiskSpace.Of(state)), (root, DiskSpace.Of(root)));
     }
 
     private async Task<IReadOnlyList<PublishedPort>> PublishedAsync(string project, CancellationToken ct) =>

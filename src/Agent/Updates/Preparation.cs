@@ -13,6 +13,7 @@ internal sealed class Preparation(
     UpdateJournal journal,
     ISupervisor supervisor,
     Preflight preflight,
+    Safekeeping safekeeping,
     ImageLoader images,
     Gate gate,
     MachineBoot boot,
@@ -95,7 +96,8 @@ internal sealed class Preparation(
     /// <exception cref="RefusedException">With all reasons at once.</exception>
     private async Task<string> PreflightAsync(CancellationToken ct)
     {
-        var assessed = await preflight.AssessAsync(operation.Kind, to, from, ct);
+        var data = await safekeeping.CheckAsync(ct);
+        var assessed = await preflight.AssessAsync(operation.Kind, to, from, data.BytesToCopy, ct);
         if (assessed.Refusals is { Count: > 0 } refusals)
             throw new RefusedException(string.Join("; ", refusals.Select(r => $"{r.Sentence} ({r.Remedy})")));
         const string well = "the engine answers, and has room for it";

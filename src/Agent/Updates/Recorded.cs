@@ -16,7 +16,8 @@ internal static class Recorded
     /// <summary>Services that were not well before, and so do not have to be.</summary>
     /// <param name="changed">What the release changes has to be well, whatever it was.</param>
     public static IEnumerable<string> Ailing(IEnumerable<OperationStep> steps, IEnumerable<string> changed) =>
-        Named(steps.Where(s => s is { Phase: Phase.Switching, Outcome: StepOutcome.Done })).Except(changed);
+        Named(steps.Where(s => s is { Phase: Phase.Loaded or Phase.Switching, Outcome: StepOutcome.Done }))
+            .Except(changed);
 
     /// <summary>Services that are not well, and were kept all the same, with the reason.</summary>
     /// <remarks>

@@ -20,7 +20,7 @@ internal sealed record Space(long Content, long Layers, long Spool, long Rollbac
     /// <summary>What stays free of a file system that is written to: who works on it needs room to go on.</summary>
     public const long Reserve = 64L * 1024 * 1024;
 
-    /// <summary>For snapshots of volumes, on the disk of the agent's state. None are made yet.</summary>
+    /// <summary>For copies of volumes, where they share no blocks with them; beside the volumes.</summary>
     public long Snapshots { get; init; }
 
     /// <summary>By file system: one that is both the state's and the engine's has to have room for both.</summary>
@@ -33,12 +33,13 @@ internal sealed record Space(long Content, long Layers, long Spool, long Rollbac
     /// <param name="engine">What the engine keeps images on; null when it is out of sight.</param>
     public Space On((string Folder, DiskSpace? Space) state, (string Folder, DiskSpace? Space) engine)
     {
-        (long Bytes, string For)[] ofState = [(Content, "of the release"), (Snapshots, "for snapshots")];
+        (long Bytes, string For)[] ofState = [(Content, "of the release")];
         (long Bytes, string For)[] ofEngine =
         [
             (Layers, "for new layers"),
             (Spool, "to unpack them"),
             (RollbackSet, "for layers of the release before"),
+            (Snapshots, "to keep a copy of the data that it changes"),
         ];
         var isOne = state.Space is { } a && engine.Space is { } b && a.Device == b.Device;
         return this with

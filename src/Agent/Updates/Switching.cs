@@ -42,14 +42,17 @@ internal sealed class Switching(
         if (!course.HasOrigin)
             switched.UnionWith(course.Changed.Select(c => c.Service));
         // A start of the agent finds nothing that is told to run, and may be kept from going on for as long as somebody holds it.
-        if (Recorded.HasBegun(steps))
+        if (Recorded.HasBegun(steps) || course.Still.Count > 0)
             Run(switched, tried);
         if (operation.Kind is OperationKind.Rollback)
         {
             foreach (var (service, reason) in Recorded.Tolerated(steps))
                 Excuse(service, reason);
         }
-        await NoteAilingAsync(ct);
+        // What was stopped for its data is not well now, and that says nothing of it.
+        if (course.Still.Count == 0)
+            await NoteAilingAsync(ct);
+        excused.UnionWith(course.NotedAsAiling().Where(Untouched.Contains));
         foreach (var (change, number) in course.Changed.Select((c, i) => (c, i)))
         {
             progress.Set(new Progress(0, 0, number, course.Changed.Count));
@@ -114,6 +117,8 @@ internal sealed class Switching(
         if (
             change.Change is not ServiceChange.Changed
             || operation.Kind is OperationKind.Rollback
+            // Nobody is let through who could try it.
+            || course.IsClosed
             || switched.Contains(change.Service)
             || to.Release.Model.Services[change.Service].Canary is not { } terms
         )
@@ -149,7 +154,12 @@ internal sealed class Switching(
             .Max();
         course.Record(Phase.Observing, StepOutcome.Begun, $"watching all services for {period.TotalSeconds:0.#} s");
         supervisor.Run(
-            new RunningRelease(to.Release) { Before = from, IsReturn = operation.Kind is OperationKind.Rollback }
+            new RunningRelease(to.Release)
+            {
+                Before = from,
+                IsReturn = operation.Kind is OperationKind.Rollback,
+                IsClosed = course.IsClosed,
+            }
         );
         WatchProbedAnew(complaints);
         var candidates = course.CandidatesOf(to.Release);
@@ -191,23 +201,26 @@ internal sealed class Switching(
     /// Untouched services that were not well before are not held against the release. That is noted before the first
     /// switch, and only then: afterwards nobody can tell whose doing it is.
     /// </summary>
-    private async Task NoteAilingAsync(CancellationToken ct)
+    public async Task NoteAilingAsync(CancellationToken ct)
     {
-        var untouched = course
-            .Differences.Where(d => d.Change is ServiceChange.Untouched && !HasToProve(d))
-            .Select(d => d.Service)
-            .ToHashSet();
+        var untouched = Untouched;
         if (untouched.Count > 0 && !Recorded.HasBegun(journal.Steps(operation.Id)))
         {
             supervisor.Run(new RunningRelease(from));
             foreach (var ill in await gate.AilingAsync(untouched, ct))
             {
                 var text = $"{ill.Name} was not well before, and does not have to be: {ill.Explanation}";
-                course.Record(Phase.Switching, StepOutcome.Done, text, ill.Name);
+                course.Record(course.Reached, StepOutcome.Done, text, ill.Name);
             }
         }
-        excused.UnionWith(course.NotedAsAiling().Where(untouched.Contains));
     }
+
+    private HashSet<string> Untouched =>
+        [
+            .. course
+                .Differences.Where(d => d.Change is ServiceChange.Untouched && !HasToProve(d))
+                .Select(d => d.Service),
+        ];
 
     /// <summary>
     /// Who asked for a rollback wants to leave what runs now, and gets what they asked for even if not all of it is well;
@@ -276,6 +289,8 @@ internal sealed class Switching(
             {
                 Canary = canary,
                 IsReturn = operation.Kind is OperationKind.Rollback,
+                Still = course.Still,
+                IsClosed = course.IsClosed,
             }
         );
 

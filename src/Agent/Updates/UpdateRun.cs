@@ -10,8 +10,10 @@ namespace Appliance.Agent.Updates;
 internal sealed class UpdateRun(
     Course course,
     Preparation preparation,
+    Safekeeping safekeeping,
     Switching switching,
     WayBack back,
+    Evidence evidence,
     UpdateJournal journal,
     ISupervisor supervisor,
     Gate gate,
@@ -31,12 +33,17 @@ internal sealed class UpdateRun(
         try
         {
             await traffic.BeginAsync(ct);
-            if (operation.Phase < Phase.Switching && await preparation.RunAsync(either.Token) is { } refusal)
+            if (operation.Phase < Phase.Snapshotting && await preparation.RunAsync(either.Token) is { } refusal)
                 return refusal;
             if (operation.Phase is Phase.RollingBack)
                 return await back.GoBackAsync(operation.Reason, operation.Evidence, ct);
             if (operation.Phase < Phase.Committed)
             {
+                if (
+                    await safekeeping.KeepAsync(() => switching.NoteAilingAsync(either.Token), either.Token) is
+                    { } unkept
+                )
+                    return await back.TurnBackAsync(unkept, ct);
                 var complaints = gate.NewComplaints(course.Renewed());
                 if (await switching.RunAsync(complaints, either.Token) is { } unfit)
                     return await back.TurnBackAsync(unfit, ct);
@@ -51,6 +58,7 @@ internal sealed class UpdateRun(
                     // Somebody may cancel or hold it at the last moment.
                 } while (!journal.Commit(operation, $"{course.Target} is the release to run"));
             }
+            var said = await MigrationsAsync(ct);
             supervisor.Run(new RunningRelease(to.Release) { Before = course.From, IsCommitted = true });
             await gate.TidyAsync(ct);
             return new Conclusion(
@@ -58,13 +66,22 @@ internal sealed class UpdateRun(
                 Phase.Pruned,
                 await traffic.WithSummaryAsync(DoneSentence, ct),
                 "",
-                ""
+                said
             );
         }
         catch (OperationCanceledException) when (!ct.IsCancellationRequested)
         {
             return await back.CancelledAsync(ct);
         }
+    }
+
+    /// <summary>What they said is kept, however they ended.</summary>
+    private async Task<string> MigrationsAsync(CancellationToken ct)
+    {
+        var said = new List<string>();
+        foreach (var service in to.Release.Model.Services.Values.Where(s => s.Migration is not null))
+            said.Add(await evidence.OfAsync(service.Name, ct));
+        return string.Concat(said);
     }
 
     private string DoneSentence =>

@@ -19,6 +19,9 @@ internal sealed class UpdateRuns(
     Trial trial,
     Rollout rollout,
     Evidence evidence,
+    SnapshotTable snapshots,
+    DataPlans plans,
+    TimeProvider clock,
     MachineBoot boot,
     OperationProgress progress,
     ILogger<UpdateRun> log
@@ -30,12 +33,38 @@ internal sealed class UpdateRuns(
     {
         var from = await FromAsync(operation, ct);
         var to = await releases.OpenAsync(journal.Release(operation.ToDigest)!, ct);
-        var course = new Course(operation, from, to, journal, supervisor, log);
+        return Of(operation, from, to);
+    }
+
+    /// <summary>
+    /// The way back of an operation whose target cannot be read any more: data that it has changed must not be left to the
+    /// release before.
+    /// </summary>
+    /// <exception cref="IOException">Something of the release before is not stored any more either.</exception>
+    /// <exception cref="RefusedException">That is not fit for this appliance any more either.</exception>
+    public async Task<UpdateRun> OpenWayBackAsync(Operation operation, string why, CancellationToken ct)
+    {
+        var from = await releases.OpenAsync(journal.Release(operation.FromDigest!)!, ct);
+        if (operation.Phase is not Phase.RollingBack)
+            journal.TurnBack(operation.Id, $"going back to {operation.FromVersion}", why, "");
+        return Of(
+            journal.Find(operation.Id)!,
+            from.Release,
+            new OpenedRelease(from.Content, Nothing(operation.Product))
+        );
+    }
+
+    private UpdateRun Of(Operation operation, Release from, OpenedRelease to)
+    {
+        var course = new Course(operation, from, to, journal, snapshots, supervisor, log);
+        var safekeeping = new Safekeeping(course, journal, snapshots, plans, supervisor, gate, rollout, clock);
         return new UpdateRun(
             course,
-            new Preparation(course, journal, supervisor, preflight, images, gate, boot, progress),
+            new Preparation(course, journal, supervisor, preflight, safekeeping, images, gate, boot, progress),
+            safekeeping,
             new Switching(course, journal, supervisor, gate, trial, rollout, progress),
-            new WayBack(course, journal, supervisor, gate, traffic, evidence, progress, log),
+            new WayBack(course, journal, supervisor, gate, safekeeping, traffic, evidence, progress, log),
+            evidence,
             journal,
             supervisor,
             gate,
@@ -61,7 +90,7 @@ internal sealed class UpdateRuns(
     }
 
     private static bool IsNeededNoMore(Operation operation) =>
-        operation is { Phase: Phase.Committed } or { Kind: not OperationKind.Rollback, Phase: < Phase.Switching };
+        operation is { Phase: Phase.Committed } or { Kind: not OperationKind.Rollback, Phase: < Phase.Snapshotting };
 
     /// <summary>Before the first release: a product without services.</summary>
     private static Release Nothing(string product) =>

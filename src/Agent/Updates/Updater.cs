@@ -21,6 +21,7 @@ internal sealed class Updater(
     Pruning pruning,
     Occupancy occupancy,
     HeldRelease held,
+    DataPlans dataPlans,
     ISupervisor supervisor,
     EventLog events,
     IOptions<SourcesOptions> sources,
@@ -29,7 +30,11 @@ internal sealed class Updater(
     ILogger<Updater> log
 ) : BackgroundService
 {
+    /// <summary>The words in which somebody agrees that an upgrade keeps no data.</summary>
+    public const string LoseData = "I accept that data may be lost";
+
     private const int MayResume = 3;
+    private static readonly TimeSpan BetweenHousekeeping = TimeSpan.FromHours(1);
     private static readonly TimeSpan AfterTrouble = TimeSpan.FromSeconds(5);
 
     private readonly Lock gate = new();
@@ -71,13 +76,21 @@ internal sealed class Updater(
     }
 
     /// <summary>Begins to install or upgrade to what waits.</summary>
+    /// <param name="withoutSnapshot">The words with which somebody agrees that nothing is kept; null: it is.</param>
     /// <exception cref="UpdatesBusyException">Something else is being done.</exception>
-    /// <exception cref="RefusedException">No release with this digest waits.</exception>
+    /// <exception cref="RefusedException">No release with this digest waits, or those are not the words.</exception>
     /// <exception cref="StorageException">It could not be made durable, and is not begun.</exception>
-    public Task<Operation> StartUpgradeAsync(string digest, string actor, CancellationToken ct) =>
+    public Task<Operation> StartUpgradeAsync(
+        string digest,
+        string? withoutSnapshot,
+        string actor,
+        CancellationToken ct
+    ) =>
         BeginAsync(
             () =>
             {
+                if (withoutSnapshot is not null and not LoseData)
+                    throw new RefusedException($"to go without a snapshot takes the words \"{LoseData}\"");
                 if (held.Current is not { } target || target.Known.Digest != digest)
                     throw new RefusedException(
                         $"{digest} does not wait to be installed (any more); send its bundle again"
@@ -89,7 +102,10 @@ internal sealed class Updater(
                     sentence += $"; signatures that expire on {target.Expires:yyyy-MM-dd} are accepted";
                 var kind = journal.Current is null ? OperationKind.Install : OperationKind.Upgrade;
                 return journal.Begin(
-                    Wanted(kind, target.Content.Descriptor, actor, sentence),
+                    Wanted(kind, target.Content.Descriptor, actor, sentence) with
+                    {
+                        WithoutSnapshot = withoutSnapshot,
+                    },
                     target.Known,
                     target.Trust
                 );
@@ -98,16 +114,28 @@ internal sealed class Updater(
         );
 
     /// <summary>Begins to go back to the release before.</summary>
+    /// <param name="loseDataSince">Since when what was written is given up, as the plan has it; null: nothing is.</param>
     /// <exception cref="UpdatesBusyException">Something else is being done.</exception>
-    /// <exception cref="RefusedException">There is none.</exception>
+    /// <exception cref="RefusedException">There is none, or data would be lost that nobody has given up.</exception>
     /// <exception cref="StorageException">It could not be made durable, and is not begun.</exception>
-    public Task<Operation> StartRollbackAsync(string actor, CancellationToken ct) =>
+    public Task<Operation> StartRollbackAsync(string? loseDataSince, string actor, CancellationToken ct) =>
         BeginAsync(
             () =>
             {
                 var target = PreviousOrRefuse();
+                var data = dataPlans.OfRollback();
+                if (data.Problem is { } problem)
+                    throw new RefusedException(problem);
+                if (data.LosesSince != loseDataSince)
+                    throw new RefusedException(
+                        data.LosesSince is { } since
+                            ? $"what was written to {DataPlan.NamesOf(data.Snapshots)} since {since} would be lost; to agree to that takes that time"
+                            : "nothing would be lost, so there is no such time to agree to"
+                    );
                 var descriptor = ReleaseDescriptor.Parse(target.Descriptor);
                 var sentence = $"{descriptor.Product} {descriptor.Version} was verified when it was installed";
+                if (loseDataSince is not null)
+                    sentence += $"; what was written since {loseDataSince} is given up";
                 return journal.Begin(Wanted(OperationKind.Rollback, descriptor, actor, sentence), target, trust: null);
             },
             ct
@@ -175,6 +203,13 @@ internal sealed class Updater(
 
     private async Task WorkAsync(CancellationToken ct)
     {
+        // What was kept for a time is given back though nothing else happens.
+        await using var housekeeping = clock.CreateTimer(
+            _ => begun.Writer.TryWrite(null),
+            null,
+            BetweenHousekeeping,
+            BetweenHousekeeping
+        );
         if (journal.Running is { } unfinished)
         {
             CountStart(unfinished);
@@ -247,7 +282,7 @@ internal sealed class Updater(
         {
             await using var bundle = File.OpenRead(path);
             var taken = await StageAsync(bundle, acceptExpired: false, actor, ct);
-            await StartUpgradeAsync(taken.Known.Digest, actor, ct);
+            await StartUpgradeAsync(taken.Known.Digest, withoutSnapshot: null, actor, ct);
         }
         catch (Exception e)
             when (e
@@ -329,16 +364,38 @@ internal sealed class Updater(
         }
         catch (Exception e) when (e is RefusedException or IOException or UnauthorizedAccessException)
         {
+            if (await GoBackUnopenedAsync(journal.Find(operation.Id)!, e.Message, ct) is { } back)
+                return back;
             await RunCurrentAsync(ct);
             return Unopened(operation, e.Message);
         }
         return await run.RunAsync(cancel.Token, ct);
     }
 
+    /// <returns>Null: it had not come to change data, or the release before cannot be read either.</returns>
+    private async Task<Conclusion?> GoBackUnopenedAsync(Operation operation, string why, CancellationToken ct)
+    {
+        if (
+            operation.FromDigest is null
+            || operation.Phase is < Phase.Snapshotting or Phase.Committed or Phase.Pruned
+            || !dataPlans.IsChanging(operation)
+        )
+            return null;
+        try
+        {
+            return await (await runs.OpenWayBackAsync(operation, why, ct)).RunAsync(CancellationToken.None, ct);
+        }
+        catch (Exception e) when (e is RefusedException or IOException or UnauthorizedAccessException)
+        {
+            log.Step(operation.Name, nameof(Phase.RollingBack), e.Message);
+            return null;
+        }
+    }
+
     /// <summary>What is stored of a release was damaged meanwhile: the one that is installed runs, as far as it can.</summary>
     private static Conclusion Unopened(Operation operation, string reason) =>
         new(
-            operation.Phase < Phase.Switching || operation.Phase is Phase.Committed
+            operation.Phase < Phase.Snapshotting || operation.Phase is Phase.Committed
                 ? OperationState.Failed
                 : OperationState.RolledBack,
             operation.Phase,

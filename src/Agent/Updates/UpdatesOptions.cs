@@ -24,6 +24,9 @@ internal sealed class UpdatesOptions : IValidatableObject
     /// <summary>How long a bundle that was taken in waits to be installed.</summary>
     public TimeSpan StagedFor { get; set; } = TimeSpan.FromHours(1);
 
+    /// <summary>For how long what a volume held before an upgrade is kept, for a rollback.</summary>
+    public TimeSpan SnapshotRetention { get; set; } = TimeSpan.FromDays(7);
+
     public IEnumerable<ValidationResult> Validate(ValidationContext validationContext)
     {
         if (StartTimeout < TimeSpan.FromSeconds(1) || StartTimeout > TimeSpan.FromDays(1))
@@ -32,6 +35,8 @@ internal sealed class UpdatesOptions : IValidatableObject
             yield return new("max-error-ratio must be between 0 and 1");
         if (StagedFor < TimeSpan.FromSeconds(1) || StagedFor > TimeSpan.FromDays(7))
             yield return new("staged-for must be between 1s and 7d");
+        if (SnapshotRetention < TimeSpan.FromSeconds(1) || SnapshotRetention > TimeSpan.FromDays(365))
+            yield return new("snapshot-retention must be between 1s and 365d");
     }
 }
 

@@ -20,6 +20,7 @@ internal static class UpdatesServices
             .AddSingleton<UpdateRuns>()
             .AddSingleton<StoredReleases>()
             .AddSingleton<Pruning>()
+            .AddSingleton<DataPlans>()
             .AddSingleton<Plans>()
             .AddSingleton<Occupancy>()
             .AddSingleton<HeldRelease>()

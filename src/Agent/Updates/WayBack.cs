@@ -10,6 +10,7 @@ internal sealed class WayBack(
     UpdateJournal journal,
     ISupervisor supervisor,
     Gate gate,
+    Safekeeping safekeeping,
     TrafficWatch traffic,
     Evidence evidence,
     OperationProgress progress,
@@ -32,7 +33,7 @@ internal sealed class WayBack(
     {
         var by = journal.Find(operation.Id)?.CancelledBy ?? "somebody";
         var reason = $"{by} cancelled it";
-        if (course.Reached < Phase.Switching)
+        if (course.Reached < Phase.Snapshotting)
             return new Conclusion(
                 OperationState.Cancelled,
                 Phase.Loading,
@@ -65,10 +66,22 @@ internal sealed class WayBack(
                 reason,
                 said
             );
-        supervisor.Run(new RunningRelease(from) { Before = course.To.Release, IsReturn = true });
+        var isClosed = course.IsClosed;
+        var lost = await safekeeping.PutBackAsync(ct);
+        supervisor.Run(
+            new RunningRelease(from)
+            {
+                Before = course.To.Release,
+                IsReturn = true,
+                IsClosed = isClosed && lost is null,
+            }
+        );
+        if (lost is not null)
+            return new Conclusion(OperationState.Failed, Phase.RolledBack, lost, reason, said);
         var state = operation.CancelledBy is null ? OperationState.RolledBack : OperationState.Cancelled;
         if (!course.HasOrigin)
         {
+            supervisor.Run(new RunningRelease(from) { IsReturn = true });
             await gate.TidyAsync(ct);
             return new Conclusion(state, Phase.RolledBack, $"{course.Target} was taken away again", reason, said);
         }
@@ -82,6 +95,8 @@ internal sealed class WayBack(
             if (await gate.PassAsync(candidate, complaints, ct) is { } unfit)
                 ailing.Add(unfit.Reason);
         }
+        if (isClosed)
+            supervisor.Run(new RunningRelease(from) { IsReturn = true });
         await gate.TidyAsync(ct);
         var sentence = $"{operation.Product} {course.Origin} runs again";
         var outcome =

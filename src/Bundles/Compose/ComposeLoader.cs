@@ -61,6 +61,7 @@ public static class ComposeLoader
         PublishedPorts.Check(draft);
         Addresses.Check(draft);
         Updating.Check(draft);
+        ChangingData.Check(draft);
         Routes.Check(draft);
         return new(log.HasErrors ? null : model, log.ToList()) { Files = context.Folder.Files };
     }

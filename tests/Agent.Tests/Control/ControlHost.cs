@@ -144,6 +144,8 @@ internal sealed class FixedSupervisor : ISupervisor
 
     public IReadOnlyDictionary<string, string> HashesOf(Release release) => throw new NotSupportedException();
 
+    public void ForgetCompletions(Release release, Release except) => throw new NotSupportedException();
+
     public void Refuse(string problem) => throw new NotSupportedException();
 
     public void Report(Traffic traffic) => throw new NotSupportedException();

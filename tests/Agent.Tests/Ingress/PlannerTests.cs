@@ -91,7 +91,7 @@ public sealed class PlannerTests
             .Concat(Enumerable.Range(0, canaries).Select(n => Server($"c{n}", ServerRole.Canary)));
         var service = new PublishedService("web", [], null, TimeSpan.Zero, [.. servers]) { CanaryShare = share };
 
-        var desired = DesiredServers.Of(service, _ => false);
+        var desired = DesiredServers.Of(service, _ => false, isInside: false);
 
         Assert.All(desired.Where(d => d.Address[0] == 'o'), d => Assert.Equal(usual, d.Weight));
         Assert.All(desired.Where(d => d.Address[0] == 'c'), d => Assert.Equal(canary, d.Weight));

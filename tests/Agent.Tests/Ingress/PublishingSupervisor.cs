@@ -55,6 +55,8 @@ internal sealed class PublishingSupervisor : ISupervisor
 
     public IReadOnlyDictionary<string, string> HashesOf(Release release) => throw new NotSupportedException();
 
+    public void ForgetCompletions(Release release, Release except) => throw new NotSupportedException();
+
     public void Refuse(string problem) => throw new NotSupportedException();
 
     public bool Stop(string service, string by, string reason) => throw new NotSupportedException();

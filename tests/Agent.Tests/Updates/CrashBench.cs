@@ -179,7 +179,7 @@ internal sealed class CrashBench : IAsyncDisposable
         {
             var back = before;
             await GoesOnAsync();
-            return (agent.RollBackAsync, Version, back);
+            return (() => agent.RollBackAsync(), Version, back);
         }
         return (await UpgradeToNextAsync(isWell: course is not CrashCourse.TakenBack), before, Version);
     }

@@ -185,7 +185,7 @@ public sealed class DyingAgentTests(SharedEngine shared)
             await agent.StartAsync();
             await agent.UpgradeAsync(await agent.BundleAsync("2.0.0", TwoServices.Of("2.0.0")));
             await agent.KillAsync();
-            return agent.RollBackAsync;
+            return () => agent.RollBackAsync();
         }
         var bundle = course switch
         {

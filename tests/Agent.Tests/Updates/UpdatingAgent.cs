@@ -76,9 +76,22 @@ internal static class UpdatingAgent
     public static async Task<Operation> CancelAsync(this RealAgent agent, string id) =>
         await agent.Operations.CancelOperationAsync(new CancelOperationRequest { Id = id }, cancellationToken: Ct);
 
-    public static async Task<Operation> RollBackAsync(this RealAgent agent)
+    /// <summary>As <see cref="StartUpgradeAsync"/>, with the words that nothing has to be kept.</summary>
+    public static async Task<Operation> UpgradeWithoutAsync(this RealAgent agent, string digest, string words)
     {
-        var begun = await agent.Updates.StartRollbackAsync(new StartRollbackRequest(), cancellationToken: Ct);
+        var begun = await agent.Updates.StartUpgradeAsync(
+            new StartUpgradeRequest { Digest = digest, WithoutSnapshot = words },
+            cancellationToken: Ct
+        );
+        return await agent.EndOfAsync(begun.Id);
+    }
+
+    public static async Task<Operation> RollBackAsync(this RealAgent agent, string loseDataSince = "")
+    {
+        var begun = await agent.Updates.StartRollbackAsync(
+            new StartRollbackRequest { LoseDataSince = loseDataSince },
+            cancellationToken: Ct
+        );
         return await agent.EndOfAsync(begun.Id);
     }
 

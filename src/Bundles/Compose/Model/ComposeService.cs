@@ -63,6 +63,9 @@ public sealed record ComposeService
     /// </summary>
     public IReadOnlyList<string> ShareSafe { get; init; } = [];
 
+    /// <summary>That it changes data and then ends, and how long it may take for that; null: it does not say so.</summary>
+    public Migration? Migration { get; init; }
+
     public RestartPolicy Restart { get; init; } = RestartPolicy.Undeclared;
     public Deploy Deploy { get; init; } = Deploy.Default;
 

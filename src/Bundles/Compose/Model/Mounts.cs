@@ -24,7 +24,11 @@ public sealed record ComposeVolume(
     string Name,
     IReadOnlyDictionary<string, string> DriverOptions,
     IReadOnlyDictionary<string, string> Labels
-);
+)
+{
+    /// <summary>When what it holds was changed so that older releases notice.</summary>
+    public VolumeData Data { get; init; } = VolumeData.Unchanged;
+}
 
 /// <summary>A secret or config: a small file that comes with the release.</summary>
 public sealed record ComposeFile(string Name, FileSource Source, IReadOnlyDictionary<string, string> Labels);

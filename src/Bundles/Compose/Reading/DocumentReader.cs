@@ -24,6 +24,9 @@ internal static partial class DocumentReader
             ["name"] = "the product's name is the top-level \"name\"",
             ["canary"] = "canary belongs in a service: services.NAME.x-appliance.canary",
             ["ingress"] = "ingress belongs in a service: services.NAME.x-appliance.ingress",
+            ["data"] = "data belongs in a volume: volumes.NAME.x-appliance.data",
+            ["migration"] = "migration belongs in a service: services.NAME.x-appliance.migration",
+            ["migrations"] = "a migration is a service that ends: services.NAME.x-appliance.migration",
             ["probes"] = "probes belong in a service: services.NAME.x-appliance.probes",
             ["share-safe"] = "share-safe belongs in a service: services.NAME.x-appliance.share-safe",
         },
@@ -36,6 +39,8 @@ internal static partial class DocumentReader
         var map = root.Map(s_keys, "a mapping with \"name\" and \"services\"");
         map.Nullable("version")?.Warn("\"version\" is obsolete and means nothing; remove it");
         var appliance = map["x-appliance"]?.Map(s_applianceKeys);
+        var version = Version(appliance?["version"]);
+        var fallsBack = appliance?["fall-back"]?.Bool() ?? false;
 
         var services = Entries(map.Required("services", "what the application runs"))
             .Select(e => ServiceReader.Read(e.Key, e.Value, context))
@@ -46,18 +51,22 @@ internal static partial class DocumentReader
         var draft = new Draft(
             services,
             Named(map.Nullable("networks"), NetworkReader.Network),
-            Named(map.Nullable("volumes"), (name, f) => VolumeReader.Volume(name, f, context.Allowances)),
+            Named(map.Nullable("volumes"), (name, f) => VolumeReader.Volume(name, f, context.Allowances, version)),
             Named(map.Nullable("secrets"), (name, f) => FileReader.Secret(name, f, context)),
             Named(map.Nullable("configs"), (name, f) => FileReader.Config(name, f, context))
-        );
+        )
+        {
+            Version = version,
+            FallBack = fallsBack ? appliance?["fall-back"] : null,
+        };
 
         var model = new ComposeModel
         {
             Name = Product(map) ?? "",
-            Version = Version(appliance?["version"]),
+            Version = version,
             Description = appliance?["description"]?.Name(),
             UpgradeFrom = UpgradeFrom(appliance?["upgrade-from"]),
-            FallBack = appliance?["fall-back"]?.Bool() ?? false,
+            FallBack = fallsBack,
             Services = services.Select(s => s.Service).ToOrdered(s => s.Name),
             Networks = WithDefault(draft).ToOrdered(n => n.Name),
             Volumes = draft.Volumes.Values().ToOrdered(v => v.Name),

@@ -19,6 +19,7 @@ internal sealed record ServiceDraft(Field Field, ComposeService Service)
     public required IReadOnlyList<Placed<string>> ShareSafe { get; init; }
     public Field? Ingress { get; init; }
     public Field? Canary { get; init; }
+    public Field? Migration { get; init; }
     public Field? Replicas { get; init; }
     public Field? UpdateOrder { get; init; }
     public string Name => Service.Name;
@@ -37,7 +38,13 @@ internal sealed record Draft(
     IReadOnlyList<Placed<ComposeVolume>> Volumes,
     IReadOnlyList<Placed<ComposeFile>> Secrets,
     IReadOnlyList<Placed<ComposeFile>> Configs
-);
+)
+{
+    public SemanticVersion? Version { get; init; }
+
+    /// <summary>Null unless an appliance may leave the release by itself.</summary>
+    public Field? FallBack { get; init; }
+}
 
 internal static class Placing
 {

@@ -7,9 +7,11 @@ internal static partial class ServiceReader
 {
     private static readonly KeySet s_applianceKeys = new(
         "service's x-appliance",
-        ["probes", "ingress", "canary", "share-safe"],
+        ["probes", "ingress", "canary", "share-safe", "migration"],
         new Dictionary<string, string>(ApplianceKeys.Later)
         {
+            ["data"] = "data belongs in a volume: volumes.NAME.x-appliance.data",
+            ["migrations"] = "a service is one migration: write migration, with its timeout",
             ["upgrade-from"] = "upgrade-from belongs in the top-level x-appliance: it is said of the whole release",
         },
         extensions: false
@@ -67,6 +69,7 @@ internal static partial class ServiceReader
             Ingress = routes.Values(),
             Canary = IngressReader.Canary(appliance?["canary"]),
             ShareSafe = shareSafe.Values(),
+            Migration = DataReader.Migration(appliance?["migration"]),
             Restart = Restart(map["restart"]),
             Deploy = DeployReader.Read(deploy, map),
             Labels = EnvironmentReader.Labels(map["labels"]),
@@ -98,6 +101,7 @@ internal static partial class ServiceReader
             ShareSafe = shareSafe,
             Ingress = appliance?["ingress"],
             Canary = appliance?["canary"],
+            Migration = appliance?["migration"],
             Replicas = deploy?.Child("replicas"),
             UpdateOrder = deploy?.Child("update_config")?.Child("order"),
         };

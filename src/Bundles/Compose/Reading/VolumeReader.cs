@@ -7,7 +7,7 @@ internal static class VolumeReader
 {
     private static readonly KeySet s_keys = new(
         "volume",
-        ["driver", "driver_opts", "labels"],
+        ["driver", "driver_opts", "labels", "x-appliance"],
         new Dictionary<string, string>
         {
             ["external"] =
@@ -27,7 +27,8 @@ internal static class VolumeReader
     // Mount flags that turn a mount into something else than its type says.
     private static readonly string[] s_forbiddenFlags = ["remount", "move", "shared", "rshared", "slave", "rslave"];
 
-    public static ComposeVolume Volume(string name, Field field, Allowances allowances)
+    /// <param name="version">The release's, as far as it is known.</param>
+    public static ComposeVolume Volume(string name, Field field, Allowances allowances, SemanticVersion? version)
     {
         if (field.IsNull)
             return new(name, Empty.Strings, Empty.Strings);
@@ -36,7 +37,10 @@ internal static class VolumeReader
         map["driver"]?.OneOf(s_drivers);
         if (map["driver_opts"] is { } options)
             CheckOptions(options.Map(s_optionKeys), allowances);
-        return new(name, EnvironmentReader.Options(map["driver_opts"]), EnvironmentReader.Labels(map["labels"]));
+        return new(name, EnvironmentReader.Options(map["driver_opts"]), EnvironmentReader.Labels(map["labels"]))
+        {
+            Data = DataReader.Of(map["x-appliance"], version),
+        };
     }
 
     private static void CheckOptions(MapReader options, Allowances allowances)

@@ -45,6 +45,15 @@ internal static class CanonicalModel
             .Add("driver", "local")
             .AddNonEmpty("driver_opts", volume.DriverOptions)
             .AddNonEmpty("labels", volume.Labels)
+            .AddNonEmpty(
+                "x-appliance",
+                new CanonicalMap().AddNonEmpty(
+                    "data",
+                    new CanonicalMap()
+                        .Add("breaking", volume.Data.Breaking?.Text)
+                        .Add("expand", volume.Data.Expand?.Text)
+                )
+            )
             .ToNode();
 
     private static CanonicalNode File(ComposeFile file) =>

@@ -56,6 +56,13 @@ internal static class CanonicalService
                     .AddNonEmpty("ingress", service.Ingress, CanonicalIngress.Route)
                     .Add("canary", service.Canary is { } canary ? CanonicalIngress.Canary(canary) : null)
                     .AddNonEmpty("share-safe", service.ShareSafe)
+                    .AddNonEmpty(
+                        "migration",
+                        new CanonicalMap().Add(
+                            "timeout",
+                            service.Migration is { } migration ? Durations.Format(migration.Timeout) : null
+                        )
+                    )
             )
             .ToNode();
 

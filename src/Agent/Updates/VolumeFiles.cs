@@ -1,0 +1,131 @@
+using System.Globalization;
+using Appliance.Agent.Host;
+using Appliance.Agent.Storage;
+
+namespace Appliance.Agent.Updates;
+
+/// <summary>
+/// The files of volumes, where the engine has them. What is kept of them is on the same file system: so a snapshot is put
+/// back by renaming it, at once and on a full disk too.
+/// </summary>
+internal static class VolumeFiles
+{
+    private const UnixFileMode OwnerOnly = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute;
+
+    // cp does not clone what is too small to have a block of its own.
+    private const int ProbeSize = 64 * 1024;
+
+    /// <summary>Where an operation keeps what volumes held.</summary>
+    /// <param name="live">Of one of them: <c>…/volumes/NAME/_data</c>.</param>
+    public static string FolderFor(string live, Operation operation) =>
+        Path.Combine(ShelfOf(live, operation.Product), operation.Name);
+
+    /// <summary>Where all operations on a product keep it.</summary>
+    public static string ShelfOf(string live, string product)
+    {
+        var engine = Path.GetDirectoryName(Path.GetDirectoryName(Path.GetDirectoryName(live)));
+        return Path.Combine(engine ?? "/", "appliance-snapshots", product);
+    }
+
+    /// <summary>What a folder takes on the disk.</summary>
+    /// <exception cref="IOException">It cannot be read.</exception>
+    public static async Task<long> SizeAsync(string folder, CancellationToken ct)
+    {
+        var printed = await Coreutils.RunAsync("du", ["--summarize", "--block-size=1", "--", folder], ct);
+        return long.Parse(printed.Split('\t')[0], CultureInfo.InvariantCulture);
+    }
+
+    /// <summary>Proves that what is kept can be put back, and finds out whether a copy takes any room.</summary>
+    /// <param name="shelf">Where it would be kept.</param>
+    /// <returns>Whether a copy shares its blocks with what it is of.</returns>
+    /// <exception cref="IOException">It cannot be written there, or not be put back from there.</exception>
+    public static async Task<bool> ProbeAsync(string shelf, string live, CancellationToken ct)
+    {
+        Directory.CreateDirectory(shelf, OwnerOnly);
+        var probe = Path.Combine(shelf, ".probe");
+        var beside = Path.Combine(Path.GetDirectoryName(live)!, ".appliance-probe");
+        try
+        {
+            await RemoveAsync(probe, ct);
+            Make(probe);
+            var file = Path.Combine(probe, "file");
+            await File.WriteAllBytesAsync(file, new byte[ProbeSize], ct);
+            var shares = await CanCloneAsync(file, Path.Combine(probe, "copy"), ct);
+            await RemoveAsync(beside, ct);
+            Directory.Move(probe, beside);
+            return shares;
+        }
+        finally
+        {
+            await RemoveAsync(probe, CancellationToken.None);
+            await RemoveAsync(beside, CancellationToken.None);
+        }
+    }
+
+    /// <summary>Copies a folder, whole and durable, or not at all.</summary>
+    /// <exception cref="IOException">It cannot be done; there may be parts of it beside <paramref name="to"/>.</exception>
+    public static async Task CopyAsync(string from, string to, CancellationToken ct)
+    {
+        // Of its own: a copy that an agent began which was killed may still be written.
+        var part = $"{to}.{Guid.NewGuid():N}.part";
+        // Not --archive, with which it is no error to lose an attribute.
+        string[] how =
+        [
+            "--recursive",
+            "--no-dereference",
+            "--preserve=mode,ownership,timestamps,links,xattr",
+            "--reflink=auto",
+            "--no-target-directory",
+        ];
+        await Coreutils.RunAsync("cp", [.. how, "--", from, part], ct);
+        await Coreutils.RunAsync("sync", ["--file-system", "--", part], ct);
+        Directory.Move(part, to);
+        DurableFolder.Flush(Path.GetDirectoryName(to)!);
+    }
+
+    /// <summary>
+    /// Puts one folder in the place of another, and that one aside. Nothing may use them. Killed in between, the same call
+    /// finishes it.
+    /// </summary>
+    /// <returns>False: there is nothing to put there, and nothing was.</returns>
+    /// <exception cref="IOException">It could not be done; it may be half done.</exception>
+    public static bool Exchange(string live, string incoming, string outgoing)
+    {
+        if (!Directory.Exists(incoming))
+            return Directory.Exists(live) && Directory.Exists(outgoing);
+        if (Directory.Exists(live))
+        {
+            Directory.Move(live, outgoing);
+            DurableFolder.Flush(Path.GetDirectoryName(outgoing)!);
+            DurableFolder.Flush(Path.GetDirectoryName(live)!);
+        }
+        Directory.Move(incoming, live);
+        DurableFolder.Flush(Path.GetDirectoryName(live)!);
+        DurableFolder.Flush(Path.GetDirectoryName(incoming)!);
+        return true;
+    }
+
+    public static void Make(string folder)
+    {
+        Directory.CreateDirectory(folder, OwnerOnly);
+        DurableFolder.Flush(Path.GetDirectoryName(folder)!);
+    }
+
+    /// <summary>Removes a folder with all that is in it, if it is there.</summary>
+    /// <exception cref="IOException">Something of it is left.</exception>
+    public static Task RemoveAsync(string folder, CancellationToken ct) =>
+        Coreutils.RunAsync("rm", ["--recursive", "--force", "--one-file-system", "--", folder], ct);
+
+    private static async Task<bool> CanCloneAsync(string file, string copy, CancellationToken ct)
+    {
+        try
+        {
+            await Coreutils.RunAsync("cp", ["--reflink=always", "--", file, copy], ct);
+            return true;
+        }
+        catch (IOException)
+        {
+            return false;
+        }
+    }
+}
