@@ -42,6 +42,12 @@ internal static partial class Failpoint
     /// <summary>An image is taken from the engine.</summary>
     public const string RemoveImage = "image.remove";
 
+    /// <summary>What a volume holds is kept under its name.</summary>
+    public const string KeepVolume = "volume.keep";
+
+    /// <summary>What a volume holds is moved away, or something else into its place.</summary>
+    public const string MoveVolume = "volume.move";
+
     /// <summary>A configuration of ingress takes the place of the one before.</summary>
     public const string WriteIngress = "ingress.write";
 

@@ -79,8 +79,10 @@ internal static class VolumeFiles
         ];
         await Coreutils.RunAsync("cp", [.. how, "--", from, part], ct);
         await Coreutils.RunAsync("sync", ["--file-system", "--", part], ct);
+        Failpoint.Before(Failpoint.KeepVolume);
         Directory.Move(part, to);
         DurableFolder.Flush(Path.GetDirectoryName(to)!);
+        Failpoint.After(Failpoint.KeepVolume);
     }
 
     /// <summary>
@@ -95,13 +97,17 @@ internal static class VolumeFiles
             return Directory.Exists(live) && Directory.Exists(outgoing);
         if (Directory.Exists(live))
         {
+            Failpoint.Before(Failpoint.MoveVolume);
             Directory.Move(live, outgoing);
             DurableFolder.Flush(Path.GetDirectoryName(outgoing)!);
             DurableFolder.Flush(Path.GetDirectoryName(live)!);
+            Failpoint.After(Failpoint.MoveVolume);
         }
+        Failpoint.Before(Failpoint.MoveVolume);
         Directory.Move(incoming, live);
         DurableFolder.Flush(Path.GetDirectoryName(live)!);
         DurableFolder.Flush(Path.GetDirectoryName(incoming)!);
+        Failpoint.After(Failpoint.MoveVolume);
         return true;
     }
 

@@ -17,6 +17,12 @@ public enum CrashCourse
 
     /// <summary>An upgrade to what never gets healthy.</summary>
     TakenBack,
+
+    /// <summary>An upgrade that changes the data so that the release before cannot use it.</summary>
+    Breaking,
+
+    /// <summary>The same, to what never gets healthy.</summary>
+    BreakingTakenBack,
     Rollback,
 }
 
@@ -181,12 +187,14 @@ internal sealed class CrashBench : IAsyncDisposable
             await GoesOnAsync();
             return (() => agent.RollBackAsync(), Version, back);
         }
-        return (await UpgradeToNextAsync(isWell: course is not CrashCourse.TakenBack), before, Version);
+        var isWell = course is not (CrashCourse.TakenBack or CrashCourse.BreakingTakenBack);
+        var breaks = course is CrashCourse.Breaking or CrashCourse.BreakingTakenBack;
+        return (await UpgradeToNextAsync(isWell, breaks), before, Version);
     }
 
     private string Version => $"{release}.0.0";
 
-    private async Task<Func<Task<Operation>>> UpgradeToNextAsync(bool isWell = true)
+    private async Task<Func<Task<Operation>>> UpgradeToNextAsync(bool isWell = true, bool breaks = false)
     {
         release++;
         var image = BusyboxImage.Build(
@@ -197,7 +205,7 @@ internal sealed class CrashBench : IAsyncDisposable
                 Files = new Dictionary<string, string> { ["/www/index.html"] = Version },
             }
         );
-        var bundle = await agent.BundleAsync(Version, Compose(image.Reference, isWell), image);
+        var bundle = await agent.BundleAsync(Version, Compose(image.Reference, isWell, breaks), image);
         return () => agent.UpgradeAsync(bundle);
     }
 
@@ -306,7 +314,7 @@ internal sealed class CrashBench : IAsyncDisposable
         return stat[(stat.LastIndexOf(')') + 2)..].StartsWith('T');
     }
 
-    private string Compose(string image, bool isWell) =>
+    private string Compose(string image, bool isWell, bool breaks) =>
         $$$"""
             services:
               web:
@@ -325,6 +333,7 @@ internal sealed class CrashBench : IAsyncDisposable
                 labels: {release: "{{{Version}}}"}
                 volumes: [rows:/rows]
                 deploy: {update_config: {monitor: 100ms}}
-            volumes: {rows: {}}
+            volumes:
+              rows: {x-appliance: {data: {{{(breaks ? "breaking" : "none")}}}}}
             """;
 }

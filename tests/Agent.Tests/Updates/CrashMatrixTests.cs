@@ -39,6 +39,8 @@ public sealed class CrashMatrixTests
     [Trait("Category", "Long")]
     [InlineData(CrashCourse.Upgrade)]
     [InlineData(CrashCourse.TakenBack)]
+    [InlineData(CrashCourse.Breaking)]
+    [InlineData(CrashCourse.BreakingTakenBack)]
     [InlineData(CrashCourse.Rollback)]
     [InlineData(CrashCourse.Install)]
     public async Task At_each_place_whoever_is_killed(CrashCourse course)
