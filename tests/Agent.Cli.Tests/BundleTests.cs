@@ -213,7 +213,7 @@ public sealed class BundleTests(BundleTests.Signer signer) : IClassFixture<Bundl
         Assert.Equal(0, created.ExitCode);
         var small = scratch["demo-1.2.0.delta.bundle"];
         Assert.Contains($"{small}: for 1.1.0 only, ", created.Stdout, StringComparison.Ordinal);
-        Assert.Matches("\nsha256:[0-9a-f]{64} +202 kB +[0-9]+ bytes +demo/web:1\n", created.Stdout);
+        Assert.Matches("\nsha256:[0-9a-f]{64} +[0-9]+ kB +[0-9]+ bytes +demo/web:1\n", created.Stdout);
         Assert.True(new FileInfo(small).Length < new FileInfo(two).Length / 5);
 
         Assert.Equal(0, (await RunAsync("bundle", "verify", two, "--root", signer.Root)).ExitCode);
