@@ -37,10 +37,10 @@ tree() {
     }
 }
 
-# Bytes that nothing compresses, the same in each run; one block in ten is replaced.
-openssl enc -aes-256-ctr -K "$(printf '%064d' 1)" -iv "$(printf '%032d' 1)" </dev/zero 2>/dev/null | head -c 5000000 >"$work/old.data"
-perl -e 'srand 1; local $/; $_ = <STDIN>; for (my $at = 0; $at + 64 <= length; $at += 640) {
-    substr($_, $at, 64) = join "", map { chr int rand 256 } 1 .. 64 } print' <"$work/old.data" >"$work/new.data"
+# Bytes that nothing compresses, the same in each run; one block of 64 in ten is replaced.
+perl -e 'srand 1; print pack "C*", map { int rand 256 } 1 .. 1000 for 1 .. 5000' >"$work/old.data"
+perl -e 'srand 2; local $/; $_ = <STDIN>; for (my $at = 0; $at + 64 <= length; $at += 640) {
+    substr($_, $at, 64) = pack "C*", map { int rand 256 } 1 .. 64 } print' <"$work/old.data" >"$work/new.data"
 
 tree old "$base" "deb $mirror $suite main"
 tree new "$base,$more" "deb $mirror $suite main" "deb $mirror $suite-updates main" "deb $security $suite-security main"
