@@ -224,6 +224,35 @@ public sealed class CallTests
     }
 
     [Fact]
+    public async Task A_write_that_waits_for_the_server_ends_with_an_early_answer_however_they_meet()
+    {
+        var behaviour = new Behaviour
+        {
+            Collect = async (requests, _) =>
+            {
+                await requests.MoveNext();
+                throw Error(StatusCode.FailedPrecondition, "no room");
+            },
+        };
+        await using var server = await EchoServer.StartAsync(behaviour);
+        var client = server.OverSocket();
+        var piece = ByteString.CopyFrom(new byte[60_000]);
+        for (var i = 0; i < 400; i++)
+        {
+            using var call = client.Collect(cancellationToken: EchoServer.Cancel);
+            var error = await Assert.ThrowsAsync<RpcException>(async () =>
+            {
+                // More than the transport takes ahead, so that one is waited for.
+                for (var written = 0; written < 500; written++)
+                    await call
+                        .RequestStream.WriteAsync(new() { Payload = piece }, EchoServer.Cancel)
+                        .WaitAsync(TimeSpan.FromSeconds(20), TimeProvider.System, EchoServer.Cancel);
+            });
+            Assert.Equal("no room", error.Status.Detail);
+        }
+    }
+
+    [Fact]
     public async Task The_server_may_finish_its_answers_after_the_client_has_finished()
     {
         var behaviour = new Behaviour

@@ -72,6 +72,8 @@ internal sealed class ClientStreamWriter<TRequest, TResponse>(
                 throw AfterEnd();
             buffer.Clear();
             frames.Write(message, serializer, buffer);
+            if (!content.TryBegin())
+                throw AfterEnd();
             await SendAsync(stream);
         }
         finally
@@ -85,9 +87,17 @@ internal sealed class ClientStreamWriter<TRequest, TResponse>(
     {
         try
         {
-            await stream.WriteAsync(buffer.Written, call.Token);
-            if (WriteOptions is null || !WriteOptions.Flags.HasFlag(WriteFlags.BufferHint))
-                await stream.FlushAsync(call.Token);
+            try
+            {
+                // The end of the call, whatever it is, is that of the request too.
+                await stream.WriteAsync(buffer.Written, content.Over);
+                if (WriteOptions is null || !WriteOptions.Flags.HasFlag(WriteFlags.BufferHint))
+                    await stream.FlushAsync(content.Over);
+            }
+            finally
+            {
+                content.EndWrite();
+            }
         }
         catch (Exception e) when (e is not RpcException)
         {

@@ -22,6 +22,26 @@ public sealed class EngineTroubleTests(EngineTroubleTests.SmallEngine on)
         public async ValueTask InitializeAsync() => Engine = await PrivateEngine.StartSmallAsync(192, default);
 
         public ValueTask DisposeAsync() => Engine.DisposeAsync();
+
+        public async Task<bool> HoldsAsync(string image, CancellationToken ct)
+        {
+            try
+            {
+                await Engine.Client.Images.InspectAsync(image, ct);
+                return true;
+            }
+            catch (EngineNotFoundException)
+            {
+                return false;
+            }
+        }
+
+        /// <summary>One that another test left would not have to be loaded.</summary>
+        public async Task ForgetBigAsync(CancellationToken ct)
+        {
+            if (await HoldsAsync(Images.Big.Id, ct))
+                await Engine.Client.Images.RemoveAsync(Images.Big.Id, force: true, ct);
+        }
     }
 
     private PrivateEngine Engine => on.Engine;
@@ -126,9 +146,7 @@ public sealed class EngineTroubleTests(EngineTroubleTests.SmallEngine on)
 
     private async Task<RealAgent> RunningAsync()
     {
-        // One that another test left would not have to be loaded.
-        if (await HoldsAsync(Images.Big.Id, Ct))
-            await Engine.Client.Images.RemoveAsync(Images.Big.Id, force: true, Ct);
+        await on.ForgetBigAsync(Ct);
         var agent = RealAgent.On(Engine);
         await agent.InstallAsync(TwoServices.Of("1.0.0"));
         await agent.StartAsync();
@@ -154,20 +172,7 @@ public sealed class EngineTroubleTests(EngineTroubleTests.SmallEngine on)
     {
         await agent.RunsWholeAsync("1.0.0");
         // An engine that was interrupted may hold it a moment longer than the operation takes to end.
-        await Eventually.TrueAsync("the image is gone again", async ct => !await HoldsAsync(Images.Big.Id, ct), Ct);
+        await Eventually.TrueAsync("the image is gone again", async ct => !await on.HoldsAsync(Images.Big.Id, ct), Ct);
         Assert.Empty(Directory.EnumerateFiles(Path.Combine(agent.Data, "content/incoming")));
-    }
-
-    private async Task<bool> HoldsAsync(string image, CancellationToken ct)
-    {
-        try
-        {
-            await Engine.Client.Images.InspectAsync(image, ct);
-            return true;
-        }
-        catch (EngineNotFoundException)
-        {
-            return false;
-        }
     }
 }

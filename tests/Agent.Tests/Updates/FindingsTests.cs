@@ -53,7 +53,7 @@ public sealed class FindingsTests
             StringComparison.Ordinal
         );
         Assert.Contains(
-            "10 of the release, 7 for snapshots, 100 for new layers",
+            "10 of the release, 100 for new layers, 20 to unpack them, 7 to keep a copy of the data",
             finding.Sentence,
             StringComparison.Ordinal
         );

@@ -107,6 +107,7 @@ public sealed class PreflightTests(EngineTroubleTests.SmallEngine on) : IClassFi
 
     private async Task<RealAgent> RunningAsync()
     {
+        await on.ForgetBigAsync(Ct);
         var agent = RealAgent.On(on.Engine);
         await agent.InstallAsync(TwoServices.Of("1.0.0"));
         await agent.StartAsync();
