@@ -107,7 +107,12 @@ internal sealed class Replacing(string path, DateTimeOffset now)
         {
             try
             {
-                connection.Execute($"INSERT INTO main.{table} SELECT * FROM damaged.{table}");
+                // By name: the file may be an older agent's, whose tables have fewer columns.
+                var columns = string.Join(
+                    ", ",
+                    connection.Rows("SELECT name FROM pragma_table_info(?1, 'damaged')", r => r.GetString(0), table)
+                );
+                connection.Execute($"INSERT INTO main.{table} ({columns}) SELECT {columns} FROM damaged.{table}");
                 saved.Add(table);
             }
             catch (SqliteException e) when (IsDamage(e))
