@@ -40,6 +40,9 @@ public sealed class TestSigner : IDisposable
     /// <summary>What an appliance is given to trust.</summary>
     public string RootFile => folder["root.json"];
 
+    /// <summary>The agent that what is signed next brings; null: none.</summary>
+    public (string Path, string Version)? Agent { get; set; }
+
     /// <summary>Until when what is signed next may be relied on, to the second.</summary>
     public DateTimeOffset Expires { get; set; } = new(2999, 1, 1, 0, 0, 0, TimeSpan.Zero);
 
@@ -97,13 +100,17 @@ public sealed class TestSigner : IDisposable
         }
         var number = SemanticVersion.TryParse(releaseVersion)!;
         var range = upgradeFrom is null ? null : VersionRange.TryParse(upgradeFrom);
+        var agent = Agent is { } own
+            ? await AgentImage.AddAsync(own.Path, SemanticVersion.TryParse(own.Version)!, Platform.Host, spool, ct)
+            : null;
         var index = await ReleaseBuilder.BuildAsync(
             new ReleaseDocument(Product, number, range, Allowances.None),
             source.Files,
             source.Model.Services.Values.Select(s => s.Image),
             library,
             spool,
-            ct
+            ct,
+            agent
         );
         var described = new ReleaseDescriptor(Product, number, index, SignedAt);
         var content = await ReleaseContentReader.ReadAsync(described, spool.OpenAsync, ct);

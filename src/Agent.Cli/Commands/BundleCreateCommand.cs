@@ -52,6 +52,7 @@ internal sealed class BundleCreateCommand : RunnableCommand
         HelpName = "FILE",
     };
 
+    private readonly AgentOptions agent = new();
     private readonly DeltaOptions deltas = new();
     private readonly ComposeVariables variables = new();
     private readonly AllowanceOption allowances = new();
@@ -66,6 +67,10 @@ internal sealed class BundleCreateCommand : RunnableCommand
             new("bundle create --repository signer --images images/", "with saved images"),
             new("bundle create --repository signer --to /media/stick/shop.bundle", "to another place"),
             new("bundle create --repository signer --delta-from 1.3.0", "and a small one for appliances with 1.3.0"),
+            new(
+                "bundle create --repository signer --agent appliance-agent",
+                "and with the agent that it is to run under"
+            ),
         ];
         Add(repository);
         Add(compose);
@@ -74,6 +79,7 @@ internal sealed class BundleCreateCommand : RunnableCommand
         allowances.AddTo(this);
         Add(platform);
         Add(to);
+        agent.AddTo(this);
         deltas.AddTo(this);
         passphrase.AddTo(this);
     }
@@ -239,6 +245,8 @@ internal sealed class BundleCreateCommand : RunnableCommand
             await EngineImages.AddAsync(missing, library, session, cancellationToken);
         }
 
+        var own = await agent.AddAsync(parse, parse.GetRequiredValue(platform), spool, session, cancellationToken);
+
         progress.Show(() => "Checking layers", inAnyCase: session.Error.Redraws);
         return await ReleaseBuilder.BuildAsync(
             work.Document,
@@ -246,7 +254,8 @@ internal sealed class BundleCreateCommand : RunnableCommand
             references,
             library,
             spool,
-            cancellationToken
+            cancellationToken,
+            own
         );
     }
 

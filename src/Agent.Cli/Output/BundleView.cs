@@ -99,6 +99,8 @@ internal static class BundleView
         var facts = Facts(session, bundle);
         if (content.Document.UpgradeFrom is { } range)
             facts.Add("Upgrade from", range.Text);
+        if (content.Document.Agent is { } agent)
+            facts.Add("Agent", agent.Version.Text);
         foreach (var (service, allowed) in content.Document.Allowances.ByService)
             facts.Add($"{service} may", string.Join("; ", allowed.Order(StringComparer.Ordinal)));
         if (bundle.Deltas is { } deltas)

@@ -135,6 +135,8 @@ internal static class PlanView
         if (plan.BytesToCopy > 0)
             facts.Add("To copy", Sizes.Of(plan.BytesToCopy));
         facts.Add("Free", Free(plan));
+        if (plan.AgentVersion.Length > 0)
+            facts.Add("Agent", $"{plan.AgentVersion} takes over first");
         if (plan.Migrations.Count > 0)
             facts.Add("Migrations", string.Join(", ", plan.Migrations));
         facts.Add("Takes", plan.Duration is { } length ? $"about {Ages.Length(length.ToTimeSpan())}" : "not known yet");

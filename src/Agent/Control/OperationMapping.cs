@@ -83,6 +83,7 @@ internal static class OperationMapping
             BytesToCopy = plan.Data.BytesToCopy,
             LosesDataSince = plan.Data.LosesSince ?? "",
             DataProblem = plan.Data.Problem ?? "",
+            AgentVersion = plan.AgentVersion,
         };
 
     private static V1.VolumeChange ToMessage(VolumeChange volume, Updates.Plan plan) =>

@@ -45,6 +45,7 @@ internal static class HostServices
             .AddLogging(AddConsole)
             .AddSingleton<Settings>()
             .AddSingleton(SystemdEnvironment.Of(Environment.GetEnvironmentVariable, Environment.ProcessId))
+            .AddSingleton(AgentVersions.Of(Environment.GetEnvironmentVariable))
             .AddSingleton<SystemdNotifier>()
             .AddSingleton<Liveness>()
             .AddSingleton<MachineShutdown>()

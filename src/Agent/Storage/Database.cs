@@ -184,7 +184,7 @@ internal sealed class Database : IDisposable
         }
     }
 
-    private static SqliteConnection Open(string path)
+    private SqliteConnection Open(string path)
     {
         // SQLite gives its -wal file the mode of the main one.
         const UnixFileMode ownerOnly = UnixFileMode.UserRead | UnixFileMode.UserWrite;
@@ -209,10 +209,13 @@ internal sealed class Database : IDisposable
         var opened = Connect(path);
         try
         {
-            if (Schema.VersionOf(opened) > Schema.Version)
-                throw new DamagedException("it was written by a newer agent");
+            var before = Schema.VersionOf(opened);
+            if (before > Schema.Version && Schema.MissingFrom(opened) is { } missing)
+                throw new DamagedException($"a newer agent has changed it, and there is no {missing} in it any more");
             if (opened.Rows("PRAGMA quick_check(1)", r => r.GetString(0)) is not ["ok"] and var findings)
                 throw new DamagedException(string.Join("; ", findings));
+            if (before > 0 && before < Schema.Version)
+                KeepCopy(opened, $"{path}.v{before}");
             Schema.Migrate(opened);
             return opened;
         }
@@ -220,6 +223,35 @@ internal sealed class Database : IDisposable
         {
             opened.Dispose();
             throw;
+        }
+    }
+
+    /// <summary>
+    /// Keeps the file as it is before tables are changed, beside it and in the place of an earlier copy. Where there is no room
+    /// for it the tables are changed all the same: each step is whole or not at all, and nothing that was there is lost by it.
+    /// </summary>
+    private void KeepCopy(SqliteConnection opened, string copy)
+    {
+        try
+        {
+            var draft = copy + ".part";
+            File.Delete(draft);
+            // One that is there is of the same tables, and may be of long ago.
+            opened.Execute("VACUUM INTO ?1", draft);
+            using (var file = File.OpenHandle(draft, FileMode.Open, FileAccess.ReadWrite))
+                RandomAccess.FlushToDisk(file);
+            File.SetUnixFileMode(draft, UnixFileMode.UserRead | UnixFileMode.UserWrite);
+            File.Move(draft, copy, overwrite: true);
+            foreach (var earlier in Directory.EnumerateFiles(Path.GetDirectoryName(path)!, "agent.db.v*").ToList())
+            {
+                if (earlier != copy)
+                    File.Delete(earlier);
+            }
+            DurableFolder.Flush(Path.GetDirectoryName(path)!);
+        }
+        catch (Exception e) when (e is SqliteException or IOException or UnauthorizedAccessException)
+        {
+            log.NoCopyKept(copy, e.Message);
         }
     }
 

@@ -48,6 +48,15 @@ internal static partial class Failpoint
     /// <summary>What a volume holds is moved away, or something else into its place.</summary>
     public const string MoveVolume = "volume.move";
 
+    /// <summary>An agent that came with a release is put beside the others.</summary>
+    public const string PlaceAgent = "agent.place";
+
+    /// <summary>Another agent becomes the one that is to run.</summary>
+    public const string ChooseAgent = "agent.choose";
+
+    /// <summary>An agent reports that it is well.</summary>
+    public const string ReportAgent = "agent.report";
+
     /// <summary>A configuration of ingress takes the place of the one before.</summary>
     public const string WriteIngress = "ingress.write";
 

@@ -315,6 +315,15 @@ internal static class Schema
 
     public static int Version => Steps.Length;
 
+    /// <summary>
+    /// From this step on, steps only add: a table, an index, or a column that may be left out. So the agent before, which is
+    /// gone back to when its successor is not well, can go on with what its successor has made of the file.
+    /// </summary>
+    public const int AddsOnlyFrom = 3;
+
+    /// <summary>The steps that only add, for a test that reads them.</summary>
+    internal static IEnumerable<string> Additions => Steps.Skip(AddsOnlyFrom - 1);
+
     /// <summary>Brings the database to <see cref="Version"/>, each step whole or not at all.</summary>
     public static void Migrate(SqliteConnection connection)
     {
@@ -323,6 +332,27 @@ internal static class Schema
             connection.InTransaction(c => c.Execute(Steps[step]) + c.Execute($"PRAGMA user_version = {step + 1}"));
         }
     }
+
+    /// <summary>What a file of a newer agent lacks of what this one works with.</summary>
+    /// <returns>As <c>column operations.phase</c>; null: it lacks nothing.</returns>
+    public static string? MissingFrom(SqliteConnection connection)
+    {
+        using var fresh = new SqliteConnection("Data Source=:memory:");
+        fresh.Open();
+        Migrate(fresh);
+        foreach (var table in Tables)
+        {
+            var there = ColumnsOf(connection, table).ToHashSet();
+            if (there.Count == 0)
+                return $"table {table}";
+            if (ColumnsOf(fresh, table).FirstOrDefault(c => !there.Contains(c)) is { } column)
+                return $"column {table}.{column}";
+        }
+        return null;
+    }
+
+    private static List<string> ColumnsOf(SqliteConnection connection, string table) =>
+        connection.Rows("SELECT name FROM pragma_table_info(?1)", r => r.GetString(0), table);
 
     public static int VersionOf(SqliteConnection connection) => (int)connection.Number("PRAGMA user_version");
 }

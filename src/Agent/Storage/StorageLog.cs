@@ -39,6 +39,13 @@ internal static partial class StorageLog
         string reason
     );
 
+    [LoggerMessage(
+        1005,
+        LogLevel.Warning,
+        "The state is changed for this version without a copy of it as {Copy}: {Reason}"
+    )]
+    public static partial void NoCopyKept(this ILogger log, string copy, string reason);
+
     [LoggerMessage(1004, LogLevel.Warning, "{Table} record of {Slot} is kept in memory only for now: {Reason}")]
     public static partial void RecordKeptInMemory(this ILogger log, string table, string slot, string reason);
 }

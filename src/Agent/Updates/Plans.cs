@@ -25,6 +25,9 @@ internal sealed record Plan(
     /// <summary>What it does to data.</summary>
     public DataPlan Data { get; init; } = DataPlan.Untouched;
 
+    /// <summary>The version of the agent that takes over before anything is touched; empty: none does.</summary>
+    public string AgentVersion { get; init; } = "";
+
     /// <summary>Bytes that were sent.</summary>
     public long BytesToMove { get; init; }
 
@@ -36,6 +39,7 @@ internal sealed class Plans(
     UpdateJournal journal,
     KnownReleases releases,
     Preflight preflight,
+    AgentTakeover takeover,
     DataPlans data,
     MountedFiles files,
     Completions completions
@@ -92,6 +96,7 @@ internal sealed class Plans(
         )
         {
             Data = changes,
+            AgentVersion = takeover.NextOf(target.Content)?.Text ?? "",
         };
     }
 

@@ -19,6 +19,7 @@ internal sealed class Preflight(
     DockerEngine engine,
     ImageLoader images,
     ContentStore store,
+    AgentTakeover takeover,
     UpdateJournal journal,
     Holds holds,
     DrillJournal drills,
@@ -118,11 +119,11 @@ internal sealed class Preflight(
         CancellationToken ct
     )
     {
-        var plan = await images.PlanAsync(target.Images, ct);
+        var plan = await images.PlanAsync(target.ApplicationImages, ct);
         var before = from is { Images.Count: > 0 } ? await images.PlanAsync([.. from.Images.Values], ct) : null;
         var (state, root) = (store.Root, about.DockerRootDir);
         return new Space(
-            target.Blobs.Where(b => !store.Contains(b)).Sum(b => b.Size),
+            target.Blobs.Where(b => !store.Contains(b)).Sum(b => b.Size) + takeover.BytesFor(target),
             plan.BytesToUnpack,
             plan.BytesToSpool,
             before?.BytesToUnpack ?? 0,

@@ -110,19 +110,27 @@ internal sealed class Preparation(
     {
         if (operation.Phase >= Phase.Loaded)
             return;
-        course.Record(Phase.Loading, StepOutcome.Begun, $"loading {Count(to.Content.Images.Count, "image")}");
+        course.Record(
+            Phase.Loading,
+            StepOutcome.Begun,
+            $"loading {Count(to.Content.ApplicationImages.Count, "image")}"
+        );
         await RemoveDoubtfulAsync(ct);
-        var plan = await images.PlanAsync(to.Content.Images, ct);
+        var plan = await images.PlanAsync(to.Content.ApplicationImages, ct);
         // What the engine has already is not ours to take away again.
         journal.WillLoad([.. plan.Images.Select(i => i.Config.Digest)], boot.Id);
         var report = new ByteReport(progress, plan.BytesToSend);
-        await images.LoadAsync(to.Content.Images, report, ct);
+        await images.LoadAsync(to.Content.ApplicationImages, report, ct);
         progress.Set(Progress.None);
-        journal.HasLoaded(operation.Id, [.. to.Content.Images.Select(i => i.Config.Digest)], plan.BytesToSend);
+        journal.HasLoaded(
+            operation.Id,
+            [.. to.Content.ApplicationImages.Select(i => i.Config.Digest)],
+            plan.BytesToSend
+        );
         course.Record(
             Phase.Loaded,
             StepOutcome.Done,
-            $"the engine has {Count(to.Content.Images.Count, "image")} of {course.Target}"
+            $"the engine has {Count(to.Content.ApplicationImages.Count, "image")} of {course.Target}"
         );
     }
 
@@ -134,7 +142,7 @@ internal sealed class Preparation(
     private async Task RemoveDoubtfulAsync(CancellationToken ct)
     {
         var doubtful = journal.DoubtfulImages(boot.Id);
-        foreach (var image in to.Content.Images.Where(i => doubtful.Contains(i.Config.Digest)))
+        foreach (var image in to.Content.ApplicationImages.Where(i => doubtful.Contains(i.Config.Digest)))
         {
             if (!await images.RemoveAsync(image.Config.Digest, ct))
                 throw new IOException(

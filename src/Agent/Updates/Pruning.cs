@@ -19,6 +19,7 @@ internal sealed class Pruning(
     MountedFiles files,
     ImageLoader images,
     StoredReleases stored,
+    AgentTakeover agents,
     SnapshotTable snapshots,
     IOptionsMonitor<UpdatesOptions> options,
     TimeProvider clock,
@@ -85,6 +86,7 @@ internal sealed class Pruning(
                 roots.Add(("staged", staged));
             var kept = roots.ConvertAll(r => r.Content);
             await store.CollectAsync(kept.SelectMany(BlobsOf).Select(b => b.Digest).ToHashSet(), ct);
+            agents.Collect(kept);
             library.Collect(kept.Select(k => k.Descriptor.Index.Digest).ToHashSet());
             stored.Current = new Stored(
                 roots.ConvertAll(r => new KeptRelease(

@@ -10,6 +10,7 @@ namespace Appliance.Agent.Updates;
 internal sealed class UpdateRun(
     Course course,
     Preparation preparation,
+    AgentTakeover takeover,
     Safekeeping safekeeping,
     Switching switching,
     WayBack back,
@@ -35,10 +36,14 @@ internal sealed class UpdateRun(
             await traffic.BeginAsync(ct);
             if (operation.Phase < Phase.Snapshotting && await preparation.RunAsync(either.Token) is { } refusal)
                 return refusal;
+            if (operation.Phase < Phase.Snapshotting && await takeover.RunAsync(course, either.Token) is { } failure)
+                return failure;
             if (operation.Phase is Phase.RollingBack)
                 return await back.GoBackAsync(operation.Reason, operation.Evidence, ct);
             if (operation.Phase < Phase.Committed)
             {
+                if (takeover.ProblemOf(course) is { } problem)
+                    return await back.TurnBackAsync(new Unfit("", problem), ct);
                 if (
                     await safekeeping.KeepAsync(() => switching.NoteAilingAsync(either.Token), either.Token) is
                     { } unkept

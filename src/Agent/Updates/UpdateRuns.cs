@@ -13,6 +13,7 @@ internal sealed class UpdateRuns(
     UpdateJournal journal,
     ISupervisor supervisor,
     Preflight preflight,
+    AgentTakeover takeover,
     ImageLoader images,
     Gate gate,
     TrafficWatch traffic,
@@ -61,6 +62,7 @@ internal sealed class UpdateRuns(
         return new UpdateRun(
             course,
             new Preparation(course, journal, supervisor, preflight, safekeeping, images, gate, boot, progress),
+            takeover,
             safekeeping,
             new Switching(course, journal, supervisor, gate, trial, rollout, progress),
             new WayBack(course, journal, supervisor, gate, safekeeping, traffic, evidence, progress, log),

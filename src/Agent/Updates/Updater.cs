@@ -18,6 +18,7 @@ internal sealed class Updater(
     Staging staging,
     KnownReleases releases,
     UpdateRuns runs,
+    AgentTakeover takeover,
     Pruning pruning,
     Occupancy occupancy,
     HeldRelease held,
@@ -216,13 +217,13 @@ internal sealed class Updater(
         }
         else
         {
-            await occupancy.KeepHouseAsync(() => PruneAsync(ct), ct);
+            await KeepHouseAsync(ct);
             await InstallFirstAsync(ct);
         }
         await foreach (var operation in begun.Reader.ReadAllAsync(ct))
         {
             if (operation is null)
-                await occupancy.KeepHouseAsync(() => PruneAsync(ct), ct);
+                await KeepHouseAsync(ct);
             else
                 await FinishAsync(operation.Id, ct);
         }
@@ -236,6 +237,8 @@ internal sealed class Updater(
         if (taken.Known.Digest == journal.Current?.Digest)
         {
             await RunCurrentAsync(ct);
+            takeover.TryAgain();
+            GiveBackSpace();
             throw new RefusedException($"{taken.Name} is installed already; what was damaged of it was put right");
         }
         held.Hold(taken, expired: () => begun.Writer.TryWrite(null));
@@ -313,6 +316,8 @@ internal sealed class Updater(
             ct
         );
         Tell(operation, end);
+        // Whatever it came to: the agent belongs to the release that is installed now.
+        await occupancy.KeepHouseAsync(() => takeover.SettleAsync(ct), ct);
     }
 
     /// <summary>Nothing may be done that cannot be written down first: it waits until it can be.</summary>
@@ -343,6 +348,16 @@ internal sealed class Updater(
                 cancel = new CancellationTokenSource();
         }
     }
+
+    private Task KeepHouseAsync(CancellationToken ct) =>
+        occupancy.KeepHouseAsync(
+            async () =>
+            {
+                await PruneAsync(ct);
+                await takeover.SettleAsync(ct);
+            },
+            ct
+        );
 
     private Task PruneAsync(CancellationToken ct) => pruning.RunAsync(held.Current?.Content, ct);
 

@@ -17,6 +17,9 @@ internal static partial class UpdatesLog
     [LoggerMessage(10006, LogLevel.Warning, "The trial of the new {Service} waits: how its requests go cannot be seen")]
     public static partial void TrialWaits(this ILogger log, string service);
 
+    [LoggerMessage(10007, LogLevel.Warning, "That this agent is well cannot be written down yet: {Reason}")]
+    public static partial void ReportPutOff(this ILogger log, string reason);
+
     [LoggerMessage(10004, LogLevel.Warning, "A bundle was refused: {Reason}")]
     public static partial void BundleRefused(this ILogger log, string reason);
 }

@@ -8,6 +8,10 @@ internal static class Limits
     public const int ReleaseDocument = 16 * 1024 * 1024;
     public const int Deltas = 4 * 1024 * 1024;
     public const int File = 1024 * 1024;
+
+    /// <summary>An agent's executable: several times what it has today.</summary>
+    public const long Agent = 512L * 1024 * 1024;
+
     public const int Depth = 32;
     public const int Images = 1000;
     public const int Layers = 200;

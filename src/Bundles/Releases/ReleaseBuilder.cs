@@ -9,6 +9,7 @@ public static class ReleaseBuilder
     /// <summary>Adds to the spool what the release has beside its images, and returns its index.</summary>
     /// <param name="files">The Compose file, called <c>compose.yaml</c>, and what it names.</param>
     /// <param name="references">The images, as the Compose file writes them.</param>
+    /// <param name="agent">The agent that the release brings; null: none.</param>
     /// <exception cref="RefusedException">Something is missing, or does not agree, or cannot be in a release.</exception>
     public static async Task<Blob> BuildAsync(
         ReleaseDocument document,
@@ -16,7 +17,8 @@ public static class ReleaseBuilder
         IEnumerable<ImageReference> references,
         ImageLibrary images,
         BlobSpool spool,
-        CancellationToken cancellationToken
+        CancellationToken cancellationToken,
+        AgentImage? agent = null
     )
     {
         ArgumentNullException.ThrowIfNull(document);
@@ -28,6 +30,13 @@ public static class ReleaseBuilder
         var found = new List<(string Reference, FoundImage Image)>();
         foreach (var reference in references.DistinctBy(r => $"{r}").OrderBy(r => $"{r}", StringComparer.Ordinal))
             found.Add(($"{reference}", await images.GetAsync(reference, cancellationToken)));
+        if (agent is not null)
+        {
+            if (found.Exists(i => i.Reference == agent.Agent.Reference))
+                throw new RefusedException($"{agent.Agent.Reference} is the agent's name; rename the service's image");
+            document = document with { Agent = agent.Agent };
+            found.Add((agent.Agent.Reference, agent.Image));
+        }
 
         var layers = found.SelectMany(i => i.Image.Layers).DistinctBy(l => l.Digest);
         var json = new ReleaseJson(document, [.. layers]).Render();

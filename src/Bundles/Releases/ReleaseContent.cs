@@ -12,7 +12,15 @@ public sealed record ReleaseContent(
     IReadOnlyList<ReleaseFile> Files,
     IReadOnlyList<ReleaseImage> Images,
     IReadOnlyList<Blob> Blobs
-);
+)
+{
+    /// <summary>The images that containers are made of: all but the agent's.</summary>
+    public IReadOnlyList<ReleaseImage> ApplicationImages { get; } =
+    [.. Images.Where(i => i.Reference != Document.Agent?.Reference)];
+
+    /// <summary>The image that holds the agent; null: the release brings none.</summary>
+    public ReleaseImage? AgentImage { get; } = Images.FirstOrDefault(i => i.Reference == Document.Agent?.Reference);
+}
 
 /// <param name="Path">Relative, with forward slashes, without dots.</param>
 public sealed record ReleaseFile(string Path, Blob Blob);
@@ -39,4 +47,14 @@ public sealed record ReleaseDocument(
     SemanticVersion Version,
     VersionRange? UpgradeFrom,
     Allowances Allowances
-);
+)
+{
+    /// <summary>The agent that it brings; null: it runs under whichever there is.</summary>
+    public ReleaseAgent? Agent { get; init; }
+}
+
+/// <summary>The agent that a release brings: an executable, alone in the one layer of an image.</summary>
+/// <param name="Reference">Of the image, in the index.</param>
+/// <param name="Version">As the executable says it of itself.</param>
+/// <param name="Program">The executable.</param>
+public sealed record ReleaseAgent(string Reference, SemanticVersion Version, Blob Program);

@@ -24,6 +24,8 @@ internal sealed record ReleaseJson(ReleaseDocument Document, IReadOnlyList<Unpac
             root["upgrade-from"] = range.Text;
         if (Document.Allowances.ByService.Count > 0)
             root["allowances"] = Entry(Document.Allowances);
+        if (Document.Agent is { } agent)
+            root["agent"] = Entry(agent);
         return Canonical.Render(root);
     }
 
@@ -41,7 +43,10 @@ internal sealed record ReleaseJson(ReleaseDocument Document, IReadOnlyList<Unpac
                     ?? throw root["version"].Refused("is not a semantic version"),
                 UpgradeFrom(root["upgrade-from"]),
                 ParseAllowances(root["allowances"])
-            ),
+            )
+            {
+                Agent = ParseAgent(root["agent"]),
+            },
             [.. root["layers"].Items(Limits.AllLayers).Select(ParseLayer)]
         );
         Canonical.Check(document.Bytes.Span, release.Render(), document.Name);
@@ -58,6 +63,16 @@ internal sealed record ReleaseJson(ReleaseDocument Document, IReadOnlyList<Unpac
 
     private static HashSet<string> Names(JsonField list) => [.. list.Items(MaxAllowances).Select(n => n.Text())];
 
+    private static ReleaseAgent? ParseAgent(JsonField field) =>
+        field.IsNull
+            ? null
+            : new(
+                field["image"].Text(),
+                SemanticVersion.TryParse(field["version"].Text())
+                    ?? throw field["version"].Refused("is not a semantic version"),
+                field["program"].Blob(Limits.Agent)
+            );
+
     private static UnpackedLayer ParseLayer(JsonField layer) =>
         new(layer["digest"].Digest(), layer["diff-id"].Digest(), layer["unpacked-size"].Number(Limits.Blob));
 
@@ -67,6 +82,14 @@ internal sealed record ReleaseJson(ReleaseDocument Document, IReadOnlyList<Unpac
             ["diff-id"] = layer.DiffId,
             ["digest"] = layer.Digest,
             ["unpacked-size"] = layer.Size,
+        };
+
+    private static JsonObject Entry(ReleaseAgent agent) =>
+        new()
+        {
+            ["image"] = agent.Reference,
+            ["program"] = new JsonObject { ["digest"] = agent.Program.Digest, ["size"] = agent.Program.Size },
+            ["version"] = agent.Version.Text,
         };
 
     private static JsonObject Entry(Allowances allowances) =>

@@ -55,6 +55,7 @@ internal sealed class ReleaseWalk
             throw new RefusedException(
                 $"{ReleasePath.Document} lists {document.Layers.Count} layers, which are not the {layerOrder.Count} of the images in their order"
             );
+        CheckAgent(document.Document.Agent, images);
         return new(descriptor, document.Document, files, images, blobs);
     }
 
@@ -78,6 +79,20 @@ internal sealed class ReleaseWalk
         foreach (var file in artifact.Files)
             await PassFileAsync(file.Blob, file.Path);
         return (document, artifact.Files);
+    }
+
+    private static void CheckAgent(ReleaseAgent? agent, IReadOnlyList<ReleaseImage> images)
+    {
+        if (agent is null)
+            return;
+        if (images.FirstOrDefault(i => i.Reference == agent.Reference) is not { } image)
+            throw new RefusedException(
+                $"{ReleasePath.Document} names {agent.Reference} as the agent, which is not among the images"
+            );
+        if (image.Layers.Count != 1)
+            throw new RefusedException(
+                $"the agent's image {agent.Reference} has {image.Layers.Count} layers, and must have one"
+            );
     }
 
     private async Task PassFileAsync(Blob blob, string what)

@@ -70,6 +70,23 @@ public sealed class BlobSpool : IDisposable
         return blob;
     }
 
+    /// <summary>Adds what is written, of which it is not known before how much it is.</summary>
+    internal async Task<Blob> AddAsync(Func<Stream, Task> write, CancellationToken cancellationToken)
+    {
+        var draft = Path.Combine(folder, "draft");
+        try
+        {
+            await using (var file = new FileStream(draft, FileMode.Create, FileAccess.Write, FileShare.None))
+                await write(file);
+            await using var written = File.OpenRead(draft);
+            return await AddAsync(written, written.Length, cancellationToken);
+        }
+        finally
+        {
+            File.Delete(draft);
+        }
+    }
+
     /// <summary>Adds a file where it lies; whoever reads it later checks it again.</summary>
     internal void AddInPlace(Blob blob, string path) => files.TryAdd(blob.Digest, path);
 
