@@ -69,6 +69,15 @@ internal sealed class RealAgent : IAsyncDisposable
     /// <summary>A program, with arguments, that becomes the agent.</summary>
     public IReadOnlyList<string> Launcher { get; set; } = [];
 
+    /// <summary>Where the agents are that came with releases, if a guardian is the <see cref="Launcher"/>.</summary>
+    public string Versions => folder["data/agents"];
+
+    /// <summary>Whether the process is there no more.</summary>
+    public bool HasEnded => process is null or { HasExited: true };
+
+    /// <summary>Whether the process is there no more, and came to its end by itself, as one that another takes over from.</summary>
+    public bool HasEndedWell => process is { HasExited: true, ExitCode: 0 };
+
     public TestSigner Signer => signer;
 
     /// <summary>More of what releases say under <c>x-appliance</c>, after a comma.</summary>
@@ -151,7 +160,7 @@ internal sealed class RealAgent : IAsyncDisposable
     public Task<string> BundleAsync(string version, string compose, params BusyboxImage[] images)
     {
         Write(version, compose);
-        return signer.BundleAsync(version, Release, [Busybox, .. images], upgradeFrom: null, Ct);
+        return signer.BundleAsync(version, Release, [Busybox, .. Images, .. images], upgradeFrom: null, Ct);
     }
 
     /// <summary>A signed release of this agent's product, whole, and with deltas from an earlier version.</summary>
@@ -166,7 +175,7 @@ internal sealed class RealAgent : IAsyncDisposable
         var (whole, small) = await signer.BundlesAsync(
             version,
             Release,
-            [Busybox, .. images],
+            [Busybox, .. Images, .. images],
             upgradeFrom: null,
             [deltasFrom],
             Ct
@@ -255,7 +264,7 @@ internal sealed class RealAgent : IAsyncDisposable
     public async Task<ServiceDetail> ServiceAsync(string name) =>
         await Services.GetServiceAsync(new GetServiceRequest { Name = name }, cancellationToken: Ct);
 
-    private async Task<bool> AnswersAsync(CancellationToken ct)
+    public async Task<bool> AnswersAsync(CancellationToken ct)
     {
         try
         {

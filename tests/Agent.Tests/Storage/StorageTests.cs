@@ -196,19 +196,82 @@ public sealed class StorageTests
     }
 
     [Fact]
-    public void A_file_of_a_newer_agent_is_set_aside_with_what_both_understand_carried_over()
+    public void The_agent_before_goes_on_with_a_file_to_which_its_successor_has_added()
     {
         using var scratch = new ScratchState();
         using (var state = scratch.Open())
         {
             state.Wishes.Stop("web", "uid:0 (root)", "maintenance");
-            state.Database.Write(c => c.Execute($"PRAGMA user_version = {Schema.Version + 1}"));
+            state.Database.Write(c =>
+                c.Execute("CREATE TABLE later (id INTEGER PRIMARY KEY) STRICT")
+                + c.Execute("ALTER TABLE wishes ADD COLUMN later TEXT NOT NULL DEFAULT ''")
+                + c.Execute($"PRAGMA user_version = {Schema.Version + 1}")
+            );
+        }
+
+        using (var before = scratch.Open())
+        {
+            Assert.Null(before.Database.Replaced);
+            Assert.NotNull(before.Wishes.Of("web"));
+            before.Wishes.Stop("data", "uid:0 (root)", "");
+            Assert.Equal(Schema.Version + 1, before.Database.Read(Schema.VersionOf));
+        }
+        using var again = scratch.Open();
+        Assert.NotNull(again.Wishes.Of("data"));
+    }
+
+    [Fact]
+    public void A_file_in_which_a_newer_agent_has_taken_something_away_is_set_aside()
+    {
+        using var scratch = new ScratchState();
+        using (var state = scratch.Open())
+        {
+            state.Wishes.Stop("web", "uid:0 (root)", "maintenance");
+            state.Database.Write(c =>
+                c.Execute("ALTER TABLE wishes DROP COLUMN reason")
+                + c.Execute($"PRAGMA user_version = {Schema.Version + 1}")
+            );
         }
 
         using var again = scratch.Open();
-        Assert.Contains("newer agent", again.Database.Replaced?.Reason, StringComparison.Ordinal);
-        Assert.Empty(again.Database.Replaced!.Lost);
-        Assert.NotNull(again.Wishes.Of("web"));
+        Assert.Contains("no column wishes.reason", again.Database.Replaced?.Reason, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Steps_only_add_so_that_the_agent_before_can_go_on_with_the_file()
+    {
+        foreach (var statement in Schema.Additions.SelectMany(s => s.Split(';')).Select(s => s.Trim()))
+        {
+            if (statement.Length == 0)
+                continue;
+            Assert.Matches(@"^(CREATE (TABLE|(UNIQUE )?INDEX)|ALTER TABLE \w+ ADD COLUMN) ", statement);
+            if (statement.StartsWith("ALTER", StringComparison.Ordinal))
+                Assert.Matches("^[^(]*(DEFAULT|TEXT$|INTEGER$|BLOB$)", statement);
+        }
+    }
+
+    [Fact]
+    public void A_copy_of_the_state_is_kept_before_its_tables_are_changed()
+    {
+        using var scratch = new ScratchState();
+        using (var state = scratch.Open())
+        {
+            state.Wishes.Stop("web", "uid:0 (root)", "maintenance");
+            state.Database.Write(c =>
+                c.Execute("DROP TABLE snapshots")
+                + c.Execute("ALTER TABLE operations DROP COLUMN without_snapshot")
+                + c.Execute($"PRAGMA user_version = {Schema.Version - 1}")
+            );
+        }
+
+        var copy = Path.Combine(scratch.Folder, $"agent.db.v{Schema.Version - 1}");
+        using (var again = scratch.Open())
+            Assert.NotNull(again.Wishes.Of("web"));
+        Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite, File.GetUnixFileMode(copy));
+        using var kept = new SqliteConnection($"Data Source={copy};Pooling=False");
+        kept.Open();
+        Assert.Equal(Schema.Version - 1, Schema.VersionOf(kept));
+        Assert.Equal(["web"], kept.Rows("SELECT service FROM wishes", r => r.GetString(0)));
     }
 
     [Fact]

@@ -1,4 +1,5 @@
 using Appliance.Agent.Tests.Running;
+using Appliance.Testing;
 using Appliance.V1;
 using Google.Protobuf;
 using Grpc.Core;
@@ -97,6 +98,39 @@ internal static class UpdatingAgent
 
     /// <summary>Follows an operation to its end; over a restart of the agent too.</summary>
     public static Task<Operation> EndOfAsync(this RealAgent agent, string id) => agent.WatchAsync(id, _ => false);
+
+    /// <summary>As <see cref="EndOfAsync"/>; an agent that ends by itself on the way is started again, as systemd would.</summary>
+    public static async Task<Operation> EndThroughRestartsAsync(this RealAgent agent, string id)
+    {
+        while (true)
+        {
+            try
+            {
+                var last = await agent.WatchAsync(id, _ => false);
+                if (last is { State: not OperationState.Running })
+                    return last;
+            }
+            catch (RpcException) when (!Ct.IsCancellationRequested) { }
+            await agent.RestartedIfEndedAsync();
+        }
+    }
+
+    /// <summary>Returns when the agent answers; one that has ended by itself, or does so now, is started again.</summary>
+    /// <exception cref="RpcException">It was killed.</exception>
+    public static async Task RestartedIfEndedAsync(this RealAgent agent)
+    {
+        await Eventually.TrueAsync(
+            "the agent answers, or has ended",
+            async ct => agent.HasEnded || await agent.AnswersAsync(ct),
+            Ct,
+            TimeSpan.FromSeconds(60)
+        );
+        if (!agent.HasEnded)
+            return;
+        if (!agent.HasEndedWell)
+            throw new RpcException(new Grpc.Core.Status(StatusCode.Unavailable, "the agent was killed"));
+        while (!await agent.TryStartAsync()) { }
+    }
 
     /// <summary>All of one release of <see cref="TwoServices"/>, and nothing of another; "" is none.</summary>
     public static async Task RunsWholeAsync(this RealAgent agent, string version)
