@@ -51,6 +51,39 @@ public sealed class BundleTests(BundleTests.Signer signer) : IClassFixture<Bundl
     }
 
     [Fact]
+    public async Task An_agent_is_asked_for_its_version_and_put_into_the_release()
+    {
+        File.WriteAllText(scratch["agent"], "#!/bin/sh\necho appliance-agent 7.8.9-rc.1\n");
+        File.SetUnixFileMode(scratch["agent"], UnixFileMode.UserRead | UnixFileMode.UserExecute);
+        var compose = Compose.Replace("1.0.0", "1.0.9", StringComparison.Ordinal);
+        var created = await CreateAsync(compose, [], "--agent", scratch["agent"]);
+        Assert.Equal((0, ""), (created.ExitCode, created.ExitCode == 0 ? "" : created.Stderr));
+
+        var shown = await RunAsync("bundle", "inspect", Bundle);
+        Assert.Matches("\nAgent +7.8.9-rc.1\n", shown.Stdout);
+        Assert.Matches("\nappliance-agent:7.8.9-rc.1 +1 ", shown.Stdout);
+        using var json = JsonDocument.Parse((await RunAsync("bundle", "inspect", Bundle, "-o", "json")).Stdout);
+        Assert.Equal("7.8.9-rc.1", json.RootElement.GetProperty("agentVersion").GetString());
+    }
+
+    [Theory]
+    [InlineData("1.0.10", "#!/bin/sh\necho something 1.0.0\n", "it is no appliance-agent")]
+    [InlineData("1.0.11", "#!/nowhere/sh\n", "say it with --agent-version")]
+    public async Task What_is_no_agent_is_refused_before_anything_is_signed(string version, string program, string why)
+    {
+        File.WriteAllText(scratch["agent"], program);
+        File.SetUnixFileMode(scratch["agent"], UnixFileMode.UserRead | UnixFileMode.UserExecute);
+        var compose = Compose.Replace("1.0.0", version, StringComparison.Ordinal);
+        var refused = await CreateAsync(compose, [], "--agent", scratch["agent"]);
+        Assert.Equal(5, refused.ExitCode);
+        Assert.Contains(why, refused.Stderr, StringComparison.Ordinal);
+        Assert.False(File.Exists(Bundle));
+
+        var said = await CreateAsync(compose, [], "--agent", scratch["agent"], "--agent-version", "1.2.3");
+        Assert.Equal(0, said.ExitCode);
+    }
+
+    [Fact]
     public async Task It_is_verified_as_it_is_piped_in()
     {
         await CreateAsync();

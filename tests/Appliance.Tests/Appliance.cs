@@ -55,6 +55,37 @@ internal static class Appliance
             ct
         );
 
+    /// <summary>A disk with a bundle <c>next.bundle</c>: the demo 2.1.0, which brings an agent that differs from the image's.</summary>
+    public static async Task<SeedDisk> BundleWithAgentAsync(ScratchFolder folder, CancellationToken ct)
+    {
+        // Of the image's signer, of which the real one is to know nothing.
+        var script = """
+            set -euo pipefail
+            cd "$1"
+            cp -R artifacts/demo/signer "$2/signer"
+            appliance/demo/build.sh 2.1.0 "$2/release"
+            { cat artifacts/bin/appliance-agent; echo another; } >"$2/appliance-agent"
+            chmod +x "$2/appliance-agent"
+            artifacts/bin/appliancectl bundle create --repository "$2/signer" --passphrase-file artifacts/demo/passphrase \
+                --compose "$2/release/compose.yaml" --images "$2/release/images" --agent "$2/appliance-agent" --to "$2/next.bundle"
+            """;
+        await Tool.RunAsync("bash", ["-c", script, "bash", Repository.Root, folder.Path], ct);
+        return await SeedDisk.CreateAsync(
+            folder["seed.img"],
+            new Dictionary<string, string> { ["next.bundle"] = folder["next.bundle"] },
+            ct
+        );
+    }
+
+    /// <summary>Which agent runs, as its guardian calls it: <c>system</c>, or a digest.</summary>
+    public static async Task<string> AgentAsync(this Machine machine, CancellationToken ct) =>
+        (
+            await machine.DoAsync(
+                "tr '\\0' '\\n' <\"/proc/$(systemctl show --property MainPID --value appliance-agent)/environ\" | sed -n 's/^APPLIANCE_AGENT_NAME=//p'",
+                ct
+            )
+        ).Trim();
+
     /// <summary>Loads the page once, which counts as a visit; null while it does not answer as it should.</summary>
     public static async Task<Page?> VisitAsync(this Machine machine, CancellationToken ct)
     {

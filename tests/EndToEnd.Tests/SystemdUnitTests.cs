@@ -37,7 +37,7 @@ public sealed class SystemdUnitTests
         verified
             .Errors.Split('\n', StringSplitOptions.RemoveEmptyEntries)
             .Where(line =>
-                !line.Contains("/usr/bin/appliance-agent", StringComparison.Ordinal)
+                !line.Contains("/usr/libexec/appliance/agent-guardian", StringComparison.Ordinal)
                 && !line.Contains("/usr/libexec/appliance/ingress", StringComparison.Ordinal)
             );
 

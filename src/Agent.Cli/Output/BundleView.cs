@@ -213,6 +213,7 @@ internal static class BundleView
         Write(json, content.Descriptor);
         json.WriteString("expiresAt", bundle.ExpiresAt.UtcDateTime);
         json.WriteString("upgradeFrom", content.Document.UpgradeFrom?.Text);
+        json.WriteString("agentVersion", content.Document.Agent?.Version.Text);
         json.WriteStartObject("allowances");
         foreach (var (service, allowed) in content.Document.Allowances.ByService)
         {

@@ -24,6 +24,11 @@ internal sealed class AgentTakeover(
     // Each of them would be cut short before the guardian came to say anything: by a kill, or a power cut.
     private const int MostTries = 3;
 
+    private volatile string? refusal;
+
+    /// <summary>Whether the agent of the installed release does not run, because it was gone back from.</summary>
+    public bool IsRefused => refusal is not null;
+
     /// <summary>The version that a release would have take over; null: it brings none, or the one that runs.</summary>
     public SemanticVersion? NextOf(ReleaseContent release) =>
         versions.IsGuarded && release.Document.Agent is { } agent && !versions.Is(NameOf(agent)) ? agent.Version : null;
@@ -105,9 +110,16 @@ internal sealed class AgentTakeover(
         {
             var release = await releases.ReadAsync(current, ct);
             if (NextOf(release) is not { } version)
+            {
+                refusal = null;
                 return;
+            }
             if (versions.RefusalOf(NameOf(release.Document.Agent!)) is { } why)
             {
+                // Told once.
+                if (refusal == why)
+                    return;
+                refusal = why;
                 events.Append(
                     new(
                         EventSeverity.Error,
@@ -120,6 +132,7 @@ internal sealed class AgentTakeover(
                 );
                 return;
             }
+            refusal = null;
             await ChooseAsync(release, ct);
             events.Append(
                 new(

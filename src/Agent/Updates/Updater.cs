@@ -72,6 +72,8 @@ internal sealed class Updater(
             finally
             {
                 occupancy.Leave();
+                if (takeover.IsRefused)
+                    GiveBackSpace();
             }
         }
     }
@@ -232,13 +234,13 @@ internal sealed class Updater(
     private async Task<Staged> TakeInAsync(Stream bundle, bool acceptExpired, string actor, CancellationToken ct)
     {
         held.Drop();
-        var isRepair = supervisor.View.ReleaseProblem is not null && journal.Current is not null;
+        var isRepair =
+            journal.Current is not null && (supervisor.View.ReleaseProblem is not null || takeover.IsRefused);
         var taken = await staging.TakeInAsync(bundle, acceptExpired, isRepair, ct);
         if (taken.Known.Digest == journal.Current?.Digest)
         {
             await RunCurrentAsync(ct);
             takeover.TryAgain();
-            GiveBackSpace();
             throw new RefusedException($"{taken.Name} is installed already; what was damaged of it was put right");
         }
         held.Hold(taken, expired: () => begun.Writer.TryWrite(null));

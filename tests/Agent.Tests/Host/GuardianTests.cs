@@ -81,10 +81,7 @@ public sealed class GuardianTests : IDisposable
         using var hanging = Start([], seconds: 1);
         await hanging.WaitForExitAsync(Ct);
         Assert.Equal(128 + 9, hanging.ExitCode);
-        Assert.Equal(
-            "it did not report within 1 s that it is well",
-            new AgentVersions(Versions, "").RefusalOf(name)
-        );
+        Assert.Equal("it did not report within 1 s that it is well", new AgentVersions(Versions, "").RefusalOf(name));
         Assert.Equal("system ", await StartAsync());
     }
 
@@ -135,7 +132,18 @@ public sealed class GuardianTests : IDisposable
     public async Task Whatever_its_files_say_something_runs()
     {
         var sound = Place(Says);
-        string[] words = ["", "\n", sound, $"{sound} 2", $"{sound} 99999999999", "system", "../system", "\0\u0001", "x y z"];
+        string[] words =
+        [
+            "",
+            "\n",
+            sound,
+            $"{sound} 2",
+            $"{sound} 99999999999",
+            "system",
+            "../system",
+            "\0\u0001",
+            "x y z",
+        ];
         var random = new Random(4711);
         for (var round = 0; round < 60; round++)
         {
@@ -190,7 +198,11 @@ public sealed class GuardianTests : IDisposable
                 // One start from going back, where it has most to do.
                 File.WriteAllText(At("attempts"), $"{name} 3\n");
                 File.WriteAllText(folder["count"], "0");
-                using var killed = Start([], environment: ("PATH", $"{folder["shims"]}:/usr/bin:/bin"), kill: (side, at));
+                using var killed = Start(
+                    [],
+                    environment: ("PATH", $"{folder["shims"]}:/usr/bin:/bin"),
+                    kill: (side, at)
+                );
                 await killed.WaitForExitAsync(Ct);
                 reached = int.Parse(File.ReadAllText(folder["count"]), CultureInfo.InvariantCulture);
                 if (killed.ExitCode == 128 + 9)
@@ -249,7 +261,10 @@ public sealed class GuardianTests : IDisposable
     )
     {
         // By a shell that becomes it, so that what is called knows whom to kill.
-        var start = new ProcessStartInfo("sh", ["-c", "export GUARDIAN=$$; exec \"$@\"", "sh", Program, Versions, system, .. arguments])
+        var start = new ProcessStartInfo(
+            "sh",
+            ["-c", "export GUARDIAN=$$; exec \"$@\"", "sh", Program, Versions, system, .. arguments]
+        )
         {
             RedirectStandardInput = true,
             RedirectStandardOutput = true,

@@ -116,7 +116,11 @@ public sealed class AgentTakeoverTests(SharedEngine shared)
         await agent.StartAsync();
         Assert.Equal(AgentVersions.OfSystem, Running(agent));
         await agent.RunsWholeAsync("2.0.0");
-        Assert.Contains("is not what was signed for", (await agent.EventAsync("agent.refused")).Found, StringComparison.Ordinal);
+        Assert.Contains(
+            "is not what was signed for",
+            (await agent.EventAsync("agent.refused")).Found,
+            StringComparison.Ordinal
+        );
 
         await Assert.ThrowsAsync<RpcException>(() => agent.StageAsync(bundle));
         await BecomesAsync(agent, own);
@@ -131,10 +135,7 @@ public sealed class AgentTakeoverTests(SharedEngine shared)
         Bring(agent, "next");
         var operation = await agent.UpgradeAsync(await agent.BundleAsync("2.0.0", TwoServices.Of("2.0.0")));
         Assert.Equal(OperationState.Done, operation.State);
-        Assert.Contains(
-            await StepsOfAsync(agent, operation),
-            t => t.Contains("no guardian", StringComparison.Ordinal)
-        );
+        Assert.Contains(await StepsOfAsync(agent, operation), t => t.Contains("no guardian", StringComparison.Ordinal));
     }
 
     /// <summary>What the next releases bring: this very agent, in a file of another name.</summary>
@@ -151,7 +152,9 @@ public sealed class AgentTakeoverTests(SharedEngine shared)
     internal static string Running(RealAgent agent) =>
         File.ReadAllText($"/proc/{agent.Pid}/environ")
             .Split('\0')
-            .First(v => v.StartsWith("APPLIANCE_AGENT_NAME=", StringComparison.Ordinal))["APPLIANCE_AGENT_NAME=".Length..];
+            .First(v => v.StartsWith("APPLIANCE_AGENT_NAME=", StringComparison.Ordinal))[
+            "APPLIANCE_AGENT_NAME=".Length..
+        ];
 
     private static async Task<List<string>> StepsOfAsync(RealAgent agent, Operation operation)
     {

@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Globalization;
+using Appliance.Agent.Tests.Host;
 using Appliance.Agent.Tests.Ingress;
 using Appliance.Agent.Tests.Running;
 using Appliance.Docker;
@@ -24,6 +25,9 @@ public enum CrashCourse
     /// <summary>The same, to what never gets healthy.</summary>
     BreakingTakenBack,
     Rollback,
+
+    /// <summary>An upgrade to a release that brings another agent.</summary>
+    SelfUpdate,
 }
 
 /// <summary>Who is killed at a place.</summary>
@@ -53,6 +57,7 @@ internal sealed class CrashBench : IAsyncDisposable
     {
         (this.engine, agent) = (engine, RealAgent.On(engine));
         agent.ExpectsErrors = true;
+        agent.Launcher = [GuardianTests.Program, agent.Versions];
         agent.Environment["APPLIANCE_TEST_FAILPOINTS"] = folder["places"];
     }
 
@@ -187,6 +192,13 @@ internal sealed class CrashBench : IAsyncDisposable
             await GoesOnAsync();
             return (() => agent.RollBackAsync(), Version, back);
         }
+        if (course is CrashCourse.SelfUpdate)
+        {
+            AgentTakeoverTests.Bring(agent, $"{release + 1}");
+            var upgrade = await UpgradeToNextAsync();
+            agent.Signer.Agent = null;
+            return (upgrade, before, Version);
+        }
         var isWell = course is not (CrashCourse.TakenBack or CrashCourse.BreakingTakenBack);
         var breaks = course is CrashCourse.Breaking or CrashCourse.BreakingTakenBack;
         return (await UpgradeToNextAsync(isWell, breaks), before, Version);
@@ -206,7 +218,15 @@ internal sealed class CrashBench : IAsyncDisposable
             }
         );
         var bundle = await agent.BundleAsync(Version, Compose(image.Reference, isWell, breaks), image);
-        return () => agent.UpgradeAsync(bundle);
+        return async () =>
+        {
+            var staged = await agent.StageAsync(bundle);
+            var begun = await agent.Updates.StartUpgradeAsync(
+                new StartUpgradeRequest { Digest = staged.Digest },
+                cancellationToken: Ct
+            );
+            return await agent.EndThroughRestartsAsync(begun.Id);
+        };
     }
 
     /// <summary>The next attempt, which nobody disturbs.</summary>
@@ -246,7 +266,9 @@ internal sealed class CrashBench : IAsyncDisposable
         // Its agent died, or its engine did while it was taken in.
         catch (RpcException)
         {
-            return await NewestAsync() is { } found && found.Id != before ? await agent.EndOfAsync(found.Id) : null;
+            return await NewestAsync() is { } found && found.Id != before
+                ? await agent.EndThroughRestartsAsync(found.Id)
+                : null;
         }
     }
 
@@ -310,7 +332,16 @@ internal sealed class CrashBench : IAsyncDisposable
 
     private static bool IsStopped(int pid)
     {
-        var stat = File.ReadAllText($"/proc/{pid}/stat");
+        string stat;
+        try
+        {
+            stat = File.ReadAllText($"/proc/{pid}/stat");
+        }
+        // It has ended by itself, and is being started again.
+        catch (IOException)
+        {
+            return false;
+        }
         return stat[(stat.LastIndexOf(')') + 2)..].StartsWith('T');
     }
 

@@ -73,6 +73,34 @@ public sealed partial class ForgedReleaseTests(SampleBundle sample) : IClassFixt
             },
             { "\"unpacked-size\":", "\"unpacked-size\":1", "were signed for" },
             {
+                "{\"allowances\"",
+                "{\"agent\":{\"image\":\"demo/agent:1\",\"program\":{\"digest\":\"sha256:"
+                    + new string('a', 64)
+                    + "\",\"size\":5},\"version\":\"1.0.0\"},\"allowances\"",
+                "names demo/agent:1 as the agent, which is not among the images"
+            },
+            {
+                "{\"allowances\"",
+                "{\"agent\":{\"image\":\"demo/web:2.0.0\",\"program\":{\"digest\":\"sha256:"
+                    + new string('a', 64)
+                    + "\",\"size\":5},\"version\":\"1.0.0\"},\"allowances\"",
+                "has 2 layers, and must have one"
+            },
+            {
+                "{\"allowances\"",
+                "{\"agent\":{\"image\":\"demo/web:2.0.0\",\"program\":{\"digest\":\"sha256:"
+                    + new string('a', 64)
+                    + "\",\"size\":536870913},\"version\":\"1.0.0\"},\"allowances\"",
+                "agent.program.size"
+            },
+            {
+                "{\"allowances\"",
+                "{\"agent\":{\"image\":\"demo/web:2.0.0\",\"program\":{\"digest\":\"sha256:"
+                    + new string('a', 64)
+                    + "\",\"size\":5},\"version\":\"one\"},\"allowances\"",
+                "agent.version: is not a semantic version"
+            },
+            {
                 "\"upgrade-from\":\">=1.0.0 <2.0.0\"",
                 "\"upgrade-from\":\"whatever\"",
                 "upgrade-from: is not a range of versions"
