@@ -55,21 +55,45 @@ internal static class Appliance
             ct
         );
 
-    /// <summary>A disk with a bundle <c>next.bundle</c>: the demo 2.1.0, which brings an agent that differs from the image's.</summary>
-    public static async Task<SeedDisk> BundleWithAgentAsync(ScratchFolder folder, CancellationToken ct)
+    /// <summary>
+    /// A disk with a bundle <c>next.bundle</c>: the demo 2.1.0, which brings an agent that differs from the image's.
+    /// </summary>
+    /// <param name="folder">For what it is made of.</param>
+    /// <param name="ct">Cancels it.</param>
+    /// <param name="changesAll">Whether it changes data for good as well, and comes as deltas from 1.0.0.</param>
+    public static async Task<SeedDisk> BundleWithAgentAsync(
+        ScratchFolder folder,
+        CancellationToken ct,
+        bool changesAll = false
+    )
     {
         // Of the image's signer, of which the real one is to know nothing.
         var script = """
             set -euo pipefail
             cd "$1"
             cp -R artifacts/demo/signer "$2/signer"
+            more=()
+            if [[ $3 == all ]]; then
+                # A layer with another program in it, which is a small delta of the one before.
+                { cat "$(command -v busybox)"; echo another; } >"$2/busybox"
+                chmod +x "$2/busybox"
+                export BUSYBOX=$2/busybox
+                more=(--delta-from 1.0.0 --bundles artifacts/demo)
+            fi
             appliance/demo/build.sh 2.1.0 "$2/release"
+            [[ $3 != all ]] || sed -i 's/^  visits: {}$/  visits: {x-appliance: {data: breaking}}/' "$2/release/compose.yaml"
             { cat artifacts/bin/appliance-agent; echo another; } >"$2/appliance-agent"
             chmod +x "$2/appliance-agent"
             artifacts/bin/appliancectl bundle create --repository "$2/signer" --passphrase-file artifacts/demo/passphrase \
-                --compose "$2/release/compose.yaml" --images "$2/release/images" --agent "$2/appliance-agent" --to "$2/next.bundle"
+                --compose "$2/release/compose.yaml" --images "$2/release/images" --agent "$2/appliance-agent" \
+                --to "$2/next.bundle" "${more[@]}"
+            [[ $3 != all ]] || mv "$2/next.delta.bundle" "$2/next.bundle"
             """;
-        await Tool.RunAsync("bash", ["-c", script, "bash", Repository.Root, folder.Path], ct);
+        await Tool.RunAsync(
+            "bash",
+            ["-c", script, "bash", Repository.Root, folder.Path, changesAll ? "all" : "agent"],
+            ct
+        );
         return await SeedDisk.CreateAsync(
             folder["seed.img"],
             new Dictionary<string, string> { ["next.bundle"] = folder["next.bundle"] },

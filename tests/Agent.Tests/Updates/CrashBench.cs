@@ -134,8 +134,9 @@ internal sealed class CrashBench : IAsyncDisposable
     /// Kills at the n-th time that the operation passes a place, and holds that one release runs whole, with its data, and that
     /// the next attempt succeeds.
     /// </summary>
+    /// <param name="goesOn">Whether the next attempt is one that nobody disturbs.</param>
     /// <returns>False: the operation did not come to the place so often.</returns>
-    public async Task<bool> SurvivesAsync(CrashCourse course, string place, int time, Victim victim)
+    public async Task<bool> SurvivesAsync(CrashCourse course, string place, int time, Victim victim, bool goesOn = true)
     {
         var (begin, before, after) = await PrepareAsync(course);
         var newest = (await NewestAsync())?.Id;
@@ -156,7 +157,8 @@ internal sealed class CrashBench : IAsyncDisposable
             File.Delete(Armed);
             var operation = await EndAsync(work, newest) ?? await begin();
             await HasEndedWholeAsync(operation, before, after);
-            await GoesOnAsync();
+            if (goesOn)
+                await GoesOnAsync();
             return wasReached;
         }
         catch (Exception e)

@@ -26,7 +26,9 @@ public sealed class CrashMatrixTests
         foreach (var ((place, time), number) in places.Select((p, i) => (p, i)))
         {
             var victim = (Victim)((turn + number) % Enum.GetValues<Victim>().Length);
-            table.Add(course, place, victim, await bench.SurvivesAsync(course, place, time, victim));
+            // What follows is the next attempt, which comes as far as its place; and now and then one that nobody disturbs.
+            var goesOn = number % 4 == 3 || number == places.Count - 1;
+            table.Add(course, place, victim, await bench.SurvivesAsync(course, place, time, victim, goesOn));
         }
         table.Print();
         Assert.Equal(0, table.NotReached);

@@ -127,9 +127,11 @@ internal static class UpdatingAgent
         );
         if (!agent.HasEnded)
             return;
-        if (!agent.HasEndedWell)
+        // Who kills it starts it again.
+        while (agent.HasEndedWell)
+            await agent.TryStartAsync();
+        if (agent.HasEnded)
             throw new RpcException(new Grpc.Core.Status(StatusCode.Unavailable, "the agent was killed"));
-        while (!await agent.TryStartAsync()) { }
     }
 
     /// <summary>All of one release of <see cref="TwoServices"/>, and nothing of another; "" is none.</summary>

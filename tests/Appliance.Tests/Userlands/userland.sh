@@ -45,7 +45,11 @@ exec chroot "$root" /bin/bash -c '
         exec dockerd --containerd=/run/containerd/containerd.sock
     } >/run/logs/dockerd.log 2>&1 &
     /usr/libexec/appliance/ingress run >/run/logs/ingress.log 2>&1 &
-    appliance-agent >/run/logs/agent.log 2>&1 &
+    # Started again whenever it ends, as when another version takes over.
+    while :; do
+        /usr/libexec/appliance/agent-guardian /var/lib/appliance-agent/agents /usr/bin/appliance-agent || :
+        sleep 0.5
+    done >/run/logs/agent.log 2>&1 &
     # Whatever is orphaned is ours to bury.
     while :; do wait || :; done
 '
