@@ -216,6 +216,16 @@ internal static class Sample
             Remedy = "end that program: `ss -tlnp sport = :8080` names it",
         };
 
+    public static Finding Requirement() =>
+        new()
+        {
+            Kind = "requires-memory",
+            Refuses = true,
+            Sentence =
+                "the release needs a machine with 4294967296 bytes of memory, of which 3951369912 have to be there, and this one has 2079621120",
+            Remedy = "give the machine more memory",
+        };
+
     public static Finding Warning() =>
         new()
         {

@@ -127,7 +127,7 @@ public sealed class UpgradeTests : IDisposable
     public async Task The_json_of_a_plan_is_what_scripts_rely_on()
     {
         await using var agent = await FakeAgent.StartAsync();
-        agent.Staged.Plan.Findings.Add([Sample.Refusal(), Sample.Warning()]);
+        agent.Staged.Plan.Findings.Add([Sample.Refusal(), Sample.Requirement(), Sample.Warning()]);
 
         var run = await Appliancectl.RunAsync(
             agent.Socket,

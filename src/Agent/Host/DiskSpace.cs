@@ -10,6 +10,9 @@ internal readonly partial record struct DiskSpace(long FreeBytes, long? FreeFile
     /// <summary>What is taken and what is free; what only root may take is neither.</summary>
     public long TotalBytes { get; init; }
 
+    /// <summary>Of the file system as a whole, as <c>df</c> prints it.</summary>
+    public long SizeBytes { get; init; }
+
     /// <summary>What two folders have in common that are on one file system.</summary>
     public ulong Device { get; init; }
 
@@ -31,6 +34,7 @@ internal readonly partial record struct DiskSpace(long FreeBytes, long? FreeFile
         return new DiskSpace((long)(block * free), space[5] == 0 ? null : (long)space[7])
         {
             TotalBytes = (long)(block * (blocks - unused + free)),
+            SizeBytes = (long)(block * blocks),
             Device = about[0],
         };
     }

@@ -43,6 +43,7 @@ internal static class HostServices
         services.Configure<Microsoft.Extensions.Hosting.HostOptions>(o => o.ShutdownTimeout = TimeSpan.FromSeconds(10));
         return services
             .AddLogging(AddConsole)
+            .AddSingleton(AgentVersion.OfThisBuild)
             .AddSingleton<Settings>()
             .AddSingleton(SystemdEnvironment.Of(Environment.GetEnvironmentVariable, Environment.ProcessId))
             .AddSingleton(AgentVersions.Of(Environment.GetEnvironmentVariable))

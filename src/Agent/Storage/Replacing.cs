@@ -103,7 +103,7 @@ internal sealed class Replacing(string path, DateTimeOffset now)
         {
             lost.AddRange(Schema.Tables);
         }
-        foreach (var table in Schema.Tables.Except(lost).ToList())
+        foreach (var table in Schema.Tables.Except(lost).Except(NotYetIn(connection)).ToList())
         {
             try
             {
@@ -130,6 +130,31 @@ internal sealed class Replacing(string path, DateTimeOffset now)
                 now.ToUnixTimeSeconds()
             );
         return (saved, lost);
+    }
+
+    /// <summary>Tables that the agent which wrote the file did not know: nothing of them is lost.</summary>
+    private static List<string> NotYetIn(SqliteConnection connection)
+    {
+        try
+        {
+            var version = (int)connection.Number("PRAGMA damaged.user_version");
+            if (version <= 0 || version >= Schema.Version)
+                return [];
+            using var then = new SqliteConnection("Data Source=:memory:;Pooling=False");
+            then.Open();
+            Schema.Migrate(then, version);
+            return
+            [
+                .. Schema.Tables.Except(
+                    then.Rows("SELECT name FROM sqlite_schema WHERE type = 'table'", r => r.GetString(0))
+                ),
+            ];
+        }
+        // It does not say how old it is: then it should have had all of them.
+        catch (SqliteException)
+        {
+            return [];
+        }
     }
 
     // Not what keeps the fresh file from being written: that would be taken for a loss.

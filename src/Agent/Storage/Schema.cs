@@ -325,9 +325,12 @@ internal static class Schema
     internal static IEnumerable<string> Additions => Steps.Skip(AddsOnlyFrom - 1);
 
     /// <summary>Brings the database to <see cref="Version"/>, each step whole or not at all.</summary>
-    public static void Migrate(SqliteConnection connection)
+    public static void Migrate(SqliteConnection connection) => Migrate(connection, Version);
+
+    /// <summary>As the agent does whose last step is <paramref name="until"/>.</summary>
+    public static void Migrate(SqliteConnection connection, int until)
     {
-        for (var step = VersionOf(connection); step < Steps.Length; step++)
+        for (var step = VersionOf(connection); step < until; step++)
         {
             connection.InTransaction(c => c.Execute(Steps[step]) + c.Execute($"PRAGMA user_version = {step + 1}"));
         }

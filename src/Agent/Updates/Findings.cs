@@ -23,6 +23,9 @@ internal static class Findings
 {
     private static readonly Version LeastEngine = new(20, 10);
 
+    // Of what a machine is sold with, the kernel keeps some for itself and counts only the rest: of 4 GiB some 3.8.
+    private const int PercentOfMemory = 92;
+
     public static IEnumerable<Finding> OfSpace(Space space) =>
         space
             .Disks.Where(d => d.Free < d.Needed)
@@ -112,6 +115,49 @@ internal static class Findings
                 FindingKind.UpgradePath,
                 $"{target.Product} {target.Version} may be upgraded to from {range}, and {installed} is installed",
                 "upgrade to a version in between first"
+            );
+    }
+
+    /// <summary>What the release says that an appliance has to be like.</summary>
+    /// <param name="size">Of the file system that <paramref name="engineFolder"/> is on; null: it cannot be told from here.</param>
+    /// <param name="memory">Of the machine; 0: the engine does not say.</param>
+    public static IEnumerable<Finding> OfRequirements(Requirements needed, string engineFolder, long? size, long memory)
+    {
+        if (needed.DiskBytes is { } disk)
+        {
+            if (size is null)
+                yield return Finding.Warning(
+                    FindingKind.RequiredDisk,
+                    $"the release needs a file system of {disk} bytes, and how large that of {engineFolder} is cannot be told",
+                    "see to it that it is that large"
+                );
+            else if (size < disk)
+                yield return Finding.Refusal(
+                    FindingKind.RequiredDisk,
+                    $"the release needs a file system of {disk} bytes, and that of {engineFolder} has {size}",
+                    "give the appliance a larger disk"
+                );
+        }
+        if (
+            needed.MemoryBytes is { } all
+            && memory > 0
+            && (long)(all * (PercentOfMemory / 100m)) is var least
+            && memory < least
+        )
+            yield return Finding.Refusal(
+                FindingKind.RequiredMemory,
+                $"the release needs a machine with {all} bytes of memory, of which {least} have to be there, and this one has {memory}",
+                "give the machine more memory"
+            );
+    }
+
+    public static IEnumerable<Finding> OfAgent(Requirements needed, AgentVersion agent)
+    {
+        if (needed.Agent is { } range && !agent.IsIn(range))
+            yield return Finding.Refusal(
+                FindingKind.RequiredAgent,
+                $"the release needs an agent of version {range}, and this one is {agent.Text}",
+                "put such an agent on the appliance first"
             );
     }
 

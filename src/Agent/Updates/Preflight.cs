@@ -26,6 +26,7 @@ internal sealed class Preflight(
     TrustTable trust,
     ISupervisor supervisor,
     IOptionsMonitor<IngressOptions> ingress,
+    AgentVersion agent,
     TimeProvider clock
 )
 {
@@ -48,6 +49,12 @@ internal sealed class Preflight(
         [
             .. Findings.OfSpace(space),
             .. Findings.OfMemory(target.Release.Model, about.MemoryBytes),
+            .. Findings.OfRequirements(
+                target.Release.Model.Requirements,
+                about.DockerRootDir,
+                DiskSpace.Of(about.DockerRootDir)?.SizeBytes,
+                about.MemoryBytes
+            ),
             .. Findings.OfPorts(
                 WantedBy(target.Release.Model, ingress.CurrentValue),
                 HeldPorts.Read(),
@@ -55,13 +62,10 @@ internal sealed class Preflight(
                 OurListens(target.Release, from)
             ),
             .. Findings.OfEngine(about),
-            .. OfRelease(kind, target.Content),
+            .. OfRelease(kind, target),
             .. Findings.OfHealth(supervisor.View),
         ];
-        return new Assessment(
-            space,
-            [.. found.Select(f => kind is OperationKind.Rollback ? OfReturn(f) : f).OrderByDescending(f => f.Refuses)]
-        );
+        return new Assessment(space, Weighed(kind, found));
     }
 
     /// <summary>As <see cref="AssessAsync"/>, before it is begun; also when the engine does not answer.</summary>
@@ -86,26 +90,30 @@ internal sealed class Preflight(
                 $"the engine does not answer, so not all could be looked at: {e.Message}",
                 "the operation waits for it"
             );
-            assessed = new Assessment(null, [.. OfRelease(kind, target.Content), silence]);
+            assessed = new Assessment(null, Weighed(kind, [.. OfRelease(kind, target), silence]));
         }
         return assessed with { Findings = [.. pending, .. assessed.Findings] };
     }
+
+    private static List<Finding> Weighed(OperationKind kind, IEnumerable<Finding> found) =>
+        [.. found.Select(f => kind is OperationKind.Rollback ? OfReturn(f) : f).OrderByDescending(f => f.Refuses)];
 
     // A release that has run here is gone back to even if not all is as it should be: who asks for it wants to leave what runs.
     private static Finding OfReturn(Finding found) =>
         found.Kind is FindingKind.Space ? found : found with { Refuses = false };
 
-    private IEnumerable<Finding> OfRelease(OperationKind kind, ReleaseContent target)
+    private IEnumerable<Finding> OfRelease(OperationKind kind, OpenedRelease target)
     {
-        var signedAt = target.Descriptor.SignedAt;
+        var signedAt = target.Content.Descriptor.SignedAt;
+        var agentFindings = Findings.OfAgent(target.Release.Model.Requirements, agent);
         var clockFindings = Findings.OfClock(
             clock.GetUtcNow(),
             trust.LatestSignedAt > signedAt ? trust.LatestSignedAt : signedAt,
             MachineClock.IsSynchronised
         );
         return kind is OperationKind.Rollback
-            ? clockFindings
-            : [.. Findings.OfPath(target.Document, Installed), .. clockFindings];
+            ? [.. agentFindings, .. clockFindings]
+            : [.. Findings.OfPath(target.Content.Document, Installed), .. agentFindings, .. clockFindings];
     }
 
     private SemanticVersion? Installed =>

@@ -198,6 +198,94 @@ public sealed class FindingsTests
         Assert.Equal(isRefused, found.SingleOrDefault()?.Refuses ?? false);
     }
 
+    [Theory]
+    [InlineData(">=0.2.0", "0.2.0", false)]
+    [InlineData(">=0.2.0", "0.1.9", true)]
+    [InlineData(">=0.2.0 <1.0.0", "1.0.0", true)]
+    [InlineData(null, "0.1.0", false)]
+    // What comes before a release need not have all that the release has.
+    [InlineData(">=0.2.0", "0.2.0-rc.1", true)]
+    [InlineData(">=0.2.0-0", "0.2.0-rc.1", false)]
+    [InlineData(">=0.2.0-rc.2", "0.2.0-rc.1", true)]
+    [InlineData(">=0.2.0", "0.3.0-dev", false)]
+    [InlineData("<1.0.0-0", "1.0.0-rc.1", true)]
+    [InlineData("=0.2.0", "0.2.0+0a1b2c3", false)]
+    [InlineData(">=0.0.0-0", "a build of ours", true)]
+    public void A_release_may_require_an_agent(string? range, string version, bool isRefused)
+    {
+        var needed = new Requirements(range is null ? null : VersionRange.TryParse(range)!, null, null);
+
+        var found = Findings.OfAgent(needed, new AgentVersion(version)).SingleOrDefault();
+
+        Assert.Equal(isRefused, found?.Refuses ?? false);
+        if (isRefused)
+            Assert.Equal(
+                (
+                    FindingKind.RequiredAgent,
+                    $"the release needs an agent of version {range}, and this one is {version}"
+                ),
+                (found!.Kind, found.Sentence)
+            );
+    }
+
+    [Fact]
+    public void The_version_of_an_agent_is_the_one_that_it_prints_and_releases_can_require_it()
+    {
+        Assert.True(AgentVersion.OfThisBuild.IsIn(VersionRange.TryParse(">=0.0.0-0")!));
+        Assert.False(CommandLine.TryParse(["--version"], out _, out var ending));
+        Assert.Equal($"appliance-agent {AgentVersion.OfThisBuild.Text}", ending.Message);
+    }
+
+    [Theory]
+    [InlineData(null, 0L, "")]
+    [InlineData(1000L, 1000L, "")]
+    [InlineData(1000L, 999L, "the release needs a file system of 1000 bytes, and that of /docker has 999")]
+    public void A_release_may_require_a_disk(long? needed, long size, string expected)
+    {
+        var found = Findings.OfRequirements(new(null, needed, null), "/docker", size, memory: 1).SingleOrDefault();
+
+        Assert.Equal(expected, found?.Sentence ?? "");
+        if (found is not null)
+            Assert.Equal((FindingKind.RequiredDisk, true), (found.Kind, found.Refuses));
+    }
+
+    [Fact]
+    public void A_disk_that_is_out_of_sight_refuses_nothing_and_is_told_of()
+    {
+        var found = Assert.Single(Findings.OfRequirements(new(null, 1000, null), "/elsewhere", null, memory: 1));
+
+        Assert.Equal((FindingKind.RequiredDisk, false), (found.Kind, found.Refuses));
+        Assert.EndsWith("how large that of /elsewhere is cannot be told", found.Sentence, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData(null, 1L, "")]
+    [InlineData(1000L, 1000L, "")]
+    // What the kernel keeps for itself.
+    [InlineData(1000L, 920L, "")]
+    [InlineData(
+        1000L,
+        919L,
+        "the release needs a machine with 1000 bytes of memory, of which 920 have to be there, and this one has 919"
+    )]
+    // Sold as 4 GB; sold as 2.
+    [InlineData(4L << 30, 4_109_107_200L, "")]
+    [InlineData(
+        4L << 30,
+        2_079_621_120L,
+        "the release needs a machine with 4294967296 bytes of memory, of which 3951369912 have to be there, and this one has 2079621120"
+    )]
+    // The engine does not say.
+    [InlineData(1000L, 0L, "")]
+    public void A_release_may_require_memory_of_which_the_kernel_keeps_some(long? needed, long total, string expected)
+    {
+        var found = Findings.OfRequirements(new(null, null, needed), "/docker", size: 0, total).SingleOrDefault();
+
+        Assert.Equal(expected, found?.Sentence ?? "");
+        if (found is not null)
+            Assert.Equal((FindingKind.RequiredMemory, true), (found.Kind, found.Refuses));
+    }
+
     [Fact]
     public void A_clock_is_doubted_when_nothing_keeps_it_and_when_it_is_before_what_was_signed()
     {

@@ -48,6 +48,39 @@ public sealed class PreflightTests(EngineTroubleTests.SmallEngine on) : IClassFi
     }
 
     [Fact]
+    public async Task An_upgrade_whose_requirements_are_not_met_is_refused_and_nothing_is_changed()
+    {
+        await using var agent = await RunningAsync();
+        var containers = await IdsAsync(agent);
+        agent.Appliance = ", requirements: {agent: \">=999.0.0\", disk: 900t, memory: 900t}";
+
+        var staged = await agent.StageAsync(await agent.BundleAsync("2.0.0", TwoServices.Of("2.0.0")));
+        var end = await agent.StartUpgradeAsync(staged.Digest);
+
+        var refusals = staged.Plan.Findings.Where(f => f.Refuses).ToList();
+        Assert.Equal(["requires-agent", "requires-disk", "requires-memory"], refusals.Select(f => f.Kind).Order());
+        Assert.All(refusals, f => Assert.NotEmpty(f.Remedy));
+        Assert.Equal((OperationState.Refused, "preflighted"), (end.State, end.Phase));
+        Assert.All(refusals, f => Assert.Contains(f.Sentence, end.Reason, StringComparison.Ordinal));
+        var status = await agent.Status.GetStatusAsync(new GetStatusRequest(), cancellationToken: Ct);
+        Assert.Contains(
+            $"the release needs an agent of version >=999.0.0, and this one is {status.Agent.Version}",
+            end.Reason,
+            StringComparison.Ordinal
+        );
+        Assert.Matches($"and that of {on.Engine.DataFolder} has [0-9]+", end.Reason);
+        Assert.Equal(containers, await IdsAsync(agent));
+        await agent.RunsWholeAsync("1.0.0");
+
+        agent.Appliance = ", requirements: {agent: \">=0.0.0-0\", disk: 64m, memory: 64m}";
+        var next = await agent.StageAsync(await agent.BundleAsync("2.1.0", TwoServices.Of("2.1.0")));
+
+        Assert.DoesNotContain(next.Plan.Findings, f => f.Kind.StartsWith("requires-", StringComparison.Ordinal));
+        Assert.Equal(OperationState.Done, (await agent.StartUpgradeAsync(next.Digest)).State);
+        await agent.RunsWholeAsync("2.1.0");
+    }
+
+    [Fact]
     public async Task An_upgrade_that_nothing_speaks_against_is_planned_with_its_downtime_and_its_duration()
     {
         await using var agent = await RunningAsync();
@@ -104,6 +137,9 @@ public sealed class PreflightTests(EngineTroubleTests.SmallEngine on) : IClassFi
         Assert.Contains(held.Plan.Findings, f => f is { Kind: "pending", Refuses: true });
         Assert.DoesNotContain(free.Plan.Findings, f => f.Kind == "pending");
     }
+
+    private static async Task<IEnumerable<string>> IdsAsync(RealAgent agent) =>
+        (await agent.ContainersAsync()).Select(c => c.Id).Order();
 
     private async Task<RealAgent> RunningAsync()
     {

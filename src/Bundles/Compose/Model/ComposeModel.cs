@@ -19,6 +19,9 @@ public sealed record ComposeModel
     /// <summary>Versions that may be upgraded to this one; null: any lower one.</summary>
     public VersionRange? UpgradeFrom { get; init; }
 
+    /// <summary>What the appliance has to be like.</summary>
+    public Requirements Requirements { get; init; } = Requirements.None;
+
     /// <summary>
     /// Whether an appliance may go back to the release before by itself, when it falls ill after its installation and
     /// nothing else makes it well: the release before must be able to use the data as this one leaves it.

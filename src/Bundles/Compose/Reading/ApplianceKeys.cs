@@ -8,7 +8,6 @@ internal static class ApplianceKeys
         "allowances",
         "backup",
         "backups",
-        "requirements",
         "volumes",
     }.ToDictionary(k => k, k => $"x-appliance.{k} is not supported by this version; remove it");
 }

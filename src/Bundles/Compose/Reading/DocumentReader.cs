@@ -18,7 +18,7 @@ internal static partial class DocumentReader
 
     private static readonly KeySet s_applianceKeys = new(
         "top-level x-appliance",
-        ["version", "description", "upgrade-from", "fall-back"],
+        ["version", "description", "upgrade-from", "requirements", "fall-back"],
         new Dictionary<string, string>(ApplianceKeys.Later)
         {
             ["name"] = "the product's name is the top-level \"name\"",
@@ -65,7 +65,8 @@ internal static partial class DocumentReader
             Name = Product(map) ?? "",
             Version = version,
             Description = appliance?["description"]?.Name(),
-            UpgradeFrom = UpgradeFrom(appliance?["upgrade-from"]),
+            UpgradeFrom = appliance?["upgrade-from"]?.Versions(),
+            Requirements = RequirementsReader.Read(appliance?["requirements"]),
             FallBack = fallsBack,
             Services = services.Select(s => s.Service).ToOrdered(s => s.Name),
             Networks = WithDefault(draft).ToOrdered(n => n.Name),
@@ -97,16 +98,6 @@ internal static partial class DocumentReader
         if (version is null)
             field.Error($"\"{Field.Shorten(text)}\" is not a semantic version, like \"1.4.0\" or \"2.0.0-rc.1\"");
         return version;
-    }
-
-    private static VersionRange? UpgradeFrom(Field? field)
-    {
-        if (field?.Name() is not { } text)
-            return null;
-        var range = VersionRange.TryParse(text);
-        if (range is null)
-            field.Error($"\"{Field.Shorten(text)}\" is not a range of versions, like \">=1.0.0 <3.0.0\"");
-        return range;
     }
 
     private static List<Placed<T>> Named<T>(Field? field, Func<string, Field, T> read)

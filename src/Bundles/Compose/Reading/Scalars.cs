@@ -59,6 +59,17 @@ internal sealed partial class Field
         return null;
     }
 
+    /// <summary>A range of versions.</summary>
+    public VersionRange? Versions()
+    {
+        if (Name() is not { } text)
+            return null;
+        var range = VersionRange.TryParse(text);
+        if (range is null)
+            Error($"\"{Shorten(text)}\" is not a range of versions, like \">=1.0.0 <3.0.0\"");
+        return range;
+    }
+
     public long? Bytes() => Parse(ByteSizes.TryParse, "a size, like 64m, 1.5g or 1048576 (bytes)");
 
     /// <summary>Permission bits.</summary>

@@ -12,6 +12,7 @@ internal static partial class ServiceReader
         {
             ["data"] = "data belongs in a volume: volumes.NAME.x-appliance.data",
             ["migrations"] = "a service is one migration: write migration, with its timeout",
+            ["requirements"] = "requirements belong in the top-level x-appliance: they are the whole release's",
             ["upgrade-from"] = "upgrade-from belongs in the top-level x-appliance: it is said of the whole release",
         },
         extensions: false

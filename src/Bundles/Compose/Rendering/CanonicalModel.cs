@@ -1,3 +1,5 @@
+using Appliance.Bundles.Compose.Reading;
+
 namespace Appliance.Bundles.Compose.Rendering;
 
 /// <summary>A model as a Compose document in one fixed spelling: long forms, fixed order of keys, defaults left out.</summary>
@@ -12,6 +14,7 @@ internal static class CanonicalModel
                     .Add("version", model.Version?.Text)
                     .Add("description", model.Description)
                     .Add("upgrade-from", model.UpgradeFrom?.Text)
+                    .AddNonEmpty("requirements", Requirements(model.Requirements))
                     .Add("fall-back", model.FallBack)
             )
             .AddEach("services", model.Services.Values.ToList(), s => s.Name, CanonicalService.Of)
@@ -20,6 +23,12 @@ internal static class CanonicalModel
             .AddEach("secrets", model.Secrets.Values.ToList(), s => s.Name, File)
             .AddEach("configs", model.Configs.Values.ToList(), c => c.Name, File)
             .ToNode();
+
+    private static CanonicalMap Requirements(Requirements needed) =>
+        new CanonicalMap()
+            .Add("agent", needed.Agent?.Text)
+            .Add("disk", needed.DiskBytes is { } disk ? ByteSizes.Format(disk) : null)
+            .Add("memory", needed.MemoryBytes is { } memory ? ByteSizes.Format(memory) : null);
 
     private static CanonicalNode Network(ComposeNetwork network) =>
         new CanonicalMap()
