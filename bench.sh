@@ -1,7 +1,7 @@
 #!/bin/bash
 # Measures the agent and appliancectl, each figure beside its floor from the same run, on an engine of its own.
 #
-#   ./bench.sh [--quick] [start|cli|recover|idle|adopt|bundle|delta|ingress|switch|healing|all]...
+#   ./bench.sh [--quick] [start|cli|recover|idle|adopt|bundle|delta|ingress|switch|healing|update|all]...
 #   ./bench.sh boot [--quick]      the virtual machine: see bench/boot.sh
 #
 # Quote no figure of --quick: it only shows that the benchmarks work.
@@ -10,6 +10,7 @@ source "$(dirname "${BASH_SOURCE[0]}")/scripts/lib.sh"
 export APPLIANCE_RUN_DIR
 APPLIANCE_RUN_DIR=$(mktemp -d /tmp/bench-XXXXXX)
 source "$root/scripts/engine.sh"
+source "$root/bench/reflinks.sh"
 
 require_root
 require_sdk
@@ -20,7 +21,7 @@ publish bench/floor/EmptyConsole EmptyConsole
 say "Building the benchmarks"
 dotnet build "$root/bench/Bench" --configuration Release --verbosity quiet -nologo -nodeReuse:false >&2
 
-trap 'engine_stop; rm -rf --one-file-system "$run"' EXIT
+trap 'reflinks_stop; engine_stop; rm -rf --one-file-system "$run"' EXIT
 engine_start
 "$root/appliance/demo/build.sh" 1.0.0 "$run/demo"
 # wanted NAME: whether it is to be measured.
@@ -37,6 +38,13 @@ fi
 if wanted delta; then
     "$root/bench/pair.sh" "$run/pair"
     export BENCH_PAIR=$run/pair
+fi
+if wanted update; then
+    install_missing xfsprogs
+    # Room for the data, and for a part of it once more.
+    gigabytes=14
+    [[ " $* " != *" --quick "* ]] || gigabytes=3
+    reflinks_start $gigabytes
 fi
 if wanted switch; then
     BENCH_COMPOSE=$("$root/bench/compose.sh")

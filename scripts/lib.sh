@@ -63,6 +63,7 @@ have() {
         qemu-utils) command -v qemu-img >/dev/null && command -v qemu-io >/dev/null ;;
         systemd) command -v systemd-analyze >/dev/null ;;
         virt-v2v) command -v virt-v2v >/dev/null ;;
+        xfsprogs) command -v mkfs.xfs >/dev/null ;;
         xdelta3) command -v xdelta3 >/dev/null ;;
         *) die "nothing says how to tell whether $1 is installed" ;;
     esac

@@ -164,24 +164,30 @@ internal static class Answering
     {
         using var patience = CancellationTokenSource.CreateLinkedTokenSource(ct);
         patience.CancelAfter(Patience);
+        if (await AnswersAsync(port, host, patience.Token))
+            first.TrySetResult(Stopwatch.GetElapsedTime(began).TotalMilliseconds);
+    }
+
+    /// <summary>Asks once, on a connection of its own; false as well when it was cancelled.</summary>
+    public static async Task<bool> AnswersAsync(int port, string host, CancellationToken ct)
+    {
         try
         {
             using var socket = new Socket(SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
-            await socket.ConnectAsync("127.0.0.1", port, patience.Token);
+            await socket.ConnectAsync("127.0.0.1", port, ct);
             await socket.SendAsync(
                 Encoding.ASCII.GetBytes(
                     string.Create(CultureInfo.InvariantCulture, $"GET /healthz HTTP/1.1\r\nHost: {host}\r\n\r\n")
                 ),
-                patience.Token
+                ct
             );
             var buffer = new byte[64];
-            var read = await socket.ReceiveAsync(buffer, patience.Token);
-            if (Encoding.ASCII.GetString(buffer, 0, read).Contains(" 200 ", StringComparison.Ordinal))
-                first.TrySetResult(Stopwatch.GetElapsedTime(began).TotalMilliseconds);
+            var read = await socket.ReceiveAsync(buffer, ct);
+            return Encoding.ASCII.GetString(buffer, 0, read).Contains(" 200 ", StringComparison.Ordinal);
         }
         catch (Exception e) when (e is SocketException or OperationCanceledException)
         {
-            // Another one is on its way.
+            return false;
         }
     }
 }

@@ -110,8 +110,7 @@ internal static class Bundling
     private static Command Create(TestBed bed, string folder, ImageArchive archive, string bundle) =>
         bed.Signer.Create(bed.Signer.WriteCompose(folder, BigImage.Service(archive)), archive.Path, bundle);
 
-    private static Command Verify(TestBed bed, string bundle) =>
-        new(bed.Program("appliancectl"), "bundle", "verify", bundle, "--root", bed.Signer.Root);
+    private static Command Verify(TestBed bed, string bundle) => bed.Signer.Verify(bundle);
 
     // What one round wrote is not to burden the next.
     internal static Task SettleAsync(CancellationToken ct) => new Command("sync").RunAsync(ct);

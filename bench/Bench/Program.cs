@@ -1,5 +1,6 @@
 using Appliance.Bench;
 using Appliance.Bench.Switching;
+using Appliance.Bench.Updating;
 
 var benchmarks = new Dictionary<string, Func<TestBed, CancellationToken, Task<IEnumerable<Row>>>>
 {
@@ -13,6 +14,7 @@ var benchmarks = new Dictionary<string, Func<TestBed, CancellationToken, Task<IE
     ["ingress"] = Ingress.MeasureAsync,
     ["switch"] = Switch.MeasureAsync,
     ["healing"] = Healing.MeasureAsync,
+    ["update"] = Update.MeasureAsync,
 };
 
 using var interrupted = new CancellationTokenSource();

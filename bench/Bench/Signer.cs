@@ -43,5 +43,7 @@ internal sealed class Signer(string appliancectl, string folder)
     public Command Create(string compose, string images, string bundle) =>
         With("bundle", "create", "--repository", folder, "--compose", compose, "--images", images, "--to", bundle);
 
+    public Command Verify(string bundle) => new(appliancectl, "bundle", "verify", bundle, "--root", Root);
+
     private Command With(params string[] arguments) => new(appliancectl, arguments) { Variable = Passphrase };
 }

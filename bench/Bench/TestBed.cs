@@ -9,13 +9,18 @@ internal sealed class TestBed(string programs, string floors, string engine, str
     /// <summary>The image that every container here runs: a busybox with a web server.</summary>
     public const string Image = "demo/web:1.0.0";
 
-    private const string Mine = "appliance.project=bench";
+    private const string Project = "appliance.project";
+    private const string Mine = $"{Project}={Signer.Product}";
+
+    // Not the agent's product: it takes away what is called its own and is in no release.
+    private const string FloorProduct = "bench-floor";
 
     public DockerEngine Engine { get; } = DockerEngine.Connect(engine, TimeProvider.System);
 
     public string EngineEndpoint => engine;
 
-    public Signer Signer { get; } = new(Path.Combine(programs, "appliancectl"), Path.Combine(scratch, "signer"));
+    public Signer Signer { get; private init; } =
+        new(Path.Combine(programs, "appliancectl"), Path.Combine(scratch, "signer"));
 
     /// <summary>Fewer rounds and shorter waits: to see that the benchmarks work, not to quote.</summary>
     public bool Quick => quick;
@@ -30,7 +35,11 @@ internal sealed class TestBed(string programs, string floors, string engine, str
             quick
         );
 
-    private const string NetworkName = "bench_floor";
+    /// <summary>The same, but for the engine: what was signed is signed for both.</summary>
+    public TestBed On(string otherEngine) =>
+        new(programs, floors, otherEngine, images, scratch, quick) { Signer = Signer };
+
+    private const string NetworkName = $"{FloorProduct}_default";
 
     public string Program(string name) => Path.Combine(programs, name);
 
@@ -64,14 +73,7 @@ internal sealed class TestBed(string programs, string floors, string engine, str
 
     /// <summary>The network of containers outside of the agent's care: a bridge, like the one that a release gets.</summary>
     public Task CreateNetworkAsync(CancellationToken ct) =>
-        Engine.Networks.CreateAsync(
-            new NetworkSpec
-            {
-                Name = NetworkName,
-                Labels = new Dictionary<string, string> { ["appliance.project"] = "bench" },
-            },
-            ct
-        );
+        Engine.Networks.CreateAsync(new NetworkSpec { Name = NetworkName, Labels = OfFloors }, ct);
 
     /// <summary>A container outside of the agent's care that is like <see cref="Sleeper"/>, started.</summary>
     public Task RunSleeperAsync(string name, string restartPolicy, CancellationToken ct) =>
@@ -79,10 +81,24 @@ internal sealed class TestBed(string programs, string floors, string engine, str
 
     /// <summary>A container outside of the agent's care whose web server is reached at a port of this machine, started.</summary>
     public Task RunServerAsync(string name, string restartPolicy, int port, int published, CancellationToken ct) =>
+        RunServerAsync(name, new HostConfig(), restartPolicy, port, published, ct);
+
+    /// <summary>The same, with an init, without which its process hears no signal to end.</summary>
+    public Task RunEndingServerAsync(string name, int port, int published, CancellationToken ct) =>
+        RunServerAsync(name, new HostConfig { Init = true }, "no", port, published, ct);
+
+    private Task RunServerAsync(
+        string name,
+        HostConfig host,
+        string restartPolicy,
+        int port,
+        int published,
+        CancellationToken ct
+    ) =>
         RunAsync(
             name,
             command: null,
-            new HostConfig
+            host with
             {
                 PortBindings = new Dictionary<string, IReadOnlyList<PortBinding>?>
                 {
@@ -105,7 +121,7 @@ internal sealed class TestBed(string programs, string floors, string engine, str
         {
             Image = Image,
             Cmd = command,
-            Labels = new Dictionary<string, string> { ["appliance.project"] = "bench" },
+            Labels = OfFloors,
             HostConfig = host with
             {
                 NetworkMode = NetworkName,
@@ -119,22 +135,32 @@ internal sealed class TestBed(string programs, string floors, string engine, str
     public Task<IReadOnlyList<ContainerSummary>> ContainersAsync(CancellationToken ct) =>
         Engine.Containers.ListAsync(new ContainerQuery { All = true, Labels = [Mine] }, ct);
 
-    /// <summary>Loads the image, and removes every container and network of an earlier benchmark.</summary>
+    public Task<IReadOnlyList<Volume>> VolumesAsync(CancellationToken ct) =>
+        Engine.Volumes.ListAsync(new VolumeQuery { Labels = [Mine] }, ct);
+
+    /// <summary>Loads the image, and removes every container, network and volume of an earlier benchmark.</summary>
     public async Task ClearAsync(CancellationToken ct)
     {
         await using (var archive = File.OpenRead(Path.Combine(images, "web.tar")))
             await Engine.Images.LoadAsync(archive, progress: null, ct);
-        await Parallel.ForEachAsync(
-            await ContainersAsync(ct),
-            ct,
-            async (container, token) =>
-                await Engine.Containers.RemoveAsync(container.Id, force: true, removeAnonymousVolumes: true, token)
-        );
-        foreach (var network in await Engine.Networks.ListAsync(new NetworkQuery { Labels = [Mine] }, ct))
-            await Engine.Networks.RemoveAsync(network.Id, ct);
+        foreach (var label in (string[])[Mine, $"{Project}={FloorProduct}"])
+        {
+            await Parallel.ForEachAsync(
+                await Engine.Containers.ListAsync(new ContainerQuery { All = true, Labels = [label] }, ct),
+                ct,
+                async (container, token) =>
+                    await Engine.Containers.RemoveAsync(container.Id, force: true, removeAnonymousVolumes: true, token)
+            );
+            foreach (var network in await Engine.Networks.ListAsync(new NetworkQuery { Labels = [label] }, ct))
+                await Engine.Networks.RemoveAsync(network.Id, ct);
+        }
+        foreach (var volume in await VolumesAsync(ct))
+            await Engine.Volumes.RemoveAsync(volume.Name, force: true, ct);
     }
 
     public void Dispose() => Engine.Dispose();
+
+    private static Dictionary<string, string> OfFloors => new() { [Project] = FloorProduct };
 
     /// <summary>What bench.sh says.</summary>
     public static string Variable(string name) =>
