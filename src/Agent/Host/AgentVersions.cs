@@ -1,5 +1,6 @@
 using System.Buffers;
 using System.Security.Cryptography;
+using System.Text;
 using Appliance.Agent.Storage;
 
 namespace Appliance.Agent.Host;
@@ -18,6 +19,8 @@ internal sealed class AgentVersions(string? folder, string running)
     private const string Draft = ".part";
     private const string Link = "current";
     private const string Healthy = "healthy";
+    private const string Before = "before";
+    private const string Attempts = "attempts";
     private const string Refused = "refused";
 
     private const UnixFileMode OwnerOnly = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute;
@@ -69,10 +72,22 @@ internal sealed class AgentVersions(string? folder, string running)
     /// <exception cref="IOException">The refusal cannot be removed.</exception>
     public void ForgetRefusal()
     {
-        if (!File.Exists(Path.Combine(Folder, Refused)))
+        if (!Directory.Exists(Folder))
             return;
+        // Its starts first: counted further, it would be gone back from before it is started once.
+        File.Delete(Path.Combine(Folder, Attempts));
         File.Delete(Path.Combine(Folder, Refused));
         DurableFolder.Flush(Folder);
+    }
+
+    /// <summary>Whether a version is here, and what it was when it was signed.</summary>
+    /// <exception cref="IOException">It cannot be read.</exception>
+    public async Task<bool> IsSoundAsync(string name, CancellationToken ct)
+    {
+        if (!Has(name))
+            return false;
+        await using var file = File.OpenRead(Path.Combine(Folder, name));
+        return Convert.ToHexStringLower(await SHA256.HashDataAsync(file, ct)) == name;
     }
 
     /// <summary>Puts an executable beside the others, on the disk and under its name; one that is there is made anew.</summary>
@@ -135,20 +150,19 @@ internal sealed class AgentVersions(string? folder, string running)
     /// <exception cref="IOException">It cannot be written.</exception>
     public void ReportHealthy()
     {
-        var path = Path.Combine(Folder, Healthy);
-        if ((File.Exists(path) ? File.ReadAllText(path).Trim() : OfSystem) == running)
-            return;
         Directory.CreateDirectory(Folder, OwnerOnly);
-        var draft = path + Draft;
-        using (var file = new FileStream(draft, FileMode.Create, FileAccess.Write))
+        var last = NameIn(Healthy);
+        if (last != running)
         {
-            file.Write(System.Text.Encoding.ASCII.GetBytes(running + "\n"));
-            file.Flush(flushToDisk: true);
+            Failpoint.Before(Failpoint.ReportAgent);
+            Write(Before, last);
+            Write(Healthy, running);
+            Failpoint.After(Failpoint.ReportAgent);
         }
-        Failpoint.Before(Failpoint.ReportAgent);
-        File.Move(draft, path, overwrite: true);
+        if (!File.Exists(Path.Combine(Folder, Attempts)))
+            return;
+        File.Delete(Path.Combine(Folder, Attempts));
         DurableFolder.Flush(Folder);
-        Failpoint.After(Failpoint.ReportAgent);
     }
 
     /// <summary>Removes those that are neither among the given ones, nor running, nor chosen, nor what is gone back to.</summary>
@@ -157,18 +171,34 @@ internal sealed class AgentVersions(string? folder, string running)
     {
         if (folder is null || !Directory.Exists(folder))
             return;
-        var healthy = Path.Combine(folder, Healthy);
         var kept = new HashSet<string>(keep)
         {
             running,
             new FileInfo(Path.Combine(folder, Link)).LinkTarget ?? OfSystem,
-            File.Exists(healthy) ? File.ReadAllText(healthy).Trim() : OfSystem,
+            NameIn(Healthy),
+            NameIn(Before),
         };
         foreach (var file in Directory.EnumerateFiles(folder).Where(f => IsVersion(Path.GetFileName(f))).ToList())
         {
             if (!kept.Contains(Path.GetFileName(file)))
                 File.Delete(file);
         }
+    }
+
+    private string NameIn(string file) =>
+        Path.Combine(Folder, file) is var path && File.Exists(path) ? File.ReadAllText(path).Trim() : OfSystem;
+
+    private void Write(string file, string name)
+    {
+        var path = Path.Combine(Folder, file);
+        var draft = path + Draft;
+        using (var written = new FileStream(draft, FileMode.Create, FileAccess.Write))
+        {
+            written.Write(Encoding.ASCII.GetBytes(name + "\n"));
+            written.Flush(flushToDisk: true);
+        }
+        File.Move(draft, path, overwrite: true);
+        DurableFolder.Flush(Folder);
     }
 
     // Or the beginning of one.

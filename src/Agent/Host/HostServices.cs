@@ -79,6 +79,11 @@ internal static class HostServices
             await app.RunAsync();
             return parts.Exists(p => p.ExecuteTask is { IsFaulted: true }) ? ExitCode.Failed : ExitCode.Done;
         }
+        // Told to end while it was starting: by itself, where another version is to take over.
+        catch (OperationCanceledException) when (app.Lifetime.ApplicationStopping.IsCancellationRequested)
+        {
+            return ExitCode.Done;
+        }
         catch (SettingsException e)
         {
             return await EndAsync(app, log, e.Message, ExitCode.Configuration);

@@ -75,6 +75,9 @@ internal sealed record Operation(
     /// <summary>In which words somebody has agreed that data may be lost, because none is kept; null: nobody has.</summary>
     public string? WithoutSnapshot { get; init; }
 
+    /// <summary>The agent that gave way to the one of the release, as its guardian calls it; null: none did.</summary>
+    public string? AgentBefore { get; init; }
+
     public bool HasEnded => State is not OperationState.Running;
 
     /// <summary>As people type it.</summary>

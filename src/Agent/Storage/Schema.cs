@@ -281,6 +281,10 @@ internal static class Schema
             ) STRICT, WITHOUT ROWID;
             ALTER TABLE operations ADD COLUMN without_snapshot TEXT;
             """,
+        // Which agent gave way to the one that the operation's release brings.
+        """
+            ALTER TABLE operations ADD COLUMN agent_before TEXT;
+            """,
     ];
 
     /// <summary>What is worth carrying over from a damaged file, what people rely on first.</summary>

@@ -9,7 +9,7 @@ namespace Appliance.Agent.Storage;
 internal sealed class UpdateJournal
 {
     private const string Columns =
-        "id, kind, state, phase, product, from_digest, from_version, to_digest, to_version, actor, started, ended, sentence, reason, evidence, cancelled_by, resumed, without_snapshot";
+        "id, kind, state, phase, product, from_digest, from_version, to_digest, to_version, actor, started, ended, sentence, reason, evidence, cancelled_by, resumed, without_snapshot, agent_before";
     private const int Kept = 200;
 
     private const string RecordsLost = "records-lost";
@@ -142,6 +142,20 @@ internal sealed class UpdateJournal
                 "UPDATE operations SET phase = ?2, sentence = ?3 WHERE id = ?1",
                 operation,
                 phase.ToString(),
+                text
+            );
+        });
+
+    /// <summary>Before another agent is chosen: that it takes over, and which one gives way to it.</summary>
+    /// <exception cref="StorageException">It could not be made durable, and no other may be chosen.</exception>
+    public void BeginTakeover(long operation, string from, string text) =>
+        Change(c =>
+        {
+            AddStep(c, operation, Phase.Loaded, StepOutcome.Begun, null, text);
+            return c.Execute(
+                "UPDATE operations SET agent_before = coalesce(agent_before, ?2), sentence = ?3 WHERE id = ?1",
+                operation,
+                from,
                 text
             );
         });
@@ -388,6 +402,7 @@ internal sealed class UpdateJournal
         )
         {
             WithoutSnapshot = r.Text(17),
+            AgentBefore = r.Text(18),
         };
 
     private static TaskCompletionSource NewSignal() => new(TaskCreationOptions.RunContinuationsAsynchronously);

@@ -1,19 +1,24 @@
 using Appliance.Agent.Host;
+using Appliance.Agent.Storage;
 using Appliance.Agent.Supervision;
 
 namespace Appliance.Agent.Updates;
 
 /// <summary>
-/// Tells the guardian, once in the agent's life, that it is well: it has its state, it answers, and it has seen the engine.
+/// Tells the guardian, once in the agent's life, that it is well: it has its state, it answers, and it has seen the engine, or
+/// has looked for it in vain for long enough.
 /// </summary>
 internal sealed class AgentReport(
     AgentVersions versions,
+    Database database,
     ISupervisor supervisor,
     IHostApplicationLifetime lifetime,
     TimeProvider clock,
     ILogger<AgentReport> log
 ) : BackgroundService
 {
+    // An engine that is away counts against nobody; after a power cut it may take minutes to start.
+    private static readonly TimeSpan ForEngine = TimeSpan.FromMinutes(2);
     private static readonly TimeSpan AfterTrouble = TimeSpan.FromSeconds(2);
 
     private readonly TaskCompletionSource made = new(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -26,8 +31,10 @@ internal sealed class AgentReport(
         if (versions.IsGuarded)
         {
             await StartedAsync(stoppingToken);
-            while (supervisor.View is { Engine.Reachable: false } seen)
-                await supervisor.WaitForChangeAsync(seen, stoppingToken);
+            // With its state in memory it knows of no release. It is started anew when that can be had, or gone back from.
+            if (database.NotDurableBecause is not null)
+                return;
+            await EngineAsync(stoppingToken);
             while (!TryReport())
                 await Task.Delay(AfterTrouble, clock, stoppingToken);
         }
@@ -39,6 +46,18 @@ internal sealed class AgentReport(
         var started = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         await using (lifetime.ApplicationStarted.Register(started.SetResult))
             await started.Task.WaitAsync(ct);
+    }
+
+    private async Task EngineAsync(CancellationToken ct)
+    {
+        using var patience = new CancellationTokenSource(ForEngine, clock);
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(patience.Token, ct);
+        try
+        {
+            while (supervisor.View is { Engine.Reachable: false } seen)
+                await supervisor.WaitForChangeAsync(seen, either.Token);
+        }
+        catch (OperationCanceledException) when (!ct.IsCancellationRequested) { }
     }
 
     private bool TryReport()

@@ -72,18 +72,18 @@ internal sealed class AgentTakeover(
             if (tries == 0)
                 versions.ForgetRefusal();
             else if (versions.RefusalOf(NameOf(agent)) is { } why)
-                return Failed(course, $"the agent {agent.Version} was gone back from: {why}");
+                return Without(course, $"the agent {agent.Version} was gone back from: {why}");
             else if (tries == MostTries)
-                return Failed(
+                return Without(
                     course,
                     $"the agent {agent.Version} was to take over {tries} times, and did not come to it"
                 );
-            course.Record(Phase.Loaded, StepOutcome.Begun, $"the agent {agent.Version} takes over");
+            journal.BeginTakeover(course.Operation.Id, versions.Running, $"the agent {agent.Version} takes over");
             await ChooseAsync(course.To.Content, ct);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException or InvalidDataException)
         {
-            return Failed(course, $"the agent {agent.Version} cannot be put in its place: {e.Message}");
+            return Without(course, $"the agent {agent.Version} cannot be put in its place: {e.Message}");
         }
         await EndAsync(ct);
         return null;
@@ -91,7 +91,8 @@ internal sealed class AgentTakeover(
 
     /// <summary>Why an operation cannot go on under this agent: the one that had taken over for it was gone back from.</summary>
     public string? ProblemOf(Course course) =>
-        course.To.Content.Document.Agent is { } agent
+        course.Operation.Kind is not OperationKind.Rollback
+        && course.To.Content.Document.Agent is { } agent
         && versions.IsGuarded
         && !versions.Is(NameOf(agent))
         && TriesOf(course.Operation) > 0
@@ -100,7 +101,8 @@ internal sealed class AgentTakeover(
 
     /// <summary>
     /// While nothing is under way, the agent of the installed release is the one to run: after an operation that was taken
-    /// back that is the one before. One that was gone back from stays so, with an alarm.
+    /// back that is the one before, also where the release before had brought none. One that was gone back from stays so, with
+    /// an alarm.
     /// </summary>
     public async Task SettleAsync(CancellationToken ct)
     {
@@ -109,58 +111,73 @@ internal sealed class AgentTakeover(
         try
         {
             var release = await releases.ReadAsync(current, ct);
-            if (NextOf(release) is not { } version)
-            {
-                refusal = null;
+            if (!await SettleAsync(release, ct))
                 return;
-            }
-            if (versions.RefusalOf(NameOf(release.Document.Agent!)) is { } why)
-            {
-                // Told once.
-                if (refusal == why)
-                    return;
-                refusal = why;
-                events.Append(
-                    new(
-                        EventSeverity.Error,
-                        "agent.refused",
-                        null,
-                        null,
-                        $"the agent {version} of {release.Descriptor.Product} {release.Descriptor.Version} was gone back from: {why}",
-                        "runs on in another version; sending the release's bundle again tries it again"
-                    )
-                );
-                return;
-            }
-            refusal = null;
-            await ChooseAsync(release, ct);
-            events.Append(
-                new(
-                    EventSeverity.Info,
-                    "agent.chosen",
-                    null,
-                    null,
-                    $"{release.Descriptor.Product} {release.Descriptor.Version} has the agent {version}, and another runs",
-                    "ends, so that it takes over"
-                )
-            );
         }
         catch (Exception e)
             when (e is IOException or UnauthorizedAccessException or InvalidDataException or RefusedException)
         {
-            events.Append(
-                new(
-                    EventSeverity.Warning,
-                    "agent.refused",
-                    null,
-                    null,
-                    $"the agent of the installed release cannot be put in its place: {e.Message}",
-                    "runs on in another version, and tries again in an hour"
-                )
-            );
+            Alarm(EventSeverity.Warning, $"the agent of the installed release cannot be put in its place: {e.Message}");
             return;
         }
         await EndAsync(ct);
+    }
+
+    /// <returns>Whether another was chosen, and this one is to end.</returns>
+    private async Task<bool> SettleAsync(ReleaseContent release, CancellationToken ct)
+    {
+        var name = $"{release.Descriptor.Product} {release.Descriptor.Version}";
+        if (NextOf(release) is { } version)
+        {
+            if (versions.RefusalOf(NameOf(release.Document.Agent!)) is { } why)
+            {
+                Alarm(EventSeverity.Error, $"the agent {version} of {name} was gone back from: {why}");
+                return false;
+            }
+            await ChooseAsync(release, ct);
+            Tell($"{name} has the agent {version}, and another runs");
+            return true;
+        }
+        refusal = null;
+        if (
+            release.Document.Agent is not null
+            || GaveWay is not { } before
+            || before == versions.Running
+            || versions.RefusalOf(before) is not null
+            || (before != AgentVersions.OfSystem && !versions.Has(before))
+        )
+            return false;
+        versions.Choose(before);
+        Tell($"the agent of an operation that was not kept runs, and another ran with {name}");
+        return true;
+    }
+
+    /// <summary>Who gave way to the agent of an operation that came to nothing.</summary>
+    private string? GaveWay =>
+        journal.Ended(1) is [{ State: not OperationState.Done, AgentBefore: { } before }] ? before : null;
+
+    private void Tell(string found)
+    {
+        refusal = null;
+        events.Append(new(EventSeverity.Info, "agent.chosen", null, null, found, "ends, so that it takes over"));
+    }
+
+    /// <summary>Told once.</summary>
+    private void Alarm(EventSeverity severity, string found)
+    {
+        if (refusal == found)
+            return;
+        refusal = found;
+        events.Append(
+            new(
+                severity,
+                "agent.refused",
+                null,
+                null,
+                found,
+                "runs on in another version; sending the release's bundle again tries it again"
+            )
+        );
     }
 
     /// <summary>Somebody has sent the installed release once more: what was gone back from is tried again.</summary>
@@ -171,22 +188,45 @@ internal sealed class AgentTakeover(
             versions.ForgetRefusal();
     }
 
-    /// <summary>Removes the agents that no release needs that is kept.</summary>
-    public void Collect(IEnumerable<ReleaseContent> kept) =>
-        versions.Collect(kept.Select(k => k.Document.Agent).OfType<ReleaseAgent>().Select(NameOf).ToHashSet());
+    /// <summary>Whether an operation waits for another agent to take over: the guardian counts its starts.</summary>
+    public bool IsTakingOver(Operation operation) =>
+        operation.Phase is Phase.Loaded && journal.Steps(operation.Id) is [.., { Outcome: StepOutcome.Begun }];
 
+    /// <summary>Removes the agents that no release needs that is kept, and no operation that may come to nothing.</summary>
+    public void Collect(IEnumerable<ReleaseContent> kept) =>
+        versions.Collect(
+            kept.Select(k => k.Document.Agent)
+                .OfType<ReleaseAgent>()
+                .Select(NameOf)
+                .Concat(journal.Newest(1).Select(o => o.AgentBefore).OfType<string>())
+                .ToHashSet()
+        );
+
+    /// <exception cref="InvalidDataException">What is stored of it is damaged, and was dropped.</exception>
     private async Task ChooseAsync(ReleaseContent release, CancellationToken ct)
     {
         var (agent, layer) = (release.Document.Agent!, release.AgentImage!.Layers[0]);
-        var stored = store.StoredAs(layer);
-        await versions.PlaceAsync(
-            NameOf(agent),
-            async file =>
+        if (!await versions.IsSoundAsync(NameOf(agent), ct))
+        {
+            var stored = store.StoredAs(layer);
+            try
             {
-                await using var from = store.OpenRead(stored);
-                await AgentImage.CopyProgramAsync(from, layer.IsGzip && stored != layer.Tar, agent.Program, file, ct);
+                await versions.PlaceAsync(
+                    NameOf(agent),
+                    async file =>
+                    {
+                        await using var from = store.OpenRead(stored);
+                        var isGzip = layer.IsGzip && stored != layer.Tar;
+                        await AgentImage.CopyProgramAsync(from, isGzip, agent.Program, file, ct);
+                    }
+                );
             }
-        );
+            catch (InvalidDataException)
+            {
+                store.Discard(stored);
+                throw;
+            }
+        }
         versions.Choose(NameOf(agent));
     }
 
@@ -200,14 +240,22 @@ internal sealed class AgentTakeover(
     private int TriesOf(Operation operation) =>
         journal.Steps(operation.Id).Count(s => s is { Phase: Phase.Loaded, Outcome: StepOutcome.Begun });
 
-    private static Conclusion Failed(Course course, string reason) =>
-        new(
+    /// <summary>A rollback goes on all the same: who asked for it wanted to leave what runs.</summary>
+    private static Conclusion? Without(Course course, string reason)
+    {
+        if (course.Operation.Kind is OperationKind.Rollback)
+        {
+            course.Record(Phase.Loaded, StepOutcome.Failed, reason);
+            return null;
+        }
+        return new Conclusion(
             OperationState.Failed,
             Phase.Loaded,
             $"{course.Target} was not begun: its agent did not do; what ran before runs on, untouched",
             reason,
             ""
         );
+    }
 
     private static string NameOf(ReleaseAgent agent) => agent.Program.Digest["sha256:".Length..];
 }

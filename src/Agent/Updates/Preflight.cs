@@ -105,7 +105,12 @@ internal sealed class Preflight(
     private IEnumerable<Finding> OfRelease(OperationKind kind, OpenedRelease target)
     {
         var signedAt = target.Content.Descriptor.SignedAt;
-        var agentFindings = Findings.OfAgent(target.Release.Model.Requirements, agent);
+        // The one that it brings will do.
+        var other = takeover.NextOf(target.Content);
+        var agentFindings = Findings.OfAgent(
+            target.Release.Model.Requirements,
+            other is null ? agent : new AgentVersion(other.Text)
+        );
         var clockFindings = Findings.OfClock(
             clock.GetUtcNow(),
             trust.LatestSignedAt > signedAt ? trust.LatestSignedAt : signedAt,

@@ -251,6 +251,8 @@ internal sealed class Updater(
 
     private void CountStart(Operation unfinished)
     {
+        if (takeover.IsTakingOver(unfinished))
+            return;
         try
         {
             journal.Resume(unfinished.Id);
@@ -314,12 +316,21 @@ internal sealed class Updater(
         // One that was taken back held its release until now.
         await UntilWrittenAsync(
             operation,
-            () => occupancy.KeepHouseAsync(() => End(id, end), () => PruneAsync(ct), ct),
+            () =>
+                occupancy.KeepHouseAsync(
+                    () => End(id, end),
+                    async () =>
+                    {
+                        await PruneAsync(ct);
+                        Tell(operation, end);
+                        // Whatever it came to: the agent belongs to the release that is installed now. Before anybody can
+                        // begin something else.
+                        await takeover.SettleAsync(ct);
+                    },
+                    ct
+                ),
             ct
         );
-        Tell(operation, end);
-        // Whatever it came to: the agent belongs to the release that is installed now.
-        await occupancy.KeepHouseAsync(() => takeover.SettleAsync(ct), ct);
     }
 
     /// <summary>Nothing may be done that cannot be written down first: it waits until it can be.</summary>
@@ -366,12 +377,21 @@ internal sealed class Updater(
     private async Task<Conclusion> ConcludeAsync(Operation operation, CancellationToken ct)
     {
         if (operation is { Resumed: > MayResume, Phase: < Phase.Committed })
-            journal.TurnBack(
-                operation.Id,
-                "going back",
-                $"the agent was started {operation.Resumed} times while it ran",
-                ""
-            );
+        {
+            var reason = $"the agent was started {operation.Resumed} times while it ran";
+            if (operation.Phase < Phase.Snapshotting)
+            {
+                await RunCurrentAsync(ct);
+                return new Conclusion(
+                    OperationState.Failed,
+                    operation.Phase,
+                    "it was not begun; what ran before runs on, untouched",
+                    reason,
+                    ""
+                );
+            }
+            journal.TurnBack(operation.Id, "going back", reason, "");
+        }
         if (operation.CancelledBy is not null)
             await cancel.CancelAsync();
         UpdateRun run;

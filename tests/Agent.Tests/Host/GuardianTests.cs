@@ -51,8 +51,61 @@ public sealed class GuardianTests : IDisposable
         Choose(name);
         Report(name);
         for (var start = 0; start < 5; start++)
+        {
             Assert.Equal($"{name} ", await StartAsync());
-        Assert.False(File.Exists(At("attempts")));
+            Assert.True(File.Exists(At("attempts")));
+            Report(name);
+            Assert.False(File.Exists(At("attempts")));
+        }
+    }
+
+    [Fact]
+    public async Task One_that_reported_once_and_does_no_more_is_gone_back_from_after_ten_starts()
+    {
+        var (before, name) = (Place(Says + "# before\n"), Place(Says));
+        Report(before);
+        Choose(name);
+        Report(name);
+        for (var start = 0; start < 10; start++)
+            Assert.Equal($"{name} ", await StartAsync());
+        Assert.Equal($"{before} ", await StartAsync());
+        Assert.NotNull(new AgentVersions(Versions, before).RefusalOf(name));
+    }
+
+    [Fact]
+    public async Task One_that_was_gone_back_from_is_started_again_when_it_is_chosen_again()
+    {
+        var name = Place(Says);
+        Choose(name);
+        for (var start = 0; start < 3; start++)
+            await StartAsync();
+        Assert.Equal("system ", await StartAsync());
+        new AgentVersions(Versions, "system").ForgetRefusal();
+        Choose(name);
+        Assert.Equal($"{name} ", await StartAsync());
+        Assert.Null(new AgentVersions(Versions, name).RefusalOf(name));
+    }
+
+    [Fact]
+    public async Task Where_the_one_before_is_damaged_the_agent_of_the_system_runs_and_is_left_alone()
+    {
+        var (before, name) = (Place(Says + "# before\n"), Place(Says));
+        Report(before);
+        Choose(name);
+        File.AppendAllText(At(before), "# damage\n");
+        File.Delete(At(name));
+        Write(system, "#!/bin/sh\nread -r line\necho \"$line\"\n");
+        using var running = Start([], seconds: 1);
+        var since = TimeProvider.System.GetTimestamp();
+        await Eventually.TrueAsync(
+            "a time that it would have had is up",
+            () => TimeProvider.System.GetElapsedTime(since) > TimeSpan.FromSeconds(3),
+            Ct
+        );
+        Assert.False(running.HasExited);
+        await running.StandardInput.WriteLineAsync("well");
+        Assert.Equal("well", await running.StandardOutput.ReadLineAsync(Ct));
+        Assert.NotNull(new AgentVersions(Versions, "").RefusalOf(name));
     }
 
     [Fact]
@@ -66,7 +119,7 @@ public sealed class GuardianTests : IDisposable
         Assert.Equal($"{before} ", await StartAsync());
         Assert.Equal(before, new FileInfo(At("current")).LinkTarget);
         Assert.Equal(
-            "it was started 3 times, and never reported that it is well",
+            "it was started 3 times, and did not report that it is well",
             new AgentVersions(Versions, before).RefusalOf(name)
         );
         Assert.Null(new AgentVersions(Versions, before).RefusalOf(before));
@@ -157,7 +210,7 @@ public sealed class GuardianTests : IDisposable
                 if (file == "current" && word.Length > 0 && !word.Contains('\0', StringComparison.Ordinal))
                     File.CreateSymbolicLink(At(file), word);
                 else
-                    File.WriteAllText(At(file), word);
+                    File.WriteAllText(At(file), random.Next(2) == 0 ? word : word + "\n");
             }
             var said = await StartAsync();
             Assert.Contains(said, (string[])["system ", $"{sound} "]);

@@ -79,6 +79,12 @@ public sealed class AgentTakeoverTests(SharedEngine shared)
     public async Task The_agent_goes_back_with_a_release_that_is_taken_back_and_with_a_rollback()
     {
         await using var agent = await StartAsync();
+        // Also where the release before has brought none.
+        Bring(agent, "none");
+        var none = await agent.StageAsync(await agent.BundleAsync("1.5.0", TwoServices.Of("1.5.0", check: "false")));
+        Assert.Equal(OperationState.RolledBack, (await BeginAsync(agent, none.Digest)).State);
+        await BecomesAsync(agent, AgentVersions.OfSystem);
+
         var first = Bring(agent, "first");
         var staged = await agent.StageAsync(await agent.BundleAsync("2.0.0", TwoServices.Of("2.0.0")));
         Assert.Equal(OperationState.Done, (await BeginAsync(agent, staged.Digest)).State);

@@ -52,6 +52,7 @@ internal sealed class CrashBench : IAsyncDisposable
     private Process? haproxy;
     private int release;
     private string kept = "";
+    private string brought = "";
 
     private CrashBench(PrivateEngine engine)
     {
@@ -131,10 +132,9 @@ internal sealed class CrashBench : IAsyncDisposable
     }
 
     /// <summary>
-    /// Kills at the n-th time that the operation passes a place, and holds that one release runs whole, with its data, and that
-    /// the next attempt succeeds.
+    /// Kills at the n-th time that the operation passes a place, and holds that one release runs whole, with its data; and, if
+    /// one is made that nobody disturbs, that the next attempt succeeds.
     /// </summary>
-    /// <param name="goesOn">Whether the next attempt is one that nobody disturbs.</param>
     /// <returns>False: the operation did not come to the place so often.</returns>
     public async Task<bool> SurvivesAsync(CrashCourse course, string place, int time, Victim victim, bool goesOn = true)
     {
@@ -157,6 +157,8 @@ internal sealed class CrashBench : IAsyncDisposable
             File.Delete(Armed);
             var operation = await EndAsync(work, newest) ?? await begin();
             await HasEndedWholeAsync(operation, before, after);
+            if (course is CrashCourse.SelfUpdate)
+                await RunsItsAgentAsync(operation.State is OperationState.Done);
             if (goesOn)
                 await GoesOnAsync();
             return wasReached;
@@ -196,7 +198,7 @@ internal sealed class CrashBench : IAsyncDisposable
         }
         if (course is CrashCourse.SelfUpdate)
         {
-            AgentTakeoverTests.Bring(agent, $"{release + 1}");
+            brought = AgentTakeoverTests.Bring(agent, $"{release + 1}");
             var upgrade = await UpgradeToNextAsync();
             agent.Signer.Agent = null;
             return (upgrade, before, Version);
@@ -285,6 +287,19 @@ internal sealed class CrashBench : IAsyncDisposable
         var audit = await agent.Audit.VerifyAuditAsync(new VerifyAuditRequest(), cancellationToken: Ct);
         Assert.True(audit.Intact);
     }
+
+    /// <summary>What an operation came to holds for the agent too; it may still be on its way back.</summary>
+    private Task RunsItsAgentAsync(bool isBrought) =>
+        Eventually.TrueAsync(
+            $"the agent that the release brought {(isBrought ? "runs" : "runs no more")}",
+            async _ =>
+            {
+                await agent.RestartedIfEndedAsync();
+                return (AgentTakeoverTests.Running(agent) == brought) == isBrought;
+            },
+            Ct,
+            TimeSpan.FromSeconds(40)
+        );
 
     /// <summary>That release runs and no other, with the data that it had, and nothing is under way.</summary>
     private async Task RunsWholeAsync(string version)

@@ -20,6 +20,7 @@ public sealed class CrashMatrixTests
         const CrashCourse course = CrashCourse.SelfUpdate;
         var places = Counted(await bench.PlacesOfAsync(course)).Where(p => p.Time == 1).ToList();
         Assert.InRange(places.Count, 20, 100);
+        Assert.Equal(6, places.Count(p => p.Place.Contains(" agent.", StringComparison.Ordinal)));
         // In three runs of three days each place has seen each of them.
         var turn = TimeProvider.System.GetUtcNow().DayOfYear;
         var table = new Table();
