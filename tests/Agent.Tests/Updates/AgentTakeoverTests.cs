@@ -17,7 +17,10 @@ public sealed class AgentTakeoverTests(SharedEngine shared)
     {
         await using var agent = await StartAsync();
         var next = Bring(agent, "next");
+        // What it needs of the agent, it brings.
+        agent.Appliance = ", requirements: {agent: \">=0.9.0\"}";
         var bundle = await agent.BundleAsync("2.0.0", TwoServices.Of("2.0.0"));
+        agent.Appliance = "";
         var staged = await agent.StageAsync(bundle);
         Assert.Equal("0.9.0", staged.Plan.AgentVersion);
         var container = (await agent.ContainerAsync("web")).Id;
@@ -103,8 +106,15 @@ public sealed class AgentTakeoverTests(SharedEngine shared)
         Assert.Equal(OperationState.Done, (await agent.EndThroughRestartsAsync(back.Id)).State);
         Assert.Equal(first, Running(agent));
         await agent.RunsWholeAsync("2.0.0");
-        // Nothing needs the second any more.
-        Assert.Equal([first], Directory.GetFiles(agent.Versions).Select(Path.GetFileName).Where(f => f!.Length == 64));
+        // The one that gave way last is kept, and of the others what a release needs that is kept.
+        Assert.Equal(
+            new[] { first, second }.Order(StringComparer.Ordinal),
+            Directory
+                .GetFiles(agent.Versions)
+                .Select(f => Path.GetFileName(f))
+                .Where(f => f.Length == 64)
+                .Order(StringComparer.Ordinal)
+        );
     }
 
     [Fact]
