@@ -231,9 +231,11 @@ internal sealed class Updater(
 
     private async Task<Staged> TakeInAsync(Stream bundle, bool acceptExpired, string actor, CancellationToken ct)
     {
-        held.Drop();
-        var isRepair = supervisor.View.ReleaseProblem is not null && journal.Current is not null;
-        var taken = await staging.TakeInAsync(bundle, acceptExpired, isRepair, ct);
+        var dropped = held.Drop();
+        var isRepair =
+            journal.Current is { } current
+            && (supervisor.View.ReleaseProblem is not null || !await releases.IsWholeAsync(current, ct));
+        var taken = await staging.TakeInAsync(bundle, acceptExpired, isRepair, MakeRoomAsync, ct);
         if (taken.Known.Digest == journal.Current?.Digest)
         {
             await RunCurrentAsync(ct);
@@ -245,6 +247,12 @@ internal sealed class Updater(
         var accepted = acceptExpired ? "; expired signatures are accepted" : "";
         Tell(EventSeverity.Info, "bundle.staged", $"{actor} sent {taken.Name}{accepted}", "verified and stored it");
         return taken;
+
+        // What waited before may take the room that this one needs; of the same release all is used again.
+        Task MakeRoomAsync(ReleaseDescriptor verified) =>
+            dropped is null || dropped.Known.Digest == verified.Index.Digest
+                ? Task.CompletedTask
+                : pruning.ContentAsync(null, ct);
     }
 
     private void CountStart(Operation unfinished)
