@@ -202,6 +202,43 @@ public sealed class UpgradeTests : IDisposable
         Assert.Single(agent.Calls);
     }
 
+    [Fact]
+    public async Task Who_goes_without_a_snapshot_is_not_told_what_only_that_would_take()
+    {
+        await using var agent = await FakeAgent.StartAsync();
+        agent.Staged.Plan.BytesToCopy = 1;
+        agent.Staged.Plan.Findings.Add(
+            new Finding
+            {
+                Kind = "data",
+                Refuses = true,
+                Sentence = "it cannot be kept",
+                Remedy = "go without",
+            }
+        );
+        string[] check = ["upgrade", "--bundle", Bundle(Bytes(10)), "--check"];
+        string[] without = [.. check, "--without-snapshot", "I accept that data may be lost"];
+
+        var kept = await Appliancectl.RunAsync(agent.Socket, check);
+        Assert.Equal(5, kept.ExitCode);
+        Assert.Contains("refused   It cannot be kept.", kept.Stdout, StringComparison.Ordinal);
+        var gone = await Appliancectl.RunAsync(agent.Socket, without);
+        Assert.Equal(0, gone.ExitCode);
+        Assert.EndsWith("Nothing speaks against it.\n", gone.Stdout, StringComparison.Ordinal);
+
+        // Room for anything else is wanted all the same.
+        agent.Staged.Plan.Findings.Add(
+            new Finding
+            {
+                Kind = "space",
+                Refuses = true,
+                Sentence = "it is full",
+                Remedy = "make room",
+            }
+        );
+        Assert.Equal(5, (await Appliancectl.RunAsync(agent.Socket, without)).ExitCode);
+    }
+
     [Theory]
     [InlineData(StatusCode.FailedPrecondition, 5, "appliancectl: refused: blobs/sha256/ab: the bytes are others\n")]
     [InlineData(StatusCode.ResourceExhausted, 1, "appliancectl: blobs/sha256/ab: the bytes are others\n")]

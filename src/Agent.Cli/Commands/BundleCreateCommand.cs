@@ -157,7 +157,7 @@ internal sealed class BundleCreateCommand : RunnableCommand
         var versions = deltas.VersionsOf(work.Parse);
         if (versions.Count == 0)
             return;
-        Xdelta.Demand();
+        new Xdelta(work.Session.Clock).Demand();
         if (versions.FirstOrDefault(v => v >= work.Document.Version) is { } later)
             throw new RefusedException($"--delta-from {later}: {work.Document.Version} is no later version");
         var folder = deltas.FolderOf(work.Parse, output);

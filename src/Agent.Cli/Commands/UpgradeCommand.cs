@@ -71,10 +71,9 @@ internal sealed class UpgradeCommand : RunnableCommand
         var release = await StageAsync(parse, session, cancellationToken);
         if (release is null)
             return ExitCode.Interrupted;
-        var refused = PlanView.WhyRefused(
-            release.Plan ?? new(),
-            withoutSnapshot: !string.IsNullOrEmpty(parse.GetValue(this.withoutSnapshot))
-        );
+        if (!string.IsNullOrEmpty(parse.GetValue(withoutSnapshot)) && release.Plan is { } planned)
+            PlanView.GoWithoutSnapshot(planned);
+        var refused = PlanView.WhyRefused(release.Plan ?? new());
         if (planOnly)
             session.Print(release, (screen, r) => PlanView.Write(screen, r, session.Clock.GetUtcNow()));
         else if (checkOnly)

@@ -181,7 +181,7 @@ internal static class BundleView
     }
 
     private static string InWords(LayerDeltas? deltas) =>
-        deltas?.Bases.Select(b => b.Delta).OfType<Blob>().ToList() switch
+        deltas?.Deltas.ToList() switch
         {
             null => "none",
             [] => "same",

@@ -36,16 +36,20 @@ internal static class PlanView
             WriteFindings(screen, plan);
     }
 
-    /// <summary>
-    /// Why it would be refused; null: it would not be. The plan is not told that no copy of the data is to be made.
-    /// </summary>
-    public static string? WhyRefused(UpdatePlan plan, bool withoutSnapshot = false)
+    /// <summary>Why it would be refused; null: it would not be.</summary>
+    public static string? WhyRefused(UpdatePlan plan)
     {
-        var reasons = plan
-            .Findings.Where(f => f.Refuses && !(withoutSnapshot && f.Kind == "space" && plan.BytesToCopy > 0))
-            .Select(f => f.Sentence)
-            .ToList();
+        var reasons = plan.Findings.Where(f => f.Refuses).Select(f => f.Sentence).ToList();
         return reasons.Count == 0 ? null : string.Join("; ", reasons);
+    }
+
+    /// <summary>
+    /// Leaves out what speaks against keeping data, for who goes without: a plan is made before the agent is told that.
+    /// </summary>
+    public static void GoWithoutSnapshot(UpdatePlan plan)
+    {
+        foreach (var finding in plan.Findings.Where(f => f.Kind == "data").ToList())
+            plan.Findings.Remove(finding);
     }
 
     private static void WriteServices(Screen screen, UpdatePlan plan)
@@ -94,17 +98,15 @@ internal static class PlanView
             volumes.WriteTo(screen);
             screen.WriteLine();
         }
-        if (plan.LosesDataSince.Length > 0)
-            screen.WriteLine(
-                screen.Paint(
-                    Text.OneLine($"What was written since {plan.LosesDataSince} ({Age(plan, now)}) is lost."),
-                    Style.Red
-                )
-            );
-        if (plan.DataProblem.Length > 0)
-            screen.WriteLine(screen.Paint(Text.OneLine($"It would be refused: {plan.DataProblem}."), Style.Red));
-        if (plan.LosesDataSince.Length + plan.DataProblem.Length > 0)
-            screen.WriteLine();
+        if (plan.LosesDataSince.Length == 0)
+            return;
+        screen.WriteLine(
+            screen.Paint(
+                Text.OneLine($"What was written since {plan.LosesDataSince} ({Age(plan, now)}) is lost."),
+                Style.Red
+            )
+        );
+        screen.WriteLine();
     }
 
     private static string Age(UpdatePlan plan, DateTimeOffset now) =>

@@ -99,22 +99,17 @@ internal sealed class ContentStore : IBlobSink, IDisposable
     /// <exception cref="IOException">One could not be brought to the disk, and is not there.</exception>
     public async Task FlushAsync(CancellationToken ct)
     {
-        (Blob Blob, Task Task)[] left;
-        lock (gate)
-        {
-            left = [.. settling];
-            settling.Clear();
-        }
+        var left = await SettledAsync(ct);
         foreach (var (blob, task) in left)
         {
             try
             {
-                await task.WaitAsync(ct);
+                await task;
             }
             // What failed in a bundle that was given up may have come with another since.
             catch (IOException) when (Contains(blob)) { }
         }
-        if (left.Length > 0)
+        if (left.Count > 0)
             DurableFolder.Flush(blobs);
     }
 
@@ -173,15 +168,8 @@ internal sealed class ContentStore : IBlobSink, IDisposable
     /// <exception cref="IOException">One could not be deleted.</exception>
     public async Task<long> CollectAsync(IReadOnlySet<string> keep, CancellationToken ct)
     {
-        Task[] left;
-        lock (gate)
-        {
-            left = [.. settling.Select(s => s.Task)];
-            // What failed of a bundle that was given up must not fail the next one.
-            settling.Clear();
-        }
-        // What is on its way would appear after the look.
-        await Task.WhenAll(left).WaitAsync(ct).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        // What is on its way would appear after the look, and what failed of a bundle that was given up must not fail the next.
+        await SettledAsync(ct);
         Failpoint.Before(Failpoint.CollectBlobs);
         var freed = await Task.Run(() => Collect(keep, ct), ct);
         Failpoint.After(Failpoint.CollectBlobs);
@@ -210,6 +198,21 @@ internal sealed class ContentStore : IBlobSink, IDisposable
         );
         lock (gate)
             settling.Add((blob.Blob, task));
+    }
+
+    /// <summary>Waits for all that is on its way, whatever becomes of it. What was not waited for is not forgotten.</summary>
+    private async Task<IReadOnlyList<(Blob Blob, Task Task)>> SettledAsync(CancellationToken ct)
+    {
+        (Blob Blob, Task Task)[] left;
+        lock (gate)
+            left = [.. settling];
+        await Task.WhenAll(left.Select(s => s.Task))
+            .WaitAsync(ct)
+            .ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        ct.ThrowIfCancellationRequested();
+        lock (gate)
+            settling.RemoveAll(left.Contains);
+        return left;
     }
 
     /// <summary>That so many bytes do not fit.</summary>

@@ -26,7 +26,7 @@ internal sealed class DeltaLayers(ContentStore store, Xdelta xdelta)
                     + $" nothing stored becomes the layer {stuck.DiffId}; send the whole bundle of"
                     + $" {release.Product} {release.Version}"
             );
-        Xdelta.Demand();
+        xdelta.Demand();
         var ways = deltas.Layers.Where(l => !IsHere(l)).Select(l => Way(l, held)!).ToList();
         var made = ways.Where(w => w.Delta is not null).Sum(w => w.Layer.Size);
         var needed = deltas.Blobs.Sum(b => b.Size) + made + LargestToUnpack(ways);
@@ -49,10 +49,19 @@ internal sealed class DeltaLayers(ContentStore store, Xdelta xdelta)
         CancellationToken ct
     )
     {
-        foreach (var layer in deltas.Layers.Where(l => !IsStored(release, l.DiffId)))
+        var ways = deltas
+            .Layers.Where(l => !IsStored(release, l.DiffId))
+            .Select(l =>
+                Way(l, held)
+                ?? throw new RefusedException($"what becomes the layer {l.DiffId} is gone; send the whole bundle")
+            )
+            .ToList();
+        // Once more, now that it is known which of those that are only unpacked are missing, and what else has come.
+        var needed = ways.Sum(w => w.Layer.Size) + LargestToUnpack(ways);
+        if (needed > 0 && store.FreeBytes < needed + Reserve)
+            throw store.Full(needed + Reserve);
+        foreach (var way in ways)
         {
-            if (Way(layer, held) is not { } way)
-                throw new RefusedException($"what becomes the layer {layer.DiffId} is gone; send the whole bundle");
             try
             {
                 await MakeAsync(way, sink, ct);
@@ -60,7 +69,7 @@ internal sealed class DeltaLayers(ContentStore store, Xdelta xdelta)
             catch (InvalidDataException e)
             {
                 throw new RefusedException(
-                    $"the layer {layer.DiffId} cannot be made of {way.Old.DiffId}, as it is stored here: {e.Message};"
+                    $"the layer {way.Layer.DiffId} cannot be made of {way.Old.DiffId}, as it is stored here: {e.Message};"
                         + $" send the whole bundle of {release.Descriptor.Product} {release.Descriptor.Version}",
                     e
                 );

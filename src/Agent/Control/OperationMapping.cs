@@ -129,6 +129,7 @@ internal static class OperationMapping
             Kind = finding.Kind switch
             {
                 FindingKind.Space => "space",
+                FindingKind.Data => "data",
                 FindingKind.Memory => "memory",
                 FindingKind.Ports => "ports",
                 FindingKind.Engine => "engine",

@@ -44,7 +44,9 @@ internal static class HeldPorts
         var bytes = Convert.FromHexString(hexadecimal);
         for (var word = 0; BitConverter.IsLittleEndian && word < bytes.Length; word += 4)
             Array.Reverse(bytes, word, 4);
-        return new IPAddress(bytes);
+        // A socket of both versions that is bound to an address of the older one.
+        var address = new IPAddress(bytes);
+        return address.IsIPv4MappedToIPv6 ? address.MapToIPv4() : address;
     }
 
     private static string TextOf(string table)

@@ -66,6 +66,14 @@ internal sealed class DataPlans(UpdateJournal journal, SnapshotTable snapshots, 
         ];
     }
 
+    /// <summary>Why what nobody may stop keeps volumes from being kept; null: nothing uses them.</summary>
+    /// <exception cref="EngineUnavailableException">The engine does not answer.</exception>
+    /// <exception cref="DockerEngineException">It refuses to say.</exception>
+    public async Task<string?> ProblemOfUsersAsync(IReadOnlyList<VolumeSnapshot> volumes, CancellationToken ct) =>
+        await UsersOfAsync(volumes, ct) is [var user, ..]
+            ? $"{user} uses {DataPlan.NamesOf(volumes)}, which cannot be kept therefore: stop it"
+            : null;
+
     private static async Task<DataPlan> MeasureAsync(
         string product,
         List<VolumeChange> present,

@@ -3,6 +3,7 @@ namespace Appliance.Agent.Updates;
 internal enum FindingKind
 {
     Space,
+    Data,
     Memory,
     Ports,
     Engine,

@@ -31,7 +31,7 @@ internal static class Findings
             .Disks.Where(d => d.Free < d.Needed)
             .Select(d =>
                 Finding.Refusal(
-                    FindingKind.Space,
+                    IsForCopies(d, space) ? FindingKind.Data : FindingKind.Space,
                     $"{d.Name} has {d.Free} bytes free, and {d.Needed} are needed: {string.Join(", ", d.Parts)}",
                     $"make room on the disk of {d.Folder}, or give the appliance a larger one"
                 )
@@ -191,6 +191,21 @@ internal static class Findings
                 )
             );
 
+    /// <summary>Of an engine that could not be asked about the rest.</summary>
+    public static Finding OfFailure(Exception engine) =>
+        engine is EngineUnavailableException
+            ? Finding.Warning(
+                FindingKind.Engine,
+                $"the engine does not answer, so not all could be looked at: {engine.Message}",
+                "the operation waits for it"
+            )
+            // Nobody waits for one that has answered.
+            : Finding.Refusal(
+                FindingKind.Engine,
+                $"the engine refuses to say what it has: {engine.Message}",
+                "see why in its log: `journalctl -u docker`"
+            );
+
     /// <summary>What has to end before an operation may be begun.</summary>
     public static IEnumerable<Finding> OfPending(Hold? hold, Drill? drill, Operation? operation)
     {
@@ -202,6 +217,15 @@ internal static class Findings
             );
         foreach (var name in new[] { drill?.Name, operation?.Name }.OfType<string>())
             yield return Finding.Refusal(FindingKind.Pending, $"{name} is under way", "wait for it, or cancel it");
+    }
+
+    // Who agrees to go without copies of data has room enough.
+    private static bool IsForCopies(DiskNeed disk, Space space)
+    {
+        if (space.Snapshots == 0 || !ReferenceEquals(disk, space.Disks[^1]))
+            return false;
+        var others = disk.Needed - space.Snapshots;
+        return others <= Space.Reserve || others <= disk.Free;
     }
 
     /// <summary>While they are exchanged start-first, some are there twice; it is done to one service at a time.</summary>

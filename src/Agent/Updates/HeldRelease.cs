@@ -7,7 +7,8 @@ internal sealed class HeldRelease(IOptionsMonitor<UpdatesOptions> options, TimeP
 {
     private readonly Lock gate = new();
     private Staged? staged;
-    private DateTimeOffset until;
+    private long since;
+    private TimeSpan period;
     private ITimer? expiry;
 
     /// <summary>Null when there is none (any more).</summary>
@@ -16,31 +17,49 @@ internal sealed class HeldRelease(IOptionsMonitor<UpdatesOptions> options, TimeP
         get
         {
             lock (gate)
-                return clock.GetUtcNow() < until ? staged : null;
+            {
+                // For good, and by no clock that can be set back: what it consists of may have been given back already.
+                if (staged is not null && clock.GetElapsedTime(since) >= period)
+                    staged = null;
+                return staged;
+            }
         }
     }
 
     /// <param name="expired">Called when it has waited long enough.</param>
     public void Hold(Staged taken, Action expired)
     {
-        var period = options.CurrentValue.StagedFor;
         lock (gate)
         {
-            (staged, until) = (taken, clock.GetUtcNow() + period);
+            (staged, since, period) = (taken, clock.GetTimestamp(), options.CurrentValue.StagedFor);
             expiry?.Dispose();
-            expiry = clock.CreateTimer(_ => expired(), null, period, Timeout.InfiniteTimeSpan);
+            expiry = clock.CreateTimer(_ => Expire(taken, expired), null, period, Timeout.InfiniteTimeSpan);
         }
     }
 
-    public void Drop()
+    /// <returns>What was held; null: nothing was.</returns>
+    public Staged? Drop()
     {
         lock (gate)
         {
+            var dropped = staged;
             staged = null;
             expiry?.Dispose();
             expiry = null;
+            return dropped;
         }
     }
 
     public void Dispose() => Drop();
+
+    // A timer may be early by less than can be told from the clock, or late when the next one is held already.
+    private void Expire(Staged taken, Action expired)
+    {
+        lock (gate)
+        {
+            if (ReferenceEquals(staged, taken))
+                staged = null;
+        }
+        expired();
+    }
 }

@@ -27,6 +27,21 @@ internal sealed class KnownReleases(ContentStore store, ReleaseLibrary library)
             var other => throw new InvalidOperationException($"{other}"),
         };
 
+    /// <summary>Whether nothing of it is missing; what is there is not read.</summary>
+    public async Task<bool> IsWholeAsync(KnownRelease known, CancellationToken ct)
+    {
+        try
+        {
+            var content = await ReadAsync(known, ct);
+            return content.Files.All(f => store.Contains(f.Blob))
+                && content.Images.All(i => store.Contains(i.Config) && i.Layers.All(store.Contains));
+        }
+        catch (Exception e) when (e is RefusedException or IOException or UnauthorizedAccessException)
+        {
+            return false;
+        }
+    }
+
     /// <summary>What it consists of, without its files.</summary>
     /// <exception cref="IOException">Something of it is not stored any more.</exception>
     public Task<ReleaseContent> ReadAsync(KnownRelease known, CancellationToken ct) =>

@@ -69,8 +69,8 @@ internal sealed class Plans(
         var current = await CurrentAsync(ct);
         var isReturn = kind is OperationKind.Rollback;
         var differences = ReleaseDifference.Between(current, target.Release, isReturn);
-        var changes = await DataAsync(kind, target.Release, ct);
-        var assessment = await preflight.ForPlanAsync(kind, target, current, changes.BytesToCopy, ct);
+        var (changes, ofData) = await DataAsync(kind, target.Release, current, ct);
+        var assessment = await preflight.ForPlanAsync(kind, target, current, changes.BytesToCopy, ofData, ct);
         var experience = Experience.Of(Past());
         var exchanged = differences.Where(d => d.Change is not ServiceChange.Untouched).ToList();
         return new Plan(
@@ -100,20 +100,52 @@ internal sealed class Plans(
         };
     }
 
-    private async Task<DataPlan> DataAsync(OperationKind kind, Release target, CancellationToken ct)
+    /// <summary>What it does to data, and what speaks against that.</summary>
+    private async Task<(DataPlan Plan, IReadOnlyList<Finding> Findings)> DataAsync(
+        OperationKind kind,
+        Release target,
+        Release? current,
+        CancellationToken ct
+    )
     {
         if (kind is OperationKind.Rollback)
-            return data.OfRollback();
+            return OfRollback(current);
         var from = journal.Current is { } known ? ReleaseDescriptor.Parse(known.Descriptor).Version.Text : "";
         try
         {
-            return await data.OfUpgradeAsync(from, target, ct);
+            var plan = await data.OfUpgradeAsync(from, target, ct);
+            // What runs without a release that is known is not the agent's to stop.
+            if (plan.Problem is null && current is null && plan.Snapshots.Count > 0)
+                plan = plan with { Problem = await data.ProblemOfUsersAsync(plan.Snapshots, ct) };
+            return Refused(plan, $"put that right, or go without: `--without-snapshot \"{Updater.LoseData}\"`");
         }
-        catch (Exception e) when (e is DockerEngineException or EngineUnavailableException)
+        catch (EngineUnavailableException e)
         {
-            return DataPlan.Untouched with { Problem = $"it is not known what the volumes hold: {e.Message}" };
+            var unknown = $"it is not known what the volumes hold: {e.Message}";
+            const string remedy = "it is looked at when the engine answers, before anything is touched";
+            return (DataPlan.Untouched, [Finding.Warning(FindingKind.Data, unknown, remedy)]);
+        }
+        // The operation fails for it at once, also without a snapshot.
+        catch (DockerEngineException e)
+        {
+            return (DataPlan.Untouched, [Findings.OfFailure(e)]);
         }
     }
+
+    private (DataPlan Plan, IReadOnlyList<Finding> Findings) OfRollback(Release? current)
+    {
+        var plan = data.OfRollback();
+        if (plan.Problem is not null)
+            return Refused(plan, "upgrade to a release that can use it, or restore a backup of your own");
+        if (current is not null || plan.Snapshots.Count == 0)
+            return (plan, []);
+        var problem =
+            $"the installed release cannot be read, so what uses {DataPlan.NamesOf(plan.Snapshots)} cannot be stopped in order";
+        return Refused(plan with { Problem = problem }, "send its bundle again, which puts it right");
+    }
+
+    private static (DataPlan Plan, IReadOnlyList<Finding> Findings) Refused(DataPlan plan, string remedy) =>
+        (plan, plan.Problem is { } problem ? [Finding.Refusal(FindingKind.Data, problem, remedy)] : []);
 
     // What a definition has completed is not done again, on the way back for one.
     private IReadOnlyList<string> MigrationsOf(Release target, IReadOnlyList<ServiceDifference> differences)
@@ -150,7 +182,7 @@ internal sealed class Plans(
         {
             return journal.Current is { } known ? (await releases.OpenAsync(known, ct)).Release : null;
         }
-        catch (Exception e) when (e is RefusedException or IOException)
+        catch (Exception e) when (e is RefusedException or IOException or UnauthorizedAccessException)
         {
             return null;
         }

@@ -69,11 +69,13 @@ internal sealed class Preflight(
     }
 
     /// <summary>As <see cref="AssessAsync"/>, before it is begun; also when the engine does not answer.</summary>
+    /// <param name="ofData">What speaks against what it would do to data.</param>
     public async Task<Assessment> ForPlanAsync(
         OperationKind kind,
         OpenedRelease target,
         Release? from,
         long toCopy,
+        IEnumerable<Finding> ofData,
         CancellationToken ct
     )
     {
@@ -85,14 +87,15 @@ internal sealed class Preflight(
         }
         catch (Exception e) when (e is DockerEngineException or EngineUnavailableException)
         {
-            var silence = Finding.Warning(
-                FindingKind.Engine,
-                $"the engine does not answer, so not all could be looked at: {e.Message}",
-                "the operation waits for it"
-            );
-            assessed = new Assessment(null, Weighed(kind, [.. OfRelease(kind, target), silence]));
+            assessed = new Assessment(null, Weighed(kind, [.. OfRelease(kind, target), Findings.OfFailure(e)]));
         }
-        return assessed with { Findings = [.. pending, .. assessed.Findings] };
+        return assessed with
+        {
+            Findings =
+            [
+                .. pending.Concat(ofData).Concat(assessed.Findings).Distinct().OrderByDescending(f => f.Refuses),
+            ],
+        };
     }
 
     private static List<Finding> Weighed(OperationKind kind, IEnumerable<Finding> found) =>
@@ -133,13 +136,23 @@ internal sealed class Preflight(
     )
     {
         var plan = await images.PlanAsync(target.ApplicationImages, ct);
-        var before = from is { Images.Count: > 0 } ? await images.PlanAsync([.. from.Images.Values], ct) : null;
+        // Going back comes after, and finds what the target has brought: layers of both are taken once.
+        var both = from is { Images.Count: > 0 }
+            ? await images.PlanAsync([.. target.ApplicationImages, .. from.Images.Values], ct)
+            : plan;
+        // A layer that was made of a delta is there as the tar that it unpacks to.
+        var layers = target
+            .Images.SelectMany(i => i.Layers)
+            .Where(store.Contains)
+            .Select(l => l.Blob.Digest)
+            .ToHashSet();
         var (state, root) = (store.Root, about.DockerRootDir);
         return new Space(
-            target.Blobs.Where(b => !store.Contains(b)).Sum(b => b.Size) + takeover.BytesFor(target),
+            target.Blobs.Where(b => !layers.Contains(b.Digest) && !store.Contains(b)).Sum(b => b.Size)
+                + takeover.BytesFor(target),
             plan.BytesToUnpack,
-            plan.BytesToSpool,
-            before?.BytesToUnpack ?? 0,
+            both.BytesToSpool,
+            Math.Max(0, both.BytesToUnpack - plan.BytesToUnpack),
             plan.BytesToSend
         )
         {

@@ -42,10 +42,8 @@ internal sealed class Safekeeping(
         if (plan.Problem is { } problem)
             throw new RefusedException($"{problem}; {Words}");
         // What runs without a release that is known cannot be stopped in order, nor started again.
-        if (!course.HasOrigin && await plans.UsersOfAsync(plan.Snapshots, ct) is [var user, ..])
-            throw new RefusedException(
-                $"{user} uses {DataPlan.NamesOf(plan.Snapshots)}, which cannot be kept therefore: stop it; {Words}"
-            );
+        if (!course.HasOrigin && await plans.ProblemOfUsersAsync(plan.Snapshots, ct) is { } used)
+            throw new RefusedException($"{used}; {Words}");
         return plan;
     }
 

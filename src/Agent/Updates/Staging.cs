@@ -16,14 +16,22 @@ internal sealed class Staging(
 )
 {
     /// <param name="isRepair">What is stored of the installed release is not whole.</param>
+    /// <param name="admitted">Called when it is known which release it is, before anything of it is stored.</param>
     /// <exception cref="RefusedException">It is not what it must be, or not what may be installed here.</exception>
     /// <exception cref="ContentFullException">There is no room for it.</exception>
     /// <exception cref="IOException">It cannot be read, or stored.</exception>
-    public async Task<Staged> TakeInAsync(Stream bundle, bool acceptExpired, bool isRepair, CancellationToken ct)
+    public async Task<Staged> TakeInAsync(
+        Stream bundle,
+        bool acceptExpired,
+        bool isRepair,
+        Func<ReleaseDescriptor, Task> admitted,
+        CancellationToken ct
+    )
     {
         var sink = new CountingSink(store);
         var received = await ReceivedBundle.OpenAsync(bundle, ct);
         var verified = await trust.VerifyAsync(received, acceptExpired, isRepair, ct);
+        await admitted(verified.Descriptor);
         var held = verified.Deltas is null ? [] : await HeldAsync(ct);
         if (verified.Deltas is { } needed)
             deltas.Demand(verified.Descriptor, needed, held);

@@ -91,8 +91,13 @@ internal sealed class UpdateRuns(
         }
     }
 
-    private static bool IsNeededNoMore(Operation operation) =>
-        operation is { Phase: Phase.Committed } or { Kind: not OperationKind.Rollback, Phase: < Phase.Snapshotting };
+    private bool IsNeededNoMore(Operation operation) =>
+        operation is { Phase: Phase.Committed }
+        || (
+            operation.Phase < Phase.Snapshotting
+            // Data comes back only once what uses it was stopped, which is for the release that runs.
+            && (operation.Kind is not OperationKind.Rollback || plans.OfRollback().Snapshots.Count == 0)
+        );
 
     /// <summary>Before the first release: a product without services.</summary>
     private static Release Nothing(string product) =>

@@ -233,10 +233,15 @@ internal sealed class Updater(
 
     private async Task<Staged> TakeInAsync(Stream bundle, bool acceptExpired, string actor, CancellationToken ct)
     {
-        held.Drop();
+        var dropped = held.Drop();
         var isRepair =
-            journal.Current is not null && (supervisor.View.ReleaseProblem is not null || takeover.IsRefused);
-        var taken = await staging.TakeInAsync(bundle, acceptExpired, isRepair, ct);
+            journal.Current is { } current
+            && (
+                supervisor.View.ReleaseProblem is not null
+                || takeover.IsRefused
+                || !await releases.IsWholeAsync(current, ct)
+            );
+        var taken = await staging.TakeInAsync(bundle, acceptExpired, isRepair, MakeRoomAsync, ct);
         if (taken.Known.Digest == journal.Current?.Digest)
         {
             await RunCurrentAsync(ct);
@@ -247,6 +252,12 @@ internal sealed class Updater(
         var accepted = acceptExpired ? "; expired signatures are accepted" : "";
         Tell(EventSeverity.Info, "bundle.staged", $"{actor} sent {taken.Name}{accepted}", "verified and stored it");
         return taken;
+
+        // What waited before may take the room that this one needs; of the same release all is used again.
+        Task MakeRoomAsync(ReleaseDescriptor verified) =>
+            dropped is null || dropped.Known.Digest == verified.Index.Digest
+                ? Task.CompletedTask
+                : pruning.ContentAsync(null, ct);
     }
 
     private void CountStart(Operation unfinished)

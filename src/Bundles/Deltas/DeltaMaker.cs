@@ -66,7 +66,7 @@ public sealed class DeltaMaker(Xdelta xdelta, string folder, BlobSpool spool)
             var delta = old.Layer.DiffId == layer.DiffId ? null : await MakeAsync(layer, old, cancellationToken);
             found.Add(new(old.Layer.DiffId, old.Layer.UnpackedSize, delta));
             // For one of them it would have to be sent as it is: then it is there for all.
-            if (found.Sum(b => b.Delta?.Size ?? 0) > worth)
+            if (new LayerDeltas(layer.DiffId, layer.UnpackedSize, found).Deltas.Sum(d => d.Size) > worth)
                 return null;
         }
         return new(layer.DiffId, layer.UnpackedSize, found);

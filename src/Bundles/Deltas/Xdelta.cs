@@ -12,7 +12,7 @@ namespace Appliance.Bundles.Deltas;
 /// The program <c>xdelta3</c>, which makes and applies deltas. It is run without a shell and without the caller's
 /// environment, may write no file but its output, and is stopped when it takes too long or too much.
 /// </summary>
-public sealed partial class Xdelta(TimeProvider clock)
+public sealed partial class Xdelta
 {
     private const string Program = "xdelta3";
 
@@ -30,18 +30,24 @@ public sealed partial class Xdelta(TimeProvider clock)
     private const string Missing =
         $"{Program} is not on this machine, and deltas need it: install the package {Program}";
 
+    private const UnixFileMode Executable =
+        UnixFileMode.UserExecute | UnixFileMode.GroupExecute | UnixFileMode.OtherExecute;
+
     private static readonly TimeSpan ToBegin = TimeSpan.FromMinutes(1);
 
+    private readonly TimeProvider clock;
+    private readonly string searched;
+
+    /// <summary>The one that is on the <c>PATH</c>.</summary>
+    public Xdelta(TimeProvider clock)
+        : this(clock, Environment.GetEnvironmentVariable("PATH") ?? "") { }
+
+    /// <param name="clock">For how long it may take.</param>
+    /// <param name="searched">Folders where it may be, as in <c>PATH</c>.</param>
+    internal Xdelta(TimeProvider clock, string searched) => (this.clock, this.searched) = (clock, searched);
+
     /// <exception cref="RefusedException">The program is not there; the message says what to install.</exception>
-    public static void Demand()
-    {
-        var folders = (Environment.GetEnvironmentVariable("PATH") ?? "").Split(
-            ':',
-            StringSplitOptions.RemoveEmptyEntries
-        );
-        if (!folders.Any(folder => File.Exists(Path.Combine(folder, Program))))
-            throw new RefusedException(Missing);
-    }
+    public void Demand() => Find();
 
     /// <summary>Writes what makes one file of another.</summary>
     /// <param name="from">The old file.</param>
@@ -179,9 +185,18 @@ public sealed partial class Xdelta(TimeProvider clock)
         }
     }
 
-    private static Process Start(params string[] arguments)
+    // By its full path: for a bare name, .NET would look beside its own program and in the current folder first.
+    private string Find() =>
+        searched
+            .Split(':')
+            .Where(Path.IsPathRooted)
+            .Select(folder => Path.Combine(folder, Program))
+            .FirstOrDefault(p => File.Exists(p) && (new FileInfo(p).UnixFileMode & Executable) is not UnixFileMode.None)
+        ?? throw new RefusedException(Missing);
+
+    private Process Start(params string[] arguments)
     {
-        var start = new ProcessStartInfo(Program, arguments)
+        var start = new ProcessStartInfo(Find(), arguments)
         {
             RedirectStandardInput = true,
             RedirectStandardOutput = true,
@@ -196,11 +211,18 @@ public sealed partial class Xdelta(TimeProvider clock)
             process.StandardInput.Close();
             return process;
         }
-        catch (Win32Exception e)
+        catch (Win32Exception e) when (e.NativeErrorCode == NoSuchFile)
         {
             throw new RefusedException(Missing, e);
         }
+        catch (Win32Exception e)
+        {
+            throw new RefusedException($"{start.FileName} cannot be started: {e.Message}", e);
+        }
     }
+
+    // ENOENT, a number of Linux.
+    private const int NoSuchFile = 2;
 
     // RLIMIT_FSIZE, RLIMIT_CORE, RLIMIT_AS, numbers of Linux.
     private const int FileSize = 1;

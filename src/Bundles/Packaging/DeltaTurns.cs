@@ -19,7 +19,7 @@ internal sealed class DeltaTurns(ReleaseDeltas? deltas)
                 $"deltas.json: the layer {layer.DiffId} has {found.Size} bytes there, and {layer.UnpackedSize} in the release"
             );
         // The same tar in another compression is the same layer.
-        return passed.Add(layer.DiffId) ? found.Bases.Select(b => b.Delta).OfType<Blob>() : [];
+        return passed.Add(layer.DiffId) ? found.Deltas : [];
     }
 
     /// <exception cref="RefusedException">There are deltas for a layer that did not come by.</exception>

@@ -25,7 +25,7 @@ public sealed record ReleaseDeltas(string Index, IReadOnlyList<SemanticVersion> 
     private const string Format = "vcdiff";
 
     /// <summary>The deltas themselves, in the order of the layers.</summary>
-    public IEnumerable<Blob> Blobs => Layers.SelectMany(l => l.Bases).Select(b => b.Delta).OfType<Blob>();
+    public IEnumerable<Blob> Blobs => Layers.SelectMany(l => l.Deltas);
 
     /// <summary>Its name in TUF's targets. No release can be called so: a version has no slash.</summary>
     /// <param name="descriptorPath">That of the release: <c>product/version.json</c>.</param>
@@ -127,7 +127,11 @@ public sealed record ReleaseDeltas(string Index, IReadOnlyList<SemanticVersion> 
 /// <summary>A layer that is made of any one of several others.</summary>
 /// <param name="DiffId">Digest of its tar, which is what has to come of it.</param>
 /// <param name="Size">Bytes of its tar.</param>
-public sealed record LayerDeltas(string DiffId, long Size, IReadOnlyList<LayerBase> Bases);
+public sealed record LayerDeltas(string DiffId, long Size, IReadOnlyList<LayerBase> Bases)
+{
+    /// <summary>In the order of the bases, each once: what differs from several of them in the same place has one for all.</summary>
+    public IEnumerable<Blob> Deltas => Bases.Select(b => b.Delta).OfType<Blob>().Distinct();
+}
 
 /// <param name="DiffId">Digest of the tar that it is made of.</param>
 /// <param name="Size">Bytes of that.</param>

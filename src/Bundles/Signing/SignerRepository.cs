@@ -235,7 +235,11 @@ public sealed class SignerRepository
     {
         var files = new List<(string, TargetFile, byte[])> { (descriptor.TargetPath, TargetFile.Of(bytes), bytes) };
         if (deltas?.ToBytes() is { } more)
+        {
+            // As an appliance will: what it would refuse is not signed.
+            _ = ReleaseDeltas.Parse(more);
             files.Add((ReleaseDeltas.TargetPathBeside(descriptor.TargetPath), TargetFile.Of(more), more));
+        }
         return files;
     }
 

@@ -97,6 +97,35 @@ public sealed class ContentStoreTests : IDisposable
         Assert.Throws<ArgumentException>(() => content.Store.Contains(new Blob(digest, 1)));
 
     [Fact]
+    public async Task When_one_cannot_be_kept_all_others_have_come_to_rest_before_that_is_told()
+    {
+        var failing = ScratchContent.BlobOf([1, 2, 3]);
+        // Nothing is renamed onto a folder.
+        Directory.CreateDirectory(content.PathOf(failing));
+        await WriteAsync(failing, [1, 2, 3], times: 1);
+        for (byte n = 1; n <= 3; n++)
+        {
+            var chunk = new byte[1 << 20];
+            chunk[0] = n;
+            await WriteAsync(new Blob(ScratchContent.BlobOf(chunk).Digest, 48L << 20), chunk, times: 48);
+        }
+
+        await Assert.ThrowsAnyAsync<IOException>(() => content.Store.FlushAsync(Ct));
+
+        Assert.Empty(Directory.GetFiles(Path.Combine(content.Folder, "content/incoming")));
+        await content.Store.CollectAsync(new HashSet<string>(), Ct);
+        Assert.Empty(Directory.GetFiles(Path.Combine(content.Folder, "content/blobs/sha256")));
+    }
+
+    private async Task WriteAsync(Blob blob, byte[] chunk, int times)
+    {
+        await using var writer = await content.Store.OpenAsync(blob, Ct);
+        for (var i = 0; i < times; i++)
+            await writer!.WriteAsync(chunk, Ct);
+        await writer!.CompleteAsync(Ct);
+    }
+
+    [Fact]
     public async Task Many_blobs_settle_beside_each_other()
     {
         var chunk = new byte[128 * 1024];

@@ -97,6 +97,33 @@ public sealed class DeltaLayersTests : IDisposable
         Assert.InRange(full.NeededBytes, 1L << 30, (1L << 30) + (100L << 20));
     }
 
+    [Fact]
+    public async Task Layers_that_are_only_unpacked_have_no_room_before_the_first_is_made()
+    {
+        // With room for one of them, beside what stays free.
+        using var disk = new SmallDisk(scratch["disk"], kibibytes: 100 * 1024);
+        using var small = new ScratchContent(disk.Path);
+        byte[][] tars = [new byte[20 << 20], new byte[(20 << 20) + 1]];
+        foreach (var tar in tars)
+            await small.StoreAsync(Gzip(tar));
+        var held = ReleaseOf([.. tars.Select(t => LayerOf(t))]);
+        var target = ReleaseOf([.. tars.Select(t => LayerOf(t, gzip: false))]);
+        var deltas = Sample([
+            .. target
+                .Images[0]
+                .Layers.Select(l => new LayerDeltas(l.DiffId, l.UnpackedSize, [new(l.DiffId, l.UnpackedSize, null)])),
+        ]);
+        var layers = new DeltaLayers(small.Store, xdelta);
+        layers.Demand(held.Descriptor, deltas, [held]);
+
+        var full = await Assert.ThrowsAsync<ContentFullException>(() =>
+            layers.ApplyAsync(deltas, target, [held], small.Store, Ct)
+        );
+
+        Assert.Equal((104L << 20) + 1, full.NeededBytes);
+        Assert.DoesNotContain(target.Images[0].Layers, small.Store.Contains);
+    }
+
     public static TheoryData<string> Faults => ["garbage", "another result", "a damaged base"];
 
     [Theory]
@@ -135,11 +162,11 @@ public sealed class DeltaLayersTests : IDisposable
             )
         );
 
-    private static ReleaseDeltas Sample(LayerDeltas layer) =>
+    private static ReleaseDeltas Sample(params LayerDeltas[] layers) =>
         new(
             $"sha256:{new string('f', 64)}",
             [SemanticVersion.TryParse("1.0.0")!, SemanticVersion.TryParse("1.1.0")!],
-            [layer]
+            layers
         );
 
     private async Task<Blob> StoreDeltaAsync(byte[] target)
@@ -160,7 +187,7 @@ public sealed class DeltaLayersTests : IDisposable
     private static ReleaseLayer LayerOf(byte[] tar, bool gzip = true) =>
         new(ScratchContent.BlobOf(gzip ? Gzip(tar) : tar), gzip, ScratchContent.BlobOf(tar).Digest, tar.Length);
 
-    private static ReleaseContent ReleaseOf(ReleaseLayer layer)
+    private static ReleaseContent ReleaseOf(params ReleaseLayer[] layers)
     {
         var blob = new Blob($"sha256:{new string('1', 64)}", 1);
         var version = SemanticVersion.TryParse("2.0.0")!;
@@ -168,8 +195,8 @@ public sealed class DeltaLayersTests : IDisposable
             new ReleaseDescriptor("demo", version, blob, DateTimeOffset.UnixEpoch),
             new ReleaseDocument("demo", version, null, Allowances.None),
             [],
-            [new ReleaseImage("demo/web:2", blob, blob, [layer])],
-            [layer.Blob]
+            [new ReleaseImage("demo/web:2", blob, blob, layers)],
+            [.. layers.Select(l => l.Blob)]
         );
     }
 

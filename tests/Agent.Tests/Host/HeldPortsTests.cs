@@ -30,6 +30,18 @@ public sealed class HeldPortsTests
     }
 
     [Fact]
+    public void A_socket_of_both_versions_that_is_bound_to_an_old_address_holds_that()
+    {
+        using var socket = new Socket(AddressFamily.InterNetworkV6, SocketType.Stream, ProtocolType.Tcp);
+        socket.DualMode = true;
+        socket.Bind(new IPEndPoint(IPAddress.Loopback.MapToIPv6(), 0));
+        socket.Listen();
+
+        var port = PortOf(socket.LocalEndPoint!);
+        Assert.Contains(new HeldPort(IPAddress.Loopback, port, IsUdp: false), HeldPorts.Read());
+    }
+
+    [Fact]
     public void The_kernel_s_own_tables_tell_of_a_real_listener()
     {
         using var listener = new TcpListener(IPAddress.Loopback, 0);

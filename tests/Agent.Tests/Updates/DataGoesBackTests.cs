@@ -140,6 +140,74 @@ public sealed class DataGoesBackTests(SharedEngine shared)
         Assert.Contains("agreed to go without", refused.Status.Detail, StringComparison.Ordinal);
     }
 
+    [Fact]
+    public async Task What_uses_the_data_and_is_not_the_agents_to_stop_is_a_reason_of_the_plan()
+    {
+        await using var agent = await RealAgent.StartEmptyAsync(shared.Engine);
+        await agent.Engine.Volumes.CreateAsync(
+            new Docker.VolumeSpec
+            {
+                Name = $"{agent.Project}_rows",
+                Labels = new Dictionary<string, string> { ["appliance.project"] = agent.Project },
+            },
+            Ct
+        );
+        var stranger = await StrangerAsync(agent);
+
+        var staged = await agent.StageAsync(await agent.BundleAsync("2.0.0", Rows.V2));
+        var refused = await agent.StartUpgradeAsync(staged.Digest);
+
+        var finding = staged.Plan.Findings.Single(f => f.Refuses);
+        Assert.Equal("data", finding.Kind);
+        Assert.StartsWith($"{stranger} uses {agent.Project}_rows", finding.Sentence, StringComparison.Ordinal);
+        Assert.Equal(OperationState.Refused, refused.State);
+        Assert.StartsWith(finding.Sentence, refused.Reason, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Data_does_not_come_back_from_under_a_release_that_cannot_be_read()
+    {
+        await using var agent = await WithRowsAsync();
+        agent.ExpectsErrors = true;
+        var before = Blobs(agent).Select(f => f.Name).ToHashSet();
+        await agent.UpgradeAsync(await agent.BundleAsync("2.0.0", Rows.V2));
+        foreach (var file in Blobs(agent).Where(f => !before.Contains(f.Name)))
+            file.Delete();
+
+        var plan = await agent.Updates.PlanRollbackAsync(new PlanRollbackRequest(), cancellationToken: Ct);
+        var failed = await agent.RollBackAsync(plan.LosesDataSince);
+
+        var finding = plan.Findings.Single(f => f.Refuses);
+        Assert.Equal("data", finding.Kind);
+        Assert.StartsWith("the installed release cannot be read", finding.Sentence, StringComparison.Ordinal);
+        Assert.Equal(OperationState.Failed, failed.State);
+    }
+
+    /// <summary>A container that somebody else has started.</summary>
+    private static async Task<string> StrangerAsync(RealAgent agent)
+    {
+        var image = BusyboxImage.Build(
+            new ImageRecipe { Reference = "appliance-test/stranger:1", Cmd = ["sleep", "1000000"] }
+        );
+        await image.LoadIntoAsync(agent.Engine, Ct);
+        var name = $"{agent.Project}-by-hand";
+        var created = await agent.Engine.Containers.CreateAsync(
+            name,
+            new Docker.ContainerSpec
+            {
+                Image = image.Reference,
+                StopSignal = "SIGKILL",
+                HostConfig = new() { Binds = [$"{agent.Project}_rows:/rows"], NetworkMode = "none" },
+            },
+            Ct
+        );
+        await agent.Engine.Containers.StartAsync(created.Id, Ct);
+        return name;
+    }
+
+    private static IEnumerable<FileInfo> Blobs(RealAgent agent) =>
+        new DirectoryInfo(Path.Combine(agent.Data, "content/blobs/sha256")).EnumerateFiles();
+
     private async Task<RealAgent> WithRowsAsync()
     {
         var agent = RealAgent.On(shared.Engine);

@@ -22,8 +22,10 @@ public sealed class DataOnFullDiskTests
         var db = await agent.ContainerAsync("db");
         engine.Disk.Fill(leaving: 120 * 1024 * 1024);
 
-        var refused = await agent.UpgradeAsync(await agent.BundleAsync("2.0.0", Rows.V2));
+        var staged = await agent.StageAsync(await agent.BundleAsync("2.0.0", Rows.V2));
+        var refused = await agent.StartUpgradeAsync(staged.Digest);
 
+        Assert.Equal(["data"], staged.Plan.Findings.Where(f => f.Refuses).Select(f => f.Kind));
         Assert.Equal(OperationState.Refused, refused.State);
         Assert.Matches("has [0-9]+ bytes free, and [0-9]+ are needed: .* to keep a copy of the data", refused.Reason);
         Assert.Equal(before, await Rows.PictureAsync(await agent.FolderAsync()));

@@ -22,11 +22,16 @@ public sealed class DeltaTests(SharedEngine shared)
         var two = await BundlesAsync(agent, "2.0.0", "1.0.0");
         Assert.InRange(new FileInfo(two.Small).Length, 1, new FileInfo(two.Whole).Length / 5);
 
-        Assert.Equal(OperationState.Done, (await agent.UpgradeAsync(two.Small)).State);
+        var staged = await agent.StageAsync(two.Small);
+        TakesNothing(staged.Plan);
+        Assert.Equal(OperationState.Done, (await agent.StartUpgradeAsync(staged.Digest)).State);
         await RunsAsync(agent, "2.0.0");
+        var drills = await agent.Drills.ListDisastersAsync(new ListDisastersRequest(), cancellationToken: Ct);
+        Assert.Equal("", drills.Disasters.Single(d => d.Name == "corrupt-image").WhyNot);
         var three = await BundlesAsync(agent, "3.0.0", "2.0.0");
         Assert.Equal(OperationState.Done, (await agent.UpgradeAsync(three.Small)).State);
         await RunsAsync(agent, "3.0.0");
+        TakesNothing(await agent.Updates.PlanRollbackAsync(new PlanRollbackRequest(), cancellationToken: Ct));
 
         // The engine has lost what only the store can give back, and that as a delta has left it.
         await agent.Engine.Images.RemoveAsync(ImageOf(agent, "2.0.0").Id, force: true, Ct);
@@ -112,6 +117,13 @@ public sealed class DeltaTests(SharedEngine shared)
 
         var refused = await Assert.ThrowsAsync<RpcException>(() => agent.StageAsync(two.Small));
         Assert.Contains("install the package xdelta3", refused.Status.Detail, StringComparison.Ordinal);
+    }
+
+    /// <summary>Of what is stored already, though as another file than a whole bundle leaves.</summary>
+    private static void TakesNothing(UpdatePlan plan)
+    {
+        Assert.Equal(0, plan.Space.Content);
+        Assert.DoesNotContain(plan.Findings, f => f.Refuses);
     }
 
     private static async Task InstallAsync(RealAgent agent)

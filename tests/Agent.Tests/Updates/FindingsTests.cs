@@ -59,6 +59,34 @@ public sealed class FindingsTests
         );
     }
 
+    [Theory]
+    // Room for the copy only is what is missing, or for anything else.
+    [InlineData(0, 7, 0, FindingKind.Data)]
+    [InlineData(100, 7, 106, FindingKind.Data)]
+    [InlineData(100, 7, 100, FindingKind.Data)]
+    [InlineData(100, 7, 99, FindingKind.Space)]
+    [InlineData(100, 0, 99, FindingKind.Space)]
+    public void Room_that_only_a_copy_of_data_needs_is_asked_for_by_itself(int layers, int copy, int free, object kind)
+    {
+        var space = new Space(0, layers, 0, 0, 0) { Snapshots = copy };
+        var apart = space.On(("/a", On(1, 1000)), ("/b", On(2, Space.Reserve + free)));
+        var finding = Assert.Single(Findings.OfSpace(apart));
+        Assert.Equal(kind, finding.Kind);
+        Assert.True(finding.Refuses);
+    }
+
+    [Fact]
+    public void An_engine_that_is_away_is_waited_for_and_one_that_answers_with_an_error_is_not()
+    {
+        var away = Findings.OfFailure(new EngineUnavailableException("no such file"));
+        var failing = Findings.OfFailure(new DockerEngineException(HttpStatusCode.InternalServerError, "out of luck"));
+
+        Assert.Equal((FindingKind.Engine, false), (away.Kind, away.Refuses));
+        Assert.Contains("does not answer", away.Sentence, StringComparison.Ordinal);
+        Assert.Equal((FindingKind.Engine, true), (failing.Kind, failing.Refuses));
+        Assert.Equal("the engine refuses to say what it has: out of luck", failing.Sentence);
+    }
+
     [Fact]
     public void What_is_not_written_to_needs_nothing_and_what_is_out_of_sight_refuses_nothing()
     {

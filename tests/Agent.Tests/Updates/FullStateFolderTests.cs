@@ -34,6 +34,30 @@ public sealed class FullStateFolderTests(SharedEngine shared)
     }
 
     [Fact]
+    public async Task What_waits_gives_its_room_to_what_is_sent_in_its_place()
+    {
+        await using var agent = RealAgent.On(shared.Engine);
+        using var disk = new SmallDisk(agent.Data, 70 * 1024);
+        await agent.InstallAsync(TwoServices.Of("1.0.0"));
+        await agent.StartAsync();
+        await agent.BecomesAsync("web", ServiceState.Running);
+        var other = BusyboxImage.Build(
+            new ImageRecipe
+            {
+                Reference = "appliance-test/other:1",
+                Files = new Dictionary<string, string> { ["big"] = new('z', 40 * 1024 * 1024) },
+            }
+        );
+        var two = await agent.BundleAsync("2.0.0", TwoServices.Of("2.0.0", image: Images.Big.Reference), Images.Big);
+        var three = await agent.BundleAsync("3.0.0", TwoServices.Of("3.0.0", image: other.Reference), other);
+
+        Assert.InRange((await agent.StageAsync(two)).Plan.BytesToStore, 40 << 20, long.MaxValue);
+        // The same again is here already.
+        Assert.Equal(0, (await agent.StageAsync(two)).Plan.BytesToStore);
+        Assert.InRange((await agent.StageAsync(three)).Plan.BytesToStore, 40 << 20, long.MaxValue);
+    }
+
+    [Fact]
     [Trait("Category", "Long")]
     public async Task Wherever_the_space_ends_the_caller_is_told_that_it_does()
     {

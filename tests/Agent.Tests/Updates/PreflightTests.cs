@@ -1,6 +1,7 @@
 using System.Net;
 using System.Net.Sockets;
 using Appliance.Agent.Tests.Running;
+using Appliance.Testing;
 using Appliance.V1;
 
 namespace Appliance.Agent.Tests.Updates;
@@ -124,6 +125,22 @@ public sealed class PreflightTests(EngineTroubleTests.SmallEngine on) : IClassFi
     }
 
     [Fact]
+    public async Task What_the_engine_has_lost_of_both_releases_is_counted_once()
+    {
+        await using var agent = await RealAgent.StartEmptyAsync(on.Engine);
+        var (one, two) = (Sharing("one"), Sharing("two"));
+        await agent.UpgradeAsync(await agent.BundleAsync("1.0.0", Only(one), one));
+        await agent.Maintenance.HoldAsync(new HoldRequest { Reason = "a new disk" }, cancellationToken: Ct);
+        await agent.Engine.Containers.RemoveAsync($"{agent.Project}-web-1", force: true, false, Ct);
+        await agent.Engine.Images.RemoveAsync(one.Id, force: true, Ct);
+
+        var staged = await agent.StageAsync(await agent.BundleAsync("2.0.0", Only(two), two));
+
+        Assert.InRange(staged.Plan.Space.Layers, 5 << 20, long.MaxValue);
+        Assert.Equal(0, staged.Plan.Space.RollbackSet);
+    }
+
+    [Fact]
     public async Task A_hold_is_a_reason_of_the_plan_and_goes_with_it()
     {
         await using var agent = await RunningAsync();
@@ -140,6 +157,27 @@ public sealed class PreflightTests(EngineTroubleTests.SmallEngine on) : IClassFi
 
     private static async Task<IEnumerable<string>> IdsAsync(RealAgent agent) =>
         (await agent.ContainersAsync()).Select(c => c.Id).Order();
+
+    /// <summary>One that differs from others in its configuration only.</summary>
+    private static BusyboxImage Sharing(string what) =>
+        BusyboxImage.Build(
+            new ImageRecipe
+            {
+                Reference = $"appliance-test/sharing:{what}",
+                Cmd = ["sleep", "1000000"],
+                Env = [$"WHAT={what}"],
+                Files = new Dictionary<string, string> { ["shared"] = new('y', 5 << 20) },
+            }
+        );
+
+    private static string Only(BusyboxImage image) =>
+        $$$"""
+            services:
+              web:
+                image: {{{image.Reference}}}
+                stop_signal: SIGKILL
+                deploy: {update_config: {monitor: 100ms}}
+            """;
 
     private async Task<RealAgent> RunningAsync()
     {

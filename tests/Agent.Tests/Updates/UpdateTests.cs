@@ -98,6 +98,43 @@ public sealed class UpdateTests(SharedEngine shared)
     }
 
     [Fact]
+    public async Task What_is_missing_of_the_installed_release_comes_back_with_its_bundle()
+    {
+        await using var agent = await RealAgent.StartEmptyAsync(shared.Engine);
+        var one = await agent.BundleAsync("1.0.0", Saying("one"));
+        await agent.UpgradeAsync(one);
+        var layer = Blobs(agent).MaxBy(f => f.Length)!;
+        layer.Delete();
+
+        var refused = await Assert.ThrowsAsync<RpcException>(() => agent.StageAsync(one));
+
+        Assert.Contains("what was damaged of it was put right", refused.Status.Detail, StringComparison.Ordinal);
+        layer.Refresh();
+        Assert.True(layer.Exists);
+        refused = await Assert.ThrowsAsync<RpcException>(() => agent.StageAsync(one));
+        Assert.EndsWith("1.0.0 is installed already", refused.Status.Detail, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_release_that_cannot_be_read_any_more_is_left_for_the_one_before()
+    {
+        await using var agent = await RealAgent.StartEmptyAsync(shared.Engine);
+        agent.ExpectsErrors = true;
+        await agent.UpgradeAsync(await agent.BundleAsync("1.0.0", TwoServices.Of("1.0.0")));
+        var before = Blobs(agent).Select(f => f.Name).ToHashSet();
+        await agent.UpgradeAsync(await agent.BundleAsync("2.0.0", TwoServices.Of("2.0.0")));
+        foreach (var file in Blobs(agent).Where(f => !before.Contains(f.Name)))
+            file.Delete();
+
+        var plan = await agent.Updates.PlanRollbackAsync(new PlanRollbackRequest(), cancellationToken: Ct);
+        var back = await agent.RollBackAsync();
+
+        Assert.DoesNotContain(plan.Findings, f => f.Refuses);
+        Assert.Equal((OperationState.Done, ""), (back.State, back.Reason));
+        await agent.RunsWholeAsync("1.0.0");
+    }
+
+    [Fact]
     public async Task The_plan_says_what_would_change_and_why()
     {
         await using var agent = await RealAgent.StartEmptyAsync(shared.Engine);
@@ -117,6 +154,9 @@ public sealed class UpdateTests(SharedEngine shared)
         Assert.Equal(0, staged.Plan.BytesToUnpack);
         Assert.Equal("1.0.0", await agent.VersionAsync());
     }
+
+    private static IEnumerable<FileInfo> Blobs(RealAgent agent) =>
+        new DirectoryInfo(Path.Combine(agent.Data, "content/blobs/sha256")).EnumerateFiles();
 
     private static string Saying(string what, string healthy = "true") =>
         $$$"""

@@ -1,3 +1,4 @@
+using System.Runtime.Versioning;
 using System.Security.Cryptography;
 using Appliance.Bundles.Deltas;
 using Appliance.Bundles.Releases;
@@ -7,7 +8,8 @@ using Bundles.Tests.Packaging;
 
 namespace Bundles.Tests.Deltas;
 
-/// <summary>The real program.</summary>
+/// <summary>The real program, and others in its place that do what it must not.</summary>
+[UnsupportedOSPlatform("windows")]
 public sealed class XdeltaTests : IDisposable
 {
     private readonly ScratchFolder scratch = new();
@@ -97,15 +99,156 @@ public sealed class XdeltaTests : IDisposable
     }
 
     [Fact]
+    public async Task What_writes_without_end_is_stopped_at_what_was_signed_for()
+    {
+        // Under a name that tells it from others.
+        var fake = Fake($"exec cat /dev/zero {scratch["marked"]}");
+        var result = BlobOf(new byte[5_000_000]);
+
+        var refused = await Assert.ThrowsAsync<InvalidDataException>(() =>
+            fake.DecodeAsync(scratch["from"], scratch["delta"], result, new Nowhere(), stop)
+        );
+
+        Assert.Contains("it became more than the 5000000 bytes", refused.Message, StringComparison.Ordinal);
+        Assert.Empty(Running());
+    }
+
+    [Fact]
+    public async Task What_does_not_end_in_its_time_is_stopped()
+    {
+        var clock = new ManualClock();
+        var fake = Fake($"exec tail -f -n 0 {scratch["marked"]}", clock);
+        var decoding = fake.DecodeAsync(scratch["from"], scratch["delta"], BlobOf([1]), new Nowhere(), stop);
+        await Eventually.TrueAsync("it runs", _ => Task.FromResult(Running().Count > 0), stop);
+
+        clock.Advance(TimeSpan.FromSeconds(59));
+        Assert.NotEmpty(Running());
+        clock.Advance(TimeSpan.FromSeconds(2));
+
+        var refused = await Assert.ThrowsAsync<InvalidDataException>(() => decoding);
+        Assert.Equal("xdelta3 has not ended within 60 s", refused.Message);
+        Assert.Empty(Running());
+    }
+
+    [Fact]
     public async Task Who_gives_up_leaves_no_program_running()
     {
-        await EncodeAsync(Changed());
-        using var giveUp = new CancellationTokenSource();
+        var fake = Fake($"exec tail -f -n 0 {scratch["marked"]}");
+        using var giveUp = CancellationTokenSource.CreateLinkedTokenSource(stop);
+        var decoding = fake.DecodeAsync(scratch["from"], scratch["delta"], BlobOf([1]), new Nowhere(), giveUp.Token);
+        await Eventually.TrueAsync("it runs", _ => Task.FromResult(Running().Count > 0), stop);
+
         await giveUp.CancelAsync();
 
-        await Assert.ThrowsAnyAsync<OperationCanceledException>(() =>
-            xdelta.DecodeAsync(scratch["from"], scratch["delta"], BlobOf(old), new Nowhere(), giveUp.Token)
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => decoding);
+        Assert.Empty(Running());
+    }
+
+    [Fact]
+    public async Task What_applies_a_delta_may_write_no_file_dump_no_core_and_take_only_so_much_memory()
+    {
+        // It is confined right after its start: a little later, at the latest.
+        var fake = Fake(
+            """
+            left=1000
+            while [ "$(ulimit -v)" = unlimited ] && [ $left -gt 0 ]; do left=$((left - 1)); sleep 0.01; done
+            echo "$(ulimit -f) $(ulimit -c) $(ulimit -v)"
+            """
         );
+        var expected = "0 0 262144\n"u8.ToArray();
+
+        await using var writer = (await sink.OpenAsync(BlobOf(expected), stop))!;
+        await fake.DecodeAsync(scratch["from"], scratch["delta"], BlobOf(expected), writer, stop);
+    }
+
+    [Fact]
+    public void Only_a_program_in_a_folder_with_a_full_name_is_it()
+    {
+        var (first, second) = (Folder("first"), Folder("second"));
+        File.WriteAllText(Path.Combine(first, "xdelta3"), "no program");
+        var relative = Path.GetRelativePath(Environment.CurrentDirectory, second);
+
+        Assert.Contains("install the package", Missing($":{relative}:{first}"), StringComparison.Ordinal);
+        Make(second, "exit 0");
+        Assert.Contains("install the package", Missing($":{relative}:{first}"), StringComparison.Ordinal);
+        new Xdelta(TimeProvider.System, $":{relative}:{first}:{second}").Demand();
+
+        static string Missing(string searched) =>
+            Assert.Throws<RefusedException>(() => new Xdelta(TimeProvider.System, searched).Demand()).Message;
+    }
+
+    [Fact]
+    public async Task What_is_run_is_what_was_found_and_not_what_lies_in_the_current_folder()
+    {
+        var beside = Path.Combine(AppContext.BaseDirectory, "xdelta3");
+        Make(AppContext.BaseDirectory, "echo another");
+        try
+        {
+            var expected = "found\n"u8.ToArray();
+            await using var writer = (await sink.OpenAsync(BlobOf(expected), stop))!;
+            await Fake("echo found").DecodeAsync(scratch["from"], scratch["delta"], BlobOf(expected), writer, stop);
+        }
+        finally
+        {
+            File.Delete(beside);
+        }
+    }
+
+    [Fact]
+    public async Task Why_it_cannot_be_started_is_said_where_it_is_there()
+    {
+        var folder = Folder("broken");
+        await File.WriteAllTextAsync(Path.Combine(folder, "xdelta3"), "no program", stop);
+        File.SetUnixFileMode(Path.Combine(folder, "xdelta3"), UnixFileMode.UserRead | UnixFileMode.UserExecute);
+        await File.WriteAllBytesAsync(scratch["from"], old, stop);
+
+        var refused = await Assert.ThrowsAsync<RefusedException>(() =>
+            new Xdelta(TimeProvider.System, folder).EncodeAsync(
+                scratch["from"],
+                scratch["from"],
+                scratch["delta"],
+                stop
+            )
+        );
+
+        Assert.StartsWith($"{folder}/xdelta3 cannot be started: ", refused.Message, StringComparison.Ordinal);
+    }
+
+    /// <summary>A program of that name which does something else.</summary>
+    private Xdelta Fake(string does, TimeProvider? clock = null)
+    {
+        File.WriteAllBytes(scratch["from"], old);
+        File.WriteAllBytes(scratch["delta"], []);
+        File.WriteAllBytes(scratch["marked"], []);
+        var folder = Folder("fake");
+        Make(folder, does);
+        return new Xdelta(clock ?? TimeProvider.System, folder);
+    }
+
+    private string Folder(string name) => Directory.CreateDirectory(scratch[name]).FullName;
+
+    private static void Make(string folder, string does)
+    {
+        var path = Path.Combine(folder, "xdelta3");
+        File.WriteAllText(path, $"#!/bin/sh\n{does}\n");
+        File.SetUnixFileMode(path, UnixFileMode.UserRead | UnixFileMode.UserExecute);
+    }
+
+    /// <summary>What was started with a file of this test, and has not ended.</summary>
+    private List<string> Running()
+    {
+        var running = new List<string>();
+        foreach (var process in Directory.EnumerateDirectories("/proc").Where(p => char.IsAsciiDigit(p[6])))
+        {
+            try
+            {
+                if (File.ReadAllText($"{process}/cmdline").Contains(scratch["marked"], StringComparison.Ordinal))
+                    running.Add(process);
+            }
+            // It has ended meanwhile.
+            catch (Exception e) when (e is IOException or UnauthorizedAccessException) { }
+        }
+        return running;
     }
 
     private byte[] Changed()

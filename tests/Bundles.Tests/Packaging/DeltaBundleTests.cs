@@ -80,6 +80,40 @@ public sealed class DeltaBundleTests(SampleBundle sample) : IClassFixture<Sample
         );
     }
 
+    /// <summary>What differs in the same place, by as much, has the same delta.</summary>
+    [Fact]
+    public async Task One_delta_for_several_versions_is_in_it_once()
+    {
+        var one = await MakeAsync("1.0.0", "a");
+        var other = await MakeAsync("1.1.0", "b");
+        var two = await MakeAsync("2.0.0", "c");
+
+        var deltas = await DeltasAsync(two, one, other);
+
+        var changed = deltas.Layers.Single(l => l.Bases.Count > 1);
+        Assert.Equal(changed.Bases[0].Delta, changed.Bases[1].Delta);
+        Assert.Single(deltas.Blobs);
+        var sink = new MemorySink();
+        await sample.ReadAsync(await WriteAsync(two, deltas), sink);
+        Assert.Contains(deltas.Blobs.Single().Digest, sink.Completed.Keys);
+    }
+
+    [Fact]
+    public async Task What_an_appliance_would_refuse_is_not_signed()
+    {
+        var one = await MakeAsync("1.0.0", "one");
+        var two = await MakeAsync("2.0.0", "two");
+        var deltas = await DeltasAsync(two, one);
+        var changed = deltas.Layers.Single(l => l.Bases[0].Delta is not null);
+        var stranger = changed with { DiffId = $"sha256:{new string('9', 64)}" };
+
+        await Assert.ThrowsAsync<RefusedException>(() => SignAsync(two, deltas with { Layers = [changed, stranger] }));
+
+        await Assert.ThrowsAsync<RefusedException>(() =>
+            signer.ReadReleaseAsync(two.Version, PreparedSigner.Passphrase, stop)
+        );
+    }
+
     [Fact]
     public async Task A_layer_that_has_nothing_in_common_is_sent_as_it_is()
     {

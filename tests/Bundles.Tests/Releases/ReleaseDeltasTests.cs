@@ -94,6 +94,15 @@ public sealed class ReleaseDeltasTests
     }
 
     [Fact]
+    public void One_delta_may_make_a_layer_of_several_others()
+    {
+        var (other, same) = (Sample.Layers[1].Bases[0], Sample.Layers[1].Bases[1]);
+        var one = Sample with { Layers = [Sample.Layers[1] with { Bases = [other, same, other with { DiffId = A }] }] };
+
+        Assert.Equal([other.Delta], ReleaseDeltas.Parse(one.ToBytes()).Blobs);
+    }
+
+    [Fact]
     public void There_is_an_end_to_its_size_and_to_its_lists()
     {
         var many = Enumerable.Range(0, 17).Select(i => SemanticVersion.TryParse($"1.0.{i}")!).ToList();

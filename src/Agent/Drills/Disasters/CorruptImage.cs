@@ -34,7 +34,7 @@ internal sealed class CorruptImage(
         return WhyKept(users, target) ?? await WhyNotLoadedAgainAsync(target, ImageIsThere, ct);
 
         Task ImageIsThere(ReleaseImage image) =>
-            image.Layers.Select(l => l.Blob).Prepend(image.Config).FirstOrDefault(b => !store.Contains(b))
+            image.Layers.Select(store.StoredAs).Prepend(image.Config).FirstOrDefault(b => !store.Contains(b))
                 is { } missing
                 ? throw new IOException($"{missing.Digest} is not stored, or not all of it")
                 : Task.CompletedTask;
