@@ -83,8 +83,7 @@ internal sealed class ContentStore : IBlobSink, IDisposable
             File.SetUnixFileMode(file, UnixFileMode.UserRead | UnixFileMode.UserWrite);
             return ValueTask.FromResult<IBlobWriter?>(new IncomingBlob(this, blob, path, file));
         }
-        // The runtime has words of its own for a file that cannot be preallocated, and no number.
-        catch (IOException e) when (ContentFullException.IsReasonFor(e) || FreeBytes < blob.Size)
+        catch (IOException e) when (ContentFullException.IsReasonForNoFile(e))
         {
             if (File.Exists(path))
                 File.Delete(path);

@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using Appliance.Agent.Content;
 using Appliance.Bundles.Releases;
+using Appliance.Testing;
 
 namespace Appliance.Agent.Tests.Content;
 
@@ -44,6 +45,27 @@ public sealed class ContentStoreTests : IDisposable
         Assert.Contains("has 3 bytes", Assert.Throws<IOException>(() => content.Store.OpenRead(blob)).Message);
         await content.StoreAsync("hello");
         Assert.True(content.Store.Contains(blob));
+    }
+
+    [Fact]
+    public async Task What_the_runtime_says_of_a_full_disk_counts_whatever_is_free_by_then()
+    {
+        using var folder = new ScratchFolder();
+        using var disk = new SmallDisk(folder["disk"], kibibytes: 512);
+        using var small = new ScratchContent(disk.Path);
+        await small.StoreAsync("which makes the folders");
+        disk.Fill();
+
+        var of = Assert.Throws<IOException>(() =>
+            File.OpenHandle(folder["disk/file"], FileMode.CreateNew, FileAccess.ReadWrite, preallocationSize: 1)
+                .Dispose()
+        );
+
+        Assert.True(ContentFullException.IsReasonForNoFile(of));
+        Assert.False(ContentFullException.IsReasonForNoFile(new FileNotFoundException()));
+        await Assert.ThrowsAsync<ContentFullException>(async () =>
+            await small.Store.OpenAsync(ScratchContent.BlobOf([1]), Ct)
+        );
     }
 
     [Fact]
