@@ -16,6 +16,14 @@ internal static class Coreutils
     /// <exception cref="IOException">It failed; the message is its own.</exception>
     public static async Task<string> RunAsync(string program, IReadOnlyList<string> arguments, CancellationToken ct)
     {
+        var ended = await EndOfAsync(program, arguments, ct);
+        return ended.ExitCode == 0 ? ended.Printed : throw ended.Failure(program);
+    }
+
+    /// <summary>As <see cref="RunAsync"/>, for one of which a failure may be none.</summary>
+    /// <exception cref="IOException">It cannot be run.</exception>
+    public static async Task<Ended> EndOfAsync(string program, IReadOnlyList<string> arguments, CancellationToken ct)
+    {
         var start = new ProcessStartInfo(program, arguments)
         {
             RedirectStandardOutput = true,
@@ -30,9 +38,7 @@ internal static class Coreutils
                 var said = process.StandardError.ReadToEndAsync(ct);
                 var printed = await process.StandardOutput.ReadToEndAsync(ct);
                 await process.WaitForExitAsync(ct);
-                return process.ExitCode == 0
-                    ? printed
-                    : throw new IOException($"{program} ended with {process.ExitCode}: {Brief(await said)}");
+                return new Ended(process.ExitCode, printed, await said);
             }
             catch (OperationCanceledException)
             {
@@ -44,6 +50,13 @@ internal static class Coreutils
         {
             throw new IOException($"{program} cannot be run: {e.Message}", e);
         }
+    }
+
+    /// <summary>How a program ended.</summary>
+    /// <param name="Said">What it had to complain of.</param>
+    public sealed record Ended(int ExitCode, string Printed, string Said)
+    {
+        public IOException Failure(string program) => new($"{program} ended with {ExitCode}: {Brief(Said)}");
     }
 
     private static string Brief(string said)

@@ -51,15 +51,13 @@ internal sealed class Completions(Database database, ILogger<Completions> log)
     }
 
     /// <summary>As one definition of the slot it is to run again.</summary>
-    public void Forget(string slot, string configHash)
+    /// <returns>Whether it outlives the agent already.</returns>
+    public bool Forget(string slot, string configHash)
     {
         lock (gate)
-        {
-            if (Others(slot, configHash).ToArray() is { Length: > 0 } left)
-                records.Put(slot, left);
-            else
-                records.Forget(slot);
-        }
+            return Others(slot, configHash).ToArray() is { Length: > 0 } left
+                ? records.Put(slot, left)
+                : records.Forget(slot);
     }
 
     private IEnumerable<Completion> Others(string slot, string configHash) =>

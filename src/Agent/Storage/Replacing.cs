@@ -107,12 +107,19 @@ internal sealed class Replacing(string path, DateTimeOffset now)
         {
             try
             {
-                // By name: the file may be an older agent's, whose tables have fewer columns.
-                var columns = string.Join(
-                    ", ",
-                    connection.Rows("SELECT name FROM pragma_table_info(?1, 'damaged')", r => r.GetString(0), table)
-                );
-                connection.Execute($"INSERT INTO main.{table} ({columns}) SELECT {columns} FROM damaged.{table}");
+                // By name: an older agent's tables have fewer columns, and a newer one's have more.
+                var columns = ColumnsInBoth(connection, table);
+                if (columns.Count > 0)
+                {
+                    var names = string.Join(", ", columns);
+                    connection.Execute($"INSERT INTO main.{table} ({names}) SELECT {names} FROM damaged.{table}");
+                }
+                // An older agent had no such table, and nothing to put into it.
+                else if (connection.Number("PRAGMA damaged.user_version") >= Schema.Version)
+                {
+                    lost.Add(table);
+                    continue;
+                }
                 saved.Add(table);
             }
             catch (SqliteException e) when (IsDamage(e))
@@ -122,6 +129,15 @@ internal sealed class Replacing(string path, DateTimeOffset now)
         }
         if (isAttached)
             connection.Execute("DETACH DATABASE damaged");
+
+        // Of an operation of which only the snapshot is known, the id must not be given again: the snapshot would be taken for
+        // another's.
+        var newest = connection.Number("SELECT max(operation) FROM snapshots");
+        if (newest > connection.Number("SELECT seq FROM sqlite_sequence WHERE name = 'operations'"))
+        {
+            connection.Execute("DELETE FROM sqlite_sequence WHERE name = 'operations'");
+            connection.Execute("INSERT INTO sqlite_sequence (name, seq) VALUES ('operations', ?1)", newest);
+        }
 
         // Event ids only ever grow: a follower resumes by id. Seconds since 1970 are above any count of events.
         if (lost.Contains("events"))
@@ -156,6 +172,16 @@ internal sealed class Replacing(string path, DateTimeOffset now)
             return [];
         }
     }
+
+    private static List<string> ColumnsInBoth(SqliteConnection connection, string table) =>
+        connection.Rows(
+            """
+            SELECT name FROM pragma_table_info(?1, 'damaged')
+            INTERSECT SELECT name FROM pragma_table_info(?1, 'main')
+            """,
+            r => r.GetString(0),
+            table
+        );
 
     // Not what keeps the fresh file from being written: that would be taken for a loss.
     private static bool IsDamage(SqliteException e) =>

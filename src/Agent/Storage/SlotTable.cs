@@ -36,13 +36,11 @@ internal sealed class SlotTable<T>(
         }
     }
 
-    public void Forget(string slot)
+    /// <returns>As <see cref="Put"/>.</returns>
+    public bool Forget(string slot)
     {
         lock (gate)
-        {
-            if (records.Remove(slot))
-                Save(slot);
-        }
+            return records.Remove(slot) || unsaved.Contains(slot) ? Save(slot) : database.NotDurableBecause is null;
     }
 
     private bool Save(string changed)

@@ -13,7 +13,7 @@ internal sealed class UpdateJournal
     private const int Kept = 200;
 
     private const string RecordsLost = "records-lost";
-    private static readonly string[] Telling = ["installed", "releases", "operations"];
+    private static readonly string[] Telling = ["installed", "releases", "operations", "snapshots"];
 
     private readonly Database database;
     private readonly TimeProvider clock;
@@ -283,7 +283,14 @@ internal sealed class UpdateJournal
                 Now
             );
             c.Execute("DELETE FROM releases WHERE digest NOT IN (SELECT digest FROM installed)");
-            return c.Execute("DELETE FROM operations WHERE id <= ?1", operation - Kept);
+            // The one by which what is installed was come to says what a rollback does to data, however long ago it was.
+            return c.Execute(
+                """
+                DELETE FROM operations WHERE id <= ?1
+                    AND id <> coalesce((SELECT max(id) FROM operations WHERE phase IN ('Committed', 'Pruned')), 0)
+                """,
+                operation - Kept
+            );
         });
 
     /// <summary>Ids of images that were given to the engine, and have not been taken from it again.</summary>

@@ -23,6 +23,9 @@ internal sealed record DesiredState(
     /// <summary>See <see cref="RunningRelease.IsClosed"/>.</summary>
     public bool IsClosed { get; init; }
 
+    /// <summary>See <see cref="RunningRelease.IsUnknown"/>.</summary>
+    public bool IsUnknown { get; init; }
+
     public DesiredService? Service(string name) => Services.FirstOrDefault(s => s.Name == name);
 
     /// <summary>Services of another release that are not among <see cref="Services"/>, and of which containers may be there.</summary>

@@ -31,6 +31,7 @@ internal static class DesiredStateBuilder
         {
             Still = what.Still,
             IsClosed = what.IsClosed,
+            IsUnknown = what.IsUnknown,
             Services =
             [
                 .. state.Services.Select(s =>

@@ -21,6 +21,7 @@ internal interface ISupervisor
     IReadOnlyDictionary<string, string> HashesOf(Release release);
 
     /// <summary>What the one-shots of a release have done is undone: they run again, but for those that another has as well.</summary>
+    /// <exception cref="Storage.StorageException">It could not be made durable, and is to be said again.</exception>
     void ForgetCompletions(Release release, Release except);
 
     /// <summary>Says why the release that should run cannot. What runs goes on running, untouched.</summary>

@@ -23,7 +23,7 @@ internal static class Planner
         var handovers = new Handovers(inputs, services);
         var orphans = OrphansOf(inputs).Select(c => PlanOrphan(c, handovers, inputs)).ToList();
         steps.AddRange(orphans.Select(o => o.Step).OfType<Step>());
-        steps.AddRange(inputs.IsHeld ? [] : UnusedNetworks(inputs));
+        steps.AddRange(inputs.IsHeld || inputs.Desired.IsUnknown ? [] : UnusedNetworks(inputs));
 
         var due = steps.Where(s => IsDue(s, inputs)).ToList();
         var completed = services
@@ -215,7 +215,7 @@ internal static class Planner
 
     private static OrphanPlan PlanOrphan(ObservedContainer container, Handovers handovers, PlanningInputs inputs)
     {
-        if (inputs.IsHeld)
+        if (inputs.IsHeld || inputs.Desired.IsUnknown && !inputs.UsesStill(container))
             return new OrphanPlan(container, null, false, null);
         var found = $"{container.Name} belongs to no service of the release";
         var service = inputs.Desired.ServiceOf(container);

@@ -60,6 +60,11 @@ internal sealed record PlanningInputs(
     /// <summary>Whether it uses a volume that is to be left as it is.</summary>
     public bool UsesStill(ObservedContainer container) => container.Volumes.Any(Desired.Still.Contains);
 
+    /// <summary>Whether it is the agent's to stop: ours, or in the place of one that is.</summary>
+    public bool CanStop(ObservedContainer container) =>
+        container.Ours
+        || container is { ForeignOwner: null, Slot: { } slot } && Desired.Service(slot.Service)?.Has(slot) == true;
+
     /// <summary>Why a lane has to wait; null when its steps may be taken.</summary>
     // A time further away than any wait is long was set by a clock that has been put back since.
     public StepFailure? FailureOf(string lane) =>

@@ -32,7 +32,10 @@ internal static class PublishedServices
             let servers = OrphansOf(s, plan).Select(o => Of(o, inputs)).ToList()
             where servers.Count > 0 && (s.IsPublished || inside is not null)
             // Who asks for what is nobody's any more is told so, and does not wait for it to end.
-            select new PublishedService(s.Name, kept.Contains(s) ? s.Routes : [], inside, s.StopGrace, servers),
+            select new PublishedService(s.Name, kept.Contains(s) ? s.Routes : [], inside, s.StopGrace, servers)
+            {
+                IsClosed = inputs.Desired.IsClosed,
+            },
         ];
     }
 

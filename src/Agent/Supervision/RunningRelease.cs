@@ -39,6 +39,11 @@ internal sealed record RunningRelease(Release Release, Release? Next = null, IRe
     /// <summary>Whether it is a way back: <c>rollback_config</c> says then how replicas are exchanged, if it says anything.</summary>
     public bool IsReturn { get; init; }
 
+    /// <summary>
+    /// Whether it is not known what is to run: nothing is touched but what uses a volume that is to be <see cref="Still"/>.
+    /// </summary>
+    public bool IsUnknown { get; init; }
+
     public bool IsSwitched(string service) => Next is not null && Switched?.Contains(service) == true;
 
     public bool HasBegun => Next is not null && (Switched is { Count: > 0 } || Canary is not null);

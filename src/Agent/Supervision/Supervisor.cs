@@ -154,7 +154,11 @@ internal sealed class Supervisor : BackgroundService, ISupervisor
             if (others.Service(service.Name)?.ConfigHash == service.ConfigHash)
                 continue;
             foreach (var slot in SlotsOf(service))
-                storage.Completions.Forget(slot.ToString(), service.ConfigHash);
+            {
+                // A start of the agent would take for done what is done no longer.
+                if (!storage.Completions.Forget(slot.ToString(), service.ConfigHash))
+                    throw new StorageException($"it could not be written down that {slot} is to run again", null);
+            }
         }
     }
 

@@ -34,6 +34,9 @@ internal sealed class Course(
 
     public bool HasOrigin => from.Digest.Length > 0;
 
+    /// <summary>Whether there is a release before, of which nothing can be read.</summary>
+    public bool IsOriginUnknown => !HasOrigin && operation.FromDigest is not null;
+
     /// <summary>Volumes that nobody may use but what the target has: their data is kept, and is being changed.</summary>
     public IReadOnlySet<string> Still =>
         snapshots
@@ -45,9 +48,7 @@ internal sealed class Course(
     /// <summary>
     /// Whether nobody from outside gets through until it has come to its end: what was written would be lost on the way back.
     /// </summary>
-    public bool IsClosed =>
-        (HasOrigin || operation.FromDigest is null)
-        && snapshots.Of(operation.Id).Any(s => s.State is not SnapshotState.Gone);
+    public bool IsClosed => !IsOriginUnknown && snapshots.Of(operation.Id).Any(s => s.State is not SnapshotState.Gone);
 
     public string Target => $"{operation.Product} {operation.ToVersion}";
 

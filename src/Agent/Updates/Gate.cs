@@ -180,9 +180,8 @@ internal sealed class Gate(
 
     /// <summary>Waits until nothing uses what nobody may use, and nobody from outside gets through.</summary>
     /// <param name="running">What has to stop.</param>
-    /// <param name="isPatient">Whether it is waited for however long it takes.</param>
-    /// <returns>Null: so it is. Otherwise why not.</returns>
-    public async Task<string?> StillAsync(Release running, bool isPatient, CancellationToken ct)
+    /// <returns>Null: so it is. Otherwise why not, in the time that all may take.</returns>
+    public async Task<string?> StillAsync(Release running, CancellationToken ct)
     {
         // One after the other, at worst.
         var graces = running.Model.Services.Values.Sum(s => s.StopGracePeriod.TotalSeconds);
@@ -190,10 +189,10 @@ internal sealed class Gate(
             options.CurrentValue.StartTimeout + TimeSpan.FromSeconds(2 * Math.Min(graces, MostGrace.TotalSeconds));
         while (supervisor.View is var view && !(view.Engine.Reachable && view.IsStill))
         {
-            if (left <= TimeSpan.Zero && !isPatient)
+            if (left <= TimeSpan.Zero)
                 return $"not all has stopped that uses the data: {Busy(view)}";
             var from = clock.GetTimestamp();
-            await WaitForChangeAsync(view, isPatient ? Timeout.InfiniteTimeSpan : left, ct);
+            await WaitForChangeAsync(view, view.Engine.Reachable ? left : Timeout.InfiniteTimeSpan, ct);
             if (view.Engine.Reachable)
                 left -= clock.GetElapsedTime(from);
         }

@@ -114,9 +114,8 @@ internal sealed class Plans(
         try
         {
             var plan = await data.OfUpgradeAsync(from, target, ct);
-            // What runs without a release that is known is not the agent's to stop.
-            if (plan.Problem is null && current is null && plan.Snapshots.Count > 0)
-                plan = plan with { Problem = await data.ProblemOfUsersAsync(plan.Snapshots, ct) };
+            if (plan.Problem is null && plan.Snapshots.Count > 0)
+                plan = plan with { Problem = await data.ProblemOfUsersAsync(plan.Snapshots, current, ct) };
             return Refused(plan, $"put that right, or go without: `--without-snapshot \"{Updater.LoseData}\"`");
         }
         catch (EngineUnavailableException e)

@@ -3,7 +3,6 @@ using Appliance.Agent.Storage;
 using Appliance.Agent.Supervision;
 using Appliance.Bundles.Releases;
 using Appliance.Docker;
-using Microsoft.Extensions.Options;
 
 namespace Appliance.Agent.Updates;
 
@@ -20,8 +19,7 @@ internal sealed class Pruning(
     ImageLoader images,
     StoredReleases stored,
     AgentTakeover agents,
-    SnapshotTable snapshots,
-    IOptionsMonitor<UpdatesOptions> options,
+    OldSnapshots snapshots,
     TimeProvider clock,
     ILogger<Pruning> log
 )
@@ -55,7 +53,7 @@ internal sealed class Pruning(
             foreach (var content in kept)
                 opened.Add(await releases.OpenAsync(content, ct));
             files.Collect(opened);
-            await RemoveSnapshotsAsync(ct);
+            await snapshots.RemoveAsync(ct);
             await RemoveImagesAsync(kept.SelectMany(k => k.Images).Select(i => i.Config.Digest).ToHashSet(), ct);
         }
         catch (Exception e)
@@ -108,39 +106,6 @@ internal sealed class Pruning(
     /// <summary>All that it consists of, layers in the form in which they are stored too.</summary>
     private IEnumerable<Blob> BlobsOf(ReleaseContent release) =>
         release.Blobs.Concat(release.Images.SelectMany(i => i.Layers).Select(store.StoredAs)).DistinctBy(b => b.Digest);
-
-    /// <summary>
-    /// What was kept when the installed release was come to stays for a rollback, for its time; what an operation under way
-    /// has stays until its end.
-    /// </summary>
-    private async Task RemoveSnapshotsAsync(CancellationToken ct)
-    {
-        var (running, latest) = (journal.Running?.Id, journal.LatestCommitted?.Id);
-        foreach (var kept in snapshots.All.GroupBy(s => s.Operation).Where(k => k.Key != running))
-        {
-            var retention = options.CurrentValue.SnapshotRetention;
-            var isPast = kept.Key == latest && kept.All(s => s.TakenAt + retention < clock.GetUtcNow());
-            if (kept.Key == latest && !isPast)
-                continue;
-            // First: what is there in part only must not be brought back.
-            if (kept.Key == latest && kept.Any(s => s.State is not SnapshotState.Gone))
-                snapshots.Put([.. kept.Select(s => Gone(s, retention))]);
-            foreach (var folder in kept.Select(s => s.Folder).Distinct())
-                await VolumeFiles.RemoveAsync(folder, ct);
-            if (kept.Key != latest)
-                snapshots.Forget(kept.Key);
-        }
-    }
-
-    private static VolumeSnapshot Gone(VolumeSnapshot snapshot, TimeSpan retention) =>
-        snapshot.State is SnapshotState.Gone
-            ? snapshot
-            : snapshot with
-            {
-                State = SnapshotState.Gone,
-                Reason =
-                    $"it was of {DataPlan.InWords(snapshot.TakenAt)}, and one is kept for {retention.TotalDays:0.##} days (updates.snapshot-retention)",
-            };
 
     private async Task<List<(string Why, ReleaseContent Content)>> RootsAsync(CancellationToken ct)
     {

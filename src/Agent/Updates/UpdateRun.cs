@@ -63,6 +63,7 @@ internal sealed class UpdateRun(
                     // Somebody may cancel or hold it at the last moment.
                 } while (!journal.Commit(operation, $"{course.Target} is the release to run"));
             }
+            safekeeping.Settle();
             var said = await MigrationsAsync(ct);
             supervisor.Run(new RunningRelease(to.Release) { Before = course.From, IsCommitted = true });
             await gate.TidyAsync(ct);

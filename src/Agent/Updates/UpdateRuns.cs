@@ -22,6 +22,7 @@ internal sealed class UpdateRuns(
     Evidence evidence,
     SnapshotTable snapshots,
     DataPlans plans,
+    EventLog events,
     TimeProvider clock,
     MachineBoot boot,
     OperationProgress progress,
@@ -38,27 +39,51 @@ internal sealed class UpdateRuns(
     }
 
     /// <summary>
-    /// The way back of an operation whose target cannot be read any more: data that it has changed must not be left to the
-    /// release before.
+    /// The way back of an operation of whose releases one cannot be read any more, or neither: data that it has changed must
+    /// not be left to the release before.
     /// </summary>
-    /// <exception cref="IOException">Something of the release before is not stored any more either.</exception>
-    /// <exception cref="RefusedException">That is not fit for this appliance any more either.</exception>
     public async Task<UpdateRun> OpenWayBackAsync(Operation operation, string why, CancellationToken ct)
     {
-        var from = await releases.OpenAsync(journal.Release(operation.FromDigest!)!, ct);
+        var from = operation.FromDigest is { } digest ? await UnlessUnreadableAsync(digest, ct) : null;
+        var to = await UnlessUnreadableAsync(operation.ToDigest, ct);
         if (operation.Phase is not Phase.RollingBack)
             journal.TurnBack(operation.Id, $"going back to {operation.FromVersion}", why, "");
         return Of(
             journal.Find(operation.Id)!,
-            from.Release,
-            new OpenedRelease(from.Content, Nothing(operation.Product))
+            from?.Release ?? Nothing(operation.Product),
+            to ?? new OpenedRelease(from?.Content ?? Unread(operation), Nothing(operation.Product))
+        );
+    }
+
+    private async Task<OpenedRelease?> UnlessUnreadableAsync(string digest, CancellationToken ct)
+    {
+        try
+        {
+            return journal.Release(digest) is { } known ? await releases.OpenAsync(known, ct) : null;
+        }
+        catch (Exception e) when (e is RefusedException or IOException or UnauthorizedAccessException)
+        {
+            return null;
+        }
+    }
+
+    /// <summary>What the way back has no use for.</summary>
+    private ReleaseContent Unread(Operation operation)
+    {
+        var descriptor = ReleaseDescriptor.Parse(journal.Release(operation.ToDigest)!.Descriptor);
+        return new ReleaseContent(
+            descriptor,
+            new ReleaseDocument(descriptor.Product, descriptor.Version, null, Allowances.None),
+            [],
+            [],
+            []
         );
     }
 
     private UpdateRun Of(Operation operation, Release from, OpenedRelease to)
     {
         var course = new Course(operation, from, to, journal, snapshots, supervisor, log);
-        var safekeeping = new Safekeeping(course, journal, snapshots, plans, supervisor, gate, rollout, clock);
+        var safekeeping = new Safekeeping(course, journal, snapshots, plans, supervisor, gate, rollout, events, clock);
         return new UpdateRun(
             course,
             new Preparation(course, journal, supervisor, preflight, safekeeping, images, gate, boot, progress),
@@ -79,6 +104,12 @@ internal sealed class UpdateRuns(
     {
         if (operation.FromDigest is not { } digest)
             return Nothing(operation.Product);
+        // On the data as it is it may not run, not even until the next one does.
+        if (operation.Phase is not Phase.Committed && plans.Unreturned is { } problem)
+        {
+            log.InstalledUnreadable(operation.Name, problem);
+            return Nothing(operation.Product);
+        }
         try
         {
             return (await releases.OpenAsync(journal.Release(digest)!, ct)).Release;

@@ -279,6 +279,11 @@ internal sealed class Updater(
     {
         if (journal.Current is not { } current)
             return;
+        if (dataPlans.Unreturned is { } problem)
+        {
+            supervisor.Refuse($"the installed release is not started on data that it does not know: {problem}");
+            return;
+        }
         try
         {
             supervisor.Run(new RunningRelease((await releases.OpenAsync(current, ct)).Release));
@@ -420,24 +425,15 @@ internal sealed class Updater(
         return await run.RunAsync(cancel.Token, ct);
     }
 
-    /// <returns>Null: it had not come to change data, or the release before cannot be read either.</returns>
+    /// <returns>Null: it had not come to change data.</returns>
     private async Task<Conclusion?> GoBackUnopenedAsync(Operation operation, string why, CancellationToken ct)
     {
         if (
-            operation.FromDigest is null
-            || operation.Phase is < Phase.Snapshotting or Phase.Committed or Phase.Pruned
+            operation.Phase is < Phase.Snapshotting or Phase.Committed or Phase.Pruned
             || !dataPlans.IsChanging(operation)
         )
             return null;
-        try
-        {
-            return await (await runs.OpenWayBackAsync(operation, why, ct)).RunAsync(CancellationToken.None, ct);
-        }
-        catch (Exception e) when (e is RefusedException or IOException or UnauthorizedAccessException)
-        {
-            log.Step(operation.Name, nameof(Phase.RollingBack), e.Message);
-            return null;
-        }
+        return await (await runs.OpenWayBackAsync(operation, why, ct)).RunAsync(CancellationToken.None, ct);
     }
 
     /// <summary>What is stored of a release was damaged meanwhile: the one that is installed runs, as far as it can.</summary>

@@ -19,6 +19,7 @@ internal static class UpdatesServices
             .AddSingleton<OperationProgress>()
             .AddSingleton<UpdateRuns>()
             .AddSingleton<StoredReleases>()
+            .AddSingleton<OldSnapshots>()
             .AddSingleton<Pruning>()
             .AddSingleton<DataPlans>()
             .AddSingleton<AgentReport>()

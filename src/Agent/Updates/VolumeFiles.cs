@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Text.RegularExpressions;
 using Appliance.Agent.Host;
 using Appliance.Agent.Storage;
 
@@ -28,11 +29,29 @@ internal static class VolumeFiles
     }
 
     /// <summary>What a folder takes on the disk.</summary>
+    /// <param name="isInUse">Whether files may come and go meanwhile.</param>
     /// <exception cref="IOException">It cannot be read.</exception>
-    public static async Task<long> SizeAsync(string folder, CancellationToken ct)
+    public static async Task<long> SizeAsync(string folder, bool isInUse, CancellationToken ct)
     {
-        var printed = await Coreutils.RunAsync("du", ["--summarize", "--block-size=1", "--", folder], ct);
-        return long.Parse(printed.Split('\t')[0], CultureInfo.InvariantCulture);
+        var du = await Coreutils.EndOfAsync("du", ["--summarize", "--block-size=1", "--", folder], ct);
+        return TotalOf(du, isInUse) ?? throw du.Failure("du");
+    }
+
+    /// <returns>Null: it is not known.</returns>
+    internal static long? TotalOf(Coreutils.Ended du, bool isInUse)
+    {
+        // What was deleted while it looked takes nothing any more.
+        var isWhole =
+            du.ExitCode == 0
+            || isInUse
+                && du.ExitCode == 1
+                && du.Said.Split('\n', StringSplitOptions.RemoveEmptyEntries)
+                    .All(line => line.EndsWith(": No such file or directory", StringComparison.Ordinal));
+        return
+            isWhole
+            && long.TryParse(du.Printed.Split('\t')[0], NumberStyles.None, CultureInfo.InvariantCulture, out var total)
+            ? total
+            : null;
     }
 
     /// <summary>Proves that what is kept can be put back, and finds out whether a copy takes any room.</summary>
@@ -41,6 +60,11 @@ internal static class VolumeFiles
     /// <exception cref="IOException">It cannot be written there, or not be put back from there.</exception>
     public static async Task<bool> ProbeAsync(string shelf, string live, CancellationToken ct)
     {
+        // A copy would be of the link only, and neither a link's target nor a disk can be renamed away.
+        if (new DirectoryInfo(live).LinkTarget is { } target)
+            throw new IOException($"{live} is a link to {target}");
+        if (await MountedInAsync(live, ct) is { } mounted)
+            throw new IOException($"another file system is mounted at {mounted}");
         Directory.CreateDirectory(shelf, OwnerOnly);
         var probe = Path.Combine(shelf, ".probe");
         var beside = Path.Combine(Path.GetDirectoryName(live)!, ".appliance-probe");
@@ -94,9 +118,10 @@ internal static class VolumeFiles
     public static bool Exchange(string live, string incoming, string outgoing)
     {
         if (!Directory.Exists(incoming))
-            return Directory.Exists(live) && Directory.Exists(outgoing);
+            return CanExchange(live, incoming, outgoing);
         if (Directory.Exists(live))
         {
+            Make(Path.GetDirectoryName(outgoing)!);
             Failpoint.Before(Failpoint.MoveVolume);
             Directory.Move(live, outgoing);
             DurableFolder.Flush(Path.GetDirectoryName(outgoing)!);
@@ -111,6 +136,10 @@ internal static class VolumeFiles
         return true;
     }
 
+    /// <summary>Whether there is something to put there, or it was put there already.</summary>
+    public static bool CanExchange(string live, string incoming, string outgoing) =>
+        Directory.Exists(incoming) || Directory.Exists(live) && Directory.Exists(outgoing);
+
     public static void Make(string folder)
     {
         Directory.CreateDirectory(folder, OwnerOnly);
@@ -121,6 +150,25 @@ internal static class VolumeFiles
     /// <exception cref="IOException">Something of it is left.</exception>
     public static Task RemoveAsync(string folder, CancellationToken ct) =>
         Coreutils.RunAsync("rm", ["--recursive", "--force", "--one-file-system", "--", folder], ct);
+
+    /// <returns>The first mount point that the folder is, or has in it; null: there is none.</returns>
+    private static async Task<string?> MountedInAsync(string folder, CancellationToken ct)
+    {
+        var real = (await Coreutils.RunAsync("realpath", ["--zero", "--", folder], ct)).TrimEnd('\0');
+        return (await File.ReadAllLinesAsync("/proc/self/mountinfo", ct))
+            .Select(line => Unescaped(line.Split(' ')[4]))
+            .FirstOrDefault(point => point == real || point.StartsWith(real + "/", StringComparison.Ordinal));
+    }
+
+    // The kernel writes a blank as \040, and so on.
+    private static string Unescaped(string field) =>
+        Regex.Replace(
+            field,
+            @"\\(?<octal>[0-7]{3})",
+            m => ((char)Convert.ToInt32(m.Groups["octal"].Value, 8)).ToString(),
+            RegexOptions.CultureInvariant,
+            TimeSpan.FromSeconds(1)
+        );
 
     private static async Task<bool> CanCloneAsync(string file, string copy, CancellationToken ct)
     {

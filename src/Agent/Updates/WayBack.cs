@@ -42,7 +42,13 @@ internal sealed class WayBack(
                 ""
             );
         TurnBack(reason, "");
-        return await GoBackAsync(reason, "", ct) with { State = OperationState.Cancelled };
+        // That the way back failed is not to be hidden by that somebody wanted it.
+        return await GoBackAsync(reason, "", ct) is var end && end.State is OperationState.Failed
+            ? end
+            : end with
+            {
+                State = OperationState.Cancelled,
+            };
     }
 
     private void TurnBack(string reason, string said)
@@ -58,14 +64,8 @@ internal sealed class WayBack(
     public async Task<Conclusion> GoBackAsync(string reason, string said, CancellationToken ct)
     {
         progress.Set(Progress.None);
-        if (!course.HasOrigin && operation.FromDigest is not null)
-            return new Conclusion(
-                OperationState.Failed,
-                Phase.RolledBack,
-                $"{course.Origin} cannot be read any more, so nothing was taken back: what runs was left as it is",
-                reason,
-                said
-            );
+        if (course.IsOriginUnknown)
+            return await GoBackUnknownAsync(reason, said, ct);
         var isClosed = course.IsClosed;
         var lost = await safekeeping.PutBackAsync(ct);
         supervisor.Run(
@@ -102,6 +102,25 @@ internal sealed class WayBack(
         var outcome =
             ailing.Count == 0 ? sentence : $"{sentence}, but not all of it is well: {string.Join("; ", ailing)}";
         return new Conclusion(state, Phase.RolledBack, await traffic.WithSummaryAsync(outcome, ct), reason, said);
+    }
+
+    /// <summary>The data goes back all the same: to put it back takes no release, and that one is to find it as it was.</summary>
+    private async Task<Conclusion> GoBackUnknownAsync(string reason, string said, CancellationToken ct)
+    {
+        var hadData = safekeeping.IsOwed;
+        var lost = await safekeeping.PutBackAsync(ct);
+        var done =
+            lost is not null ? $"and {lost}"
+            : hadData ? "so only its data was put back: what used that was removed, and all else was left as it is"
+            : "so nothing was taken back: what runs was left as it is";
+        supervisor.Refuse($"{course.Origin} is to run again, and cannot be read any more");
+        return new Conclusion(
+            OperationState.Failed,
+            Phase.RolledBack,
+            $"{course.Origin} cannot be read any more, {done}",
+            reason,
+            said
+        );
     }
 
     private Complaints ComplaintsAbout(Candidate candidate)

@@ -113,6 +113,23 @@ public sealed class UpdateJournalTests : IDisposable
         Assert.Empty(Journal.Steps(1));
     }
 
+    [Fact]
+    public void The_one_by_which_what_is_installed_was_come_to_is_kept_however_long_ago_it_was()
+    {
+        Commit(OperationKind.Install, "1.0.0", trust: null);
+        Commit(OperationKind.Upgrade, "2.0.0", trust: null);
+        for (var i = 0; i < 210; i++)
+        {
+            var begun = Begin(OperationKind.Upgrade, $"3.0.{i}", trust: null);
+            Journal.End(begun.Id, OperationState.Refused, Phase.Preflighted, "refused", "no room", "");
+        }
+        Assert.Equal("2.0.0", Journal.LatestCommitted?.ToVersion);
+        Assert.Null(Journal.Find(1));
+
+        Commit(OperationKind.Upgrade, "3.0.0", trust: null);
+        Assert.Null(Journal.Find(2));
+    }
+
     private Operation Begin(OperationKind kind, string version, string? trust, UpdateJournal? journal = null)
     {
         var now = scratch.Clock.GetUtcNow();

@@ -54,6 +54,11 @@ internal sealed class CrashBench : IAsyncDisposable
     private string kept = "";
     private string brought = "";
 
+    // What the release has written to both volumes that changed them last: of what runs, and of what runs if an operation
+    // does not take effect, or does.
+    private string format = "none";
+    private (string Before, string After) formats;
+
     private CrashBench(PrivateEngine engine)
     {
         (this.engine, agent) = (engine, RealAgent.On(engine));
@@ -183,6 +188,7 @@ internal sealed class CrashBench : IAsyncDisposable
         if (course is CrashCourse.Install)
         {
             Assert.Equal("", before);
+            formats = (format, format);
             return (await UpgradeToNextAsync(), before, Version);
         }
         if (before.Length == 0)
@@ -192,9 +198,10 @@ internal sealed class CrashBench : IAsyncDisposable
         }
         if (course is CrashCourse.Rollback)
         {
-            var back = before;
-            await GoesOnAsync();
-            return (() => agent.RollBackAsync(), Version, back);
+            var (back, old) = (before, format);
+            await GoesOnAsync(breaks: true);
+            formats = (format, old);
+            return (RollBackAsync, Version, back);
         }
         if (course is CrashCourse.SelfUpdate)
         {
@@ -205,7 +212,15 @@ internal sealed class CrashBench : IAsyncDisposable
         }
         var isWell = course is not (CrashCourse.TakenBack or CrashCourse.BreakingTakenBack);
         var breaks = course is CrashCourse.Breaking or CrashCourse.BreakingTakenBack;
-        return (await UpgradeToNextAsync(isWell, breaks), before, Version);
+        var begin = await UpgradeToNextAsync(isWell, breaks);
+        formats = (format, breaks ? Version : format);
+        return (begin, before, Version);
+    }
+
+    private async Task<Operation> RollBackAsync()
+    {
+        var plan = await agent.Updates.PlanRollbackAsync(new PlanRollbackRequest(), cancellationToken: Ct);
+        return await agent.RollBackAsync(plan.LosesDataSince);
     }
 
     private string Version => $"{release}.0.0";
@@ -234,10 +249,11 @@ internal sealed class CrashBench : IAsyncDisposable
     }
 
     /// <summary>The next attempt, which nobody disturbs.</summary>
-    private async Task GoesOnAsync()
+    private async Task GoesOnAsync(bool breaks = false)
     {
-        var operation = await (await UpgradeToNextAsync())();
+        var operation = await (await UpgradeToNextAsync(breaks: breaks))();
         Assert.Equal((OperationState.Done, ""), (operation.State, operation.Reason));
+        format = breaks ? Version : format;
         await RunsWholeAsync(Version);
         if (kept.Length == 0)
         {
@@ -283,7 +299,9 @@ internal sealed class CrashBench : IAsyncDisposable
             (OperationState[])
                 [OperationState.Done, OperationState.RolledBack, OperationState.Failed, OperationState.Refused]
         );
-        await RunsWholeAsync(operation.State is OperationState.Done ? after : before);
+        var isDone = operation.State is OperationState.Done;
+        format = isDone ? formats.After : formats.Before;
+        await RunsWholeAsync(isDone ? after : before);
         var audit = await agent.Audit.VerifyAuditAsync(new VerifyAuditRequest(), cancellationToken: Ct);
         Assert.True(audit.Intact);
     }
@@ -328,6 +346,8 @@ internal sealed class CrashBench : IAsyncDisposable
         Assert.Equal(version, await agent.SaysAsync("web"));
         if (kept.Length > 0)
             Assert.Equal(kept, await InDataAsync("cat /rows/kept"));
+        foreach (var volume in (string[])["rows", "more"])
+            Assert.Equal(format, await InDataAsync($"cat /{volume}/format 2>/dev/null || echo none"));
     }
 
     private async Task<string> InDataAsync(string command)
@@ -379,9 +399,13 @@ internal sealed class CrashBench : IAsyncDisposable
                 image: {{{RealAgent.Image}}}
                 stop_signal: SIGKILL
                 labels: {release: "{{{Version}}}"}
-                volumes: [rows:/rows]
+                volumes: [rows:/rows, more:/more]
+                command: ["sh", "-c", "{{{(
+                breaks ? $"echo {Version} > /rows/format; echo {Version} > /more/format;" : ""
+            )}}} exec sleep 1000000"]
                 deploy: {update_config: {monitor: 100ms}}
             volumes:
               rows: {x-appliance: {data: {{{(breaks ? "breaking" : "none")}}}}}
+              more: {x-appliance: {data: {{{(breaks ? "breaking" : "none")}}}}}
             """;
 }

@@ -1,4 +1,5 @@
 using Appliance.Agent.Tests.Running;
+using Appliance.Docker;
 using Appliance.V1;
 using Grpc.Core;
 
@@ -88,6 +89,7 @@ public sealed class DyingWithDataTests(SharedEngine shared)
             recursive: true
         );
 
+        var died = TimeProvider.System.GetUtcNow();
         agent.Environment.Remove(DieAt);
         await agent.StartAsync();
         var end = await agent.EndOfAsync("op-2");
@@ -98,6 +100,25 @@ public sealed class DyingWithDataTests(SharedEngine shared)
         await agent.StopAsync();
         await agent.StartAsync();
         await agent.BecomesAsync("db", ServiceState.Stopped);
+        Assert.Empty(await StartedSinceAsync(agent, died));
+        Assert.Equal("2", (await File.ReadAllTextAsync(Path.Combine(await agent.FolderAsync(), "format"), Ct)).Trim());
+    }
+
+    /// <summary>What the engine says was made or started of it, gone again or not.</summary>
+    private static async Task<List<string>> StartedSinceAsync(RealAgent agent, DateTimeOffset since)
+    {
+        var past = new EventQuery
+        {
+            Types = [EventType.Container],
+            Actions = [EventActions.Create, EventActions.Start],
+            Labels = [$"appliance.project={agent.Project}"],
+            Since = since,
+            Until = TimeProvider.System.GetUtcNow(),
+        };
+        var found = new List<string>();
+        await foreach (var e in agent.Engine.Events.ReadAsync(past, Ct))
+            found.Add($"{e.Action} {e.Attributes.GetValueOrDefault("name")}");
+        return found;
     }
 
     /// <summary>Kills the agent in an operation, and holds that it comes to the end that it has without.</summary>

@@ -32,7 +32,7 @@ public sealed class VolumeFilesTests : IAsyncDisposable
             ["v"],
             Directory.EnumerateFileSystemEntries(Path.GetDirectoryName(Kept)!).Select(Path.GetFileName)
         );
-        Assert.InRange(await VolumeFiles.SizeAsync(Kept, Ct), 1, 1024 * 1024);
+        Assert.InRange(await VolumeFiles.SizeAsync(Kept, isInUse: false, Ct), 1, 1024 * 1024);
     }
 
     [Theory]
@@ -80,6 +80,63 @@ public sealed class VolumeFilesTests : IAsyncDisposable
             Directory.EnumerateFileSystemEntries(Path.GetDirectoryName(Live)!).Select(Path.GetFileName)
         );
         Assert.Equal(["op-1"], Directory.EnumerateFileSystemEntries(shelf).Select(Path.GetFileName));
+    }
+
+    [Fact]
+    public async Task What_cannot_be_renamed_is_refused_before_anything_is_copied()
+    {
+        await FillAsync();
+        var shelf = VolumeFiles.ShelfOf(Live, "p");
+        Directory.Move(Live, folder["elsewhere"]);
+        Directory.CreateSymbolicLink(Live, folder["elsewhere"]);
+        Assert.Contains(
+            "is a link",
+            (await Assert.ThrowsAsync<IOException>(() => VolumeFiles.ProbeAsync(shelf, Live, Ct))).Message,
+            StringComparison.Ordinal
+        );
+
+        File.Delete(Live);
+        using (new SmallDisk(Live, kibibytes: 64))
+            await MountIsRefusedAsync();
+        using (new SmallDisk(Path.Combine(Live, "in it \\"), kibibytes: 64))
+            await MountIsRefusedAsync();
+        await VolumeFiles.ProbeAsync(shelf, Live, Ct);
+        await VolumeFiles.RemoveAsync(folder["elsewhere"], Ct);
+
+        async Task MountIsRefusedAsync() =>
+            Assert.Contains(
+                "mounted at",
+                (await Assert.ThrowsAsync<IOException>(() => VolumeFiles.ProbeAsync(shelf, Live, Ct))).Message,
+                StringComparison.Ordinal
+            );
+    }
+
+    [Theory]
+    [InlineData(0, "", true, true)]
+    [InlineData(0, "", false, true)]
+    [InlineData(
+        1,
+        "du: cannot access '/v/a': No such file or directory\ndu: cannot access '/v/b': No such file or directory\n",
+        true,
+        true
+    )]
+    [InlineData(1, "du: cannot access '/v/a': No such file or directory\n", false, false)]
+    [InlineData(
+        1,
+        "du: cannot access '/v/a': No such file or directory\ndu: cannot read directory '/v/b': Permission denied\n",
+        true,
+        false
+    )]
+    [InlineData(2, "du: cannot access '/v/a': No such file or directory\n", true, false)]
+    public void Files_may_come_and_go_while_a_folder_in_use_is_measured(
+        int exit,
+        string said,
+        bool isInUse,
+        bool isKnown
+    )
+    {
+        Assert.Equal(isKnown ? 4096L : (long?)null, VolumeFiles.TotalOf(new(exit, "4096\t/v\n", said), isInUse));
+        Assert.Null(VolumeFiles.TotalOf(new(exit, "", said), isInUse));
     }
 
     private async Task FillAsync()
