@@ -56,20 +56,33 @@ public sealed class PrivateEngine : IAsyncDisposable
     /// <param name="ct">Cancels the start.</param>
     /// <exception cref="InvalidOperationException">It cannot be started; the message says why.</exception>
     public static Task<PrivateEngine> StartAsync(bool liveRestore, CancellationToken ct) =>
-        StartAsync(liveRestore, mebibytes: null, ct);
+        StartAsync(liveRestore, mount: null, ct);
 
     /// <summary>Starts an engine whose images and containers are on a small disk of its own.</summary>
     /// <param name="mebibytes">The size of the disk.</param>
     /// <param name="ct">Cancels the start.</param>
     /// <exception cref="InvalidOperationException">It cannot be started; the message says why.</exception>
     public static Task<PrivateEngine> StartSmallAsync(int mebibytes, CancellationToken ct) =>
-        StartAsync(liveRestore: true, mebibytes, ct);
+        StartAsync(liveRestore: true, path => new SmallDisk(path, mebibytes * 1024), ct);
+
+    /// <summary>As <see cref="StartSmallAsync"/>, on a file system as appliances have it.</summary>
+    /// <param name="mebibytes">The size of the disk.</param>
+    /// <param name="ct">Cancels the start.</param>
+    public static Task<PrivateEngine> StartOnLoopAsync(int mebibytes, CancellationToken ct) =>
+        StartAsync(liveRestore: true, path => SmallDisk.OnLoop(path, mebibytes), ct);
+
+    /// <summary>As <see cref="Disk"/>; null for an engine that has none.</summary>
+    public SmallDisk? DiskOrNull => disk;
 
     /// <summary>The disk of an engine that has a small one.</summary>
     /// <exception cref="InvalidOperationException">It has none.</exception>
-    public SmallDisk Disk => disk ?? throw new InvalidOperationException("the engine has no disk of its own");
+    public SmallDisk Disk => DiskOrNull ?? throw new InvalidOperationException("the engine has no disk of its own");
 
-    private static async Task<PrivateEngine> StartAsync(bool liveRestore, int? mebibytes, CancellationToken ct)
+    private static async Task<PrivateEngine> StartAsync(
+        bool liveRestore,
+        Func<string, SmallDisk>? mount,
+        CancellationToken ct
+    )
     {
         if (!Environment.IsPrivilegedProcess)
             throw new InvalidOperationException("a Docker Engine of one's own needs root: run the tests with sudo");
@@ -78,8 +91,11 @@ public sealed class PrivateEngine : IAsyncDisposable
         var engine = new PrivateEngine(EngineSlot.Take(), liveRestore);
         try
         {
-            if (mebibytes is { } size)
-                engine.disk = new SmallDisk(engine.slot.Folder + "/data", size * 1024);
+            if (mount is not null)
+            {
+                Directory.CreateDirectory(engine.slot.Folder);
+                engine.disk = mount(engine.slot.Folder + "/data");
+            }
             await engine.StartContainerdAsync(ct);
             await engine.StartFirstTimeAsync(ct);
             return engine;

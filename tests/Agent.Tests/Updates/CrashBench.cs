@@ -38,17 +38,35 @@ public enum Victim
     Both,
 }
 
+/// <summary>Whose file system is filled.</summary>
+public enum FullDisk
+{
+    /// <summary>That of the agent's state, where it is not the engine's.</summary>
+    State,
+
+    /// <summary>The one that is both's, as in the virtual machine.</summary>
+    Both,
+}
+
+/// <summary>What an operation did while there was no room.</summary>
+/// <param name="Came"><c>done</c>, <c>waits</c>, <c>refused</c>, <c>failed</c>, <c>rolled back</c>.</param>
+/// <param name="Why">In the agent's words.</param>
+/// <param name="End">What it came to once there was room.</param>
+internal sealed record WithoutRoom(string Came, string Why, string End);
+
 /// <summary>
 /// An appliance of its own, engine and ingress with it, on which operations are stopped at a place that they pass
 /// (<see cref="Agent.Storage.Failpoint"/>), somebody is killed there, and what comes of it is looked at.
 /// </summary>
 internal sealed class CrashBench : IAsyncDisposable
 {
+    private const string NoRoom = "(?i)no space left|bytes free, and|is full";
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(90);
 
     private readonly ScratchFolder folder = new();
     private readonly PrivateEngine engine;
     private readonly RealAgent agent;
+    private SmallDisk? disk;
     private Process? haproxy;
     private int release;
     private string kept = "";
@@ -74,9 +92,24 @@ internal sealed class CrashBench : IAsyncDisposable
     private string Armed => folder["places/armed"];
 
     /// <summary>An appliance that runs, with nothing installed.</summary>
-    public static async Task<CrashBench> StartAsync(PrivateEngine engine)
+    public static Task<CrashBench> StartAsync(PrivateEngine engine) => StartAsync(engine, isFull: null);
+
+    /// <summary>As <see cref="StartAsync(PrivateEngine)"/>, where a disk may be filled.</summary>
+    /// <param name="engine">On a disk of its own for <see cref="FullDisk.Both"/>.</param>
+    /// <param name="isFull">Null: none is.</param>
+    public static async Task<CrashBench> StartAsync(PrivateEngine engine, FullDisk? isFull)
     {
         var bench = new CrashBench(engine);
+        if (isFull is FullDisk.State)
+        {
+            bench.disk = SmallDisk.OnLoop(bench.agent.Data, mebibytes: 32);
+        }
+        else if (isFull is FullDisk.Both)
+        {
+            bench.disk = engine.Disk;
+            var state = Directory.CreateDirectory(Path.Combine(engine.DataFolder, bench.agent.Project));
+            Directory.CreateSymbolicLink(bench.agent.Data, state.FullName);
+        }
         Directory.CreateDirectory(bench.folder["places"]);
         await File.WriteAllTextAsync(
             bench.agent.Settings,
@@ -120,6 +153,8 @@ internal sealed class CrashBench : IAsyncDisposable
             await haproxy.WaitForExitAsync(CancellationToken.None);
             haproxy.Dispose();
         }
+        if (disk is not null && disk != engine.DiskOrNull)
+            disk.Dispose();
         await agent.DisposeAsync();
         folder.Dispose();
     }
@@ -134,6 +169,20 @@ internal sealed class CrashBench : IAsyncDisposable
         File.Delete(Passed);
         await begin();
         return await File.ReadAllLinesAsync(Passed, Ct);
+    }
+
+    /// <summary>Each place with which time it is that it is passed.</summary>
+    public static List<(string Place, int Time)> Counted(IReadOnlyList<string> passed)
+    {
+        var times = new Dictionary<string, int>();
+        return
+        [
+            .. passed.Select(place =>
+            {
+                times[place] = times.GetValueOrDefault(place) + 1;
+                return (place, times[place]);
+            }),
+        ];
     }
 
     /// <summary>
@@ -180,6 +229,109 @@ internal sealed class CrashBench : IAsyncDisposable
             File.Delete(Armed);
         }
     }
+
+    /// <summary>
+    /// Fills the disk to its last byte at the n-th time that the operation passes a place, and makes room again once it has
+    /// ended or says why it waits. Holds that the agent lives and says why, that one release runs whole, with its data, and
+    /// that the next attempt succeeds.
+    /// </summary>
+    /// <returns>Null: the operation did not come to the place so often.</returns>
+    public async Task<WithoutRoom?> FillsUpAsync(CrashCourse course, string place, int time)
+    {
+        var full = disk ?? throw new InvalidOperationException("there is no disk to fill");
+        // What is taken back for another reason says that one.
+        var isWell = course is not (CrashCourse.TakenBack or CrashCourse.BreakingTakenBack);
+        var (begin, before, after) = await PrepareAsync(course);
+        // Of the log of its state SQLite keeps what it once took: a fresh one has to grow with each entry.
+        await agent.StopAsync();
+        await agent.StartAsync();
+        var newest = (await NewestAsync())?.Id;
+        await File.WriteAllTextAsync(Armed, $"{place} {time.ToString(CultureInfo.InvariantCulture)}", Ct);
+        try
+        {
+            var pid = agent.Pid;
+            var work = begin();
+            await Eventually.TrueAsync(
+                "the place is reached, or the operation ends",
+                () => work.IsCompleted || IsStopped(pid),
+                Ct,
+                Patience
+            );
+            WithoutRoom? came = null;
+            if (!work.IsCompleted)
+            {
+                var said = agent.Log.Length;
+                full.Fill();
+                Posix.Kill(pid, Posix.SigCont);
+                came = await MeanwhileAsync(work, said, isWell);
+                full.Free();
+            }
+            File.Delete(Armed);
+            var operation = await EndAsync(work, newest) ?? await begin();
+            Assert.Equal(pid, agent.Pid);
+            await HasEndedWholeAsync(operation, before, after);
+            if (came is not null && isWell && operation.State is not OperationState.Done)
+                Assert.Matches(NoRoom, operation.Reason);
+            // Where it was done all the same, the next place's is the next attempt.
+            if (operation.State is not OperationState.Done)
+                await GoesOnAsync();
+            return came is null ? null : came with { End = $"{operation.State}" };
+        }
+        catch (Exception e)
+        {
+            throw new InvalidOperationException(
+                $"{course}, the disk was full {place} ({time}): {e.Message}\n{agent.Log}",
+                e
+            );
+        }
+        finally
+        {
+            full.Free();
+            File.Delete(Armed);
+        }
+    }
+
+    /// <summary>What an operation comes to, or says that it waits for, while there is no room.</summary>
+    private async Task<WithoutRoom> MeanwhileAsync(Task<Operation> work, int said, bool isWell)
+    {
+        var waits = await Eventually.GetAsync(
+            "the operation ends, or says why it waits",
+            _ => Task.FromResult(work.IsCompleted ? "" : LineOf(agent.Log[said..], ": waiting: ")),
+            Ct,
+            Patience
+        );
+        if (waits.Length > 0)
+        {
+            Assert.Matches(NoRoom, waits);
+            // It is there to be asked, and people need no log.
+            await Eventually.TrueAsync(
+                "its status tells of the disk",
+                async ct =>
+                    (await agent.Status.GetStatusAsync(new GetStatusRequest(), cancellationToken: ct)).Problems.Any(p =>
+                        p.Contains(" % used: ", StringComparison.Ordinal)
+                    ),
+                Ct
+            );
+            return new WithoutRoom("waits", waits, "");
+        }
+        try
+        {
+            var operation = await work;
+            if (isWell && operation.State is not OperationState.Done)
+                Assert.Matches(NoRoom, operation.Reason);
+            return new WithoutRoom($"{operation.State}", operation.Reason, "");
+        }
+        catch (RpcException e)
+        {
+            Assert.Matches(NoRoom, e.Status.Detail);
+            return new WithoutRoom($"{e.StatusCode}", e.Status.Detail, "");
+        }
+    }
+
+    private static string? LineOf(string log, string what) =>
+        log.Split('\n').FirstOrDefault(l => l.Contains(what, StringComparison.Ordinal)) is { } line
+            ? line[(line.IndexOf(what, StringComparison.Ordinal) + what.Length)..]
+            : null;
 
     /// <returns>What begins the operation and follows it to its end, and what runs if it does not take effect, or does.</returns>
     private async Task<(Func<Task<Operation>> Begin, string Before, string After)> PrepareAsync(CrashCourse course)
@@ -249,7 +401,7 @@ internal sealed class CrashBench : IAsyncDisposable
     }
 
     /// <summary>The next attempt, which nobody disturbs.</summary>
-    private async Task GoesOnAsync(bool breaks = false)
+    public async Task GoesOnAsync(bool breaks = false)
     {
         var operation = await (await UpgradeToNextAsync(breaks: breaks))();
         Assert.Equal((OperationState.Done, ""), (operation.State, operation.Reason));

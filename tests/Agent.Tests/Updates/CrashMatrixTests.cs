@@ -18,7 +18,7 @@ public sealed class CrashMatrixTests
         await using var bench = await CrashBench.StartAsync(engine);
         // It passes all that an upgrade does, and has another agent take over besides.
         const CrashCourse course = CrashCourse.SelfUpdate;
-        var places = Counted(await bench.PlacesOfAsync(course)).Where(p => p.Time == 1).ToList();
+        var places = CrashBench.Counted(await bench.PlacesOfAsync(course)).Where(p => p.Time == 1).ToList();
         Assert.InRange(places.Count, 20, 100);
         Assert.Equal(6, places.Count(p => p.Place.Contains(" agent.", StringComparison.Ordinal)));
         // In three runs of three days each place has seen each of them.
@@ -49,7 +49,7 @@ public sealed class CrashMatrixTests
         await using var engine = await PrivateEngine.StartAsync(Ct);
         List<(string Place, int Time)> places;
         await using (var first = await CrashBench.StartAsync(engine))
-            places = Counted(await first.PlacesOfAsync(course));
+            places = CrashBench.Counted(await first.PlacesOfAsync(course));
         var table = new Table();
         CrashBench? bench = null;
         try
@@ -77,20 +77,6 @@ public sealed class CrashMatrixTests
         }
         // How often a place is passed is not the same each time, for what runs side by side; that it is, is.
         Assert.InRange(table.NotReached, 0, places.Count / 5);
-    }
-
-    /// <summary>Each place with which time it is that it is passed.</summary>
-    private static List<(string Place, int Time)> Counted(IReadOnlyList<string> passed)
-    {
-        var times = new Dictionary<string, int>();
-        return
-        [
-            .. passed.Select(place =>
-            {
-                times[place] = times.GetValueOrDefault(place) + 1;
-                return (place, times[place]);
-            }),
-        ];
     }
 
     /// <summary>What was killed where, for people.</summary>
