@@ -140,7 +140,11 @@ internal sealed class DataPlans(UpdateJournal journal, SnapshotTable snapshots, 
     /// <param name="from">What runs, and can be stopped in order and started again; null: that is not known.</param>
     /// <exception cref="EngineUnavailableException">The engine does not answer.</exception>
     /// <exception cref="DockerEngineException">It refuses to say.</exception>
-    public async Task<string?> StrangerAsync(IReadOnlyList<VolumeSnapshot> volumes, Release? from, CancellationToken ct) =>
+    public async Task<string?> StrangerAsync(
+        IReadOnlyList<VolumeSnapshot> volumes,
+        Release? from,
+        CancellationToken ct
+    ) =>
         volumes.Count == 0
             ? null
             : (await UsersOfAsync(volumes, ct))
