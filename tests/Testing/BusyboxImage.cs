@@ -1,6 +1,7 @@
 using System.Buffers.Binary;
 using System.Formats.Tar;
 using System.Globalization;
+using System.IO.Compression;
 using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json.Nodes;
@@ -31,6 +32,9 @@ public sealed record ImageRecipe
 
     /// <summary>Labels.</summary>
     public IReadOnlyDictionary<string, string> Labels { get; init; } = new Dictionary<string, string>();
+
+    /// <summary>Whether its layers are compressed, as most registries have them.</summary>
+    public bool IsGzip { get; init; }
 
     /// <summary>Texts by path; one that begins with <c>#!</c> is executable.</summary>
     public IReadOnlyDictionary<string, string> Files { get; init; } = new Dictionary<string, string>();
@@ -122,7 +126,7 @@ public sealed record BusyboxImage(string Reference, string Id, ReadOnlyMemory<by
         {
             AddFile(tar, $"{id}.json", config);
             foreach (var layer in layers)
-                AddFile(tar, layer.Path, layer.Bytes);
+                AddFile(tar, layer.Path, recipe.IsGzip ? Compressed(layer.Bytes) : layer.Bytes);
             AddFile(tar, "manifest.json", Encoding.UTF8.GetBytes(manifest.ToJsonString()));
         });
         return new(recipe.Reference, $"sha256:{id}", archive);
@@ -224,6 +228,14 @@ public sealed record BusyboxImage(string Reference, string Id, ReadOnlyMemory<by
         using (var tar = new TarWriter(bytes, TarEntryFormat.Ustar, leaveOpen: true))
             fill(tar);
         return bytes.ToArray();
+    }
+
+    private static byte[] Compressed(byte[] bytes)
+    {
+        using var packed = new MemoryStream();
+        using (var gzip = new GZipStream(packed, CompressionLevel.Fastest))
+            gzip.Write(bytes);
+        return packed.ToArray();
     }
 
     private static void AddFolder(TarWriter tar, string path, int mode) =>

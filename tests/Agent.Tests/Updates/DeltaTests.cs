@@ -141,6 +141,8 @@ public sealed class DeltaTests(SharedEngine shared)
             new ImageRecipe
             {
                 Reference = Reference(agent, version),
+                // What a delta leaves is another file then than what a whole bundle has.
+                IsGzip = true,
                 Files = new Dictionary<string, string> { ["data"] = Data, ["www/index.html"] = version },
             }
         );
