@@ -360,6 +360,7 @@ internal sealed class CrashBench : IAsyncDisposable
             brought = AgentTakeoverTests.Bring(agent, $"{release + 1}");
             var upgrade = await UpgradeToNextAsync();
             agent.Signer.Agent = null;
+            formats = (format, format);
             return (upgrade, before, Version);
         }
         var isWell = course is not (CrashCourse.TakenBack or CrashCourse.BreakingTakenBack);

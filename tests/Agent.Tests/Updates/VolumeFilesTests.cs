@@ -25,14 +25,14 @@ public sealed class VolumeFilesTests : IAsyncDisposable
     {
         await FillAsync();
 
-        await VolumeFiles.CopyAsync(Live, Kept, Ct);
+        await VolumeFiles.CopyAsync([(Live, Kept)], Ct);
 
         Assert.Equal(await Rows.PictureAsync(Live), await Rows.PictureAsync(Kept));
         Assert.Equal(
             ["v"],
             Directory.EnumerateFileSystemEntries(Path.GetDirectoryName(Kept)!).Select(Path.GetFileName)
         );
-        Assert.InRange(await VolumeFiles.SizeAsync(Kept, isInUse: false, Ct), 1, 1024 * 1024);
+        Assert.InRange(Assert.Single(await VolumeFiles.SizesAsync([Kept], isInUse: false, Ct)), 1, 1024 * 1024);
     }
 
     [Theory]
@@ -42,7 +42,7 @@ public sealed class VolumeFilesTests : IAsyncDisposable
     {
         await FillAsync();
         var old = await Rows.PictureAsync(Live);
-        await VolumeFiles.CopyAsync(Live, Kept, Ct);
+        await VolumeFiles.CopyAsync([(Live, Kept)], Ct);
         await File.WriteAllTextAsync(Path.Combine(Live, "new"), "", Ct);
         var changed = await Rows.PictureAsync(Live);
         if (isCutShort)
@@ -73,7 +73,7 @@ public sealed class VolumeFilesTests : IAsyncDisposable
         var shelf = VolumeFiles.ShelfOf(Live, "p");
         Assert.Equal(folder["engine/appliance-snapshots/p"], shelf);
 
-        await VolumeFiles.ProbeAsync(shelf, Live, Ct);
+        await VolumeFiles.ProbeAsync(shelf, [Live], Ct);
 
         Assert.Equal(
             ["_data"],
@@ -91,7 +91,7 @@ public sealed class VolumeFilesTests : IAsyncDisposable
         Directory.CreateSymbolicLink(Live, folder["elsewhere"]);
         Assert.Contains(
             "is a link",
-            (await Assert.ThrowsAsync<IOException>(() => VolumeFiles.ProbeAsync(shelf, Live, Ct))).Message,
+            (await Assert.ThrowsAsync<IOException>(() => VolumeFiles.ProbeAsync(shelf, [Live], Ct))).Message,
             StringComparison.Ordinal
         );
 
@@ -100,13 +100,13 @@ public sealed class VolumeFilesTests : IAsyncDisposable
             await MountIsRefusedAsync();
         using (new SmallDisk(Path.Combine(Live, "in it \\"), kibibytes: 64))
             await MountIsRefusedAsync();
-        await VolumeFiles.ProbeAsync(shelf, Live, Ct);
+        await VolumeFiles.ProbeAsync(shelf, [Live], Ct);
         await VolumeFiles.RemoveAsync(folder["elsewhere"], Ct);
 
         async Task MountIsRefusedAsync() =>
             Assert.Contains(
                 "mounted at",
-                (await Assert.ThrowsAsync<IOException>(() => VolumeFiles.ProbeAsync(shelf, Live, Ct))).Message,
+                (await Assert.ThrowsAsync<IOException>(() => VolumeFiles.ProbeAsync(shelf, [Live], Ct))).Message,
                 StringComparison.Ordinal
             );
     }
@@ -135,8 +135,10 @@ public sealed class VolumeFilesTests : IAsyncDisposable
         bool isKnown
     )
     {
-        Assert.Equal(isKnown ? 4096L : (long?)null, VolumeFiles.TotalOf(new(exit, "4096\t/v\n", said), isInUse));
-        Assert.Null(VolumeFiles.TotalOf(new(exit, "", said), isInUse));
+        var totals = VolumeFiles.TotalsOf(new(exit, "4096\t/v\n8192\t/w\n", said), count: 2, isInUse);
+        Assert.Equal(isKnown ? [4096L, 8192L] : null, totals);
+        // One of them was not there at all.
+        Assert.Null(VolumeFiles.TotalsOf(new(exit, "4096\t/v\n", said), count: 2, isInUse));
     }
 
     private async Task FillAsync()
