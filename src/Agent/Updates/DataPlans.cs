@@ -14,12 +14,16 @@ internal sealed class DataPlans(UpdateJournal journal, SnapshotTable snapshots, 
     {
         var changes = VolumeChange
             .Between(SemanticVersion.TryParse(fromVersion), to)
-            .Where(c => c.Change is not DataChange.None);
+            .Where(c => c.Change is not DataChange.None)
+            .ToList();
+        if (changes.Count == 0)
+            return DataPlan.Untouched;
+        var there = (await engine.Volumes.ListAsync(new VolumeQuery(), ct)).ToDictionary(v => v.Name);
         var (present, kept) = (new List<VolumeChange>(), new List<VolumeSnapshot>());
         string? problem = null;
         foreach (var change in changes)
         {
-            if (await FindAsync(change.Volume, ct) is not { } volume)
+            if (!there.TryGetValue(change.Volume, out var volume))
                 continue;
             present.Add(change);
             if (change.Change is not DataChange.Breaking)
@@ -76,11 +80,12 @@ internal sealed class DataPlans(UpdateJournal journal, SnapshotTable snapshots, 
         try
         {
             var measured = new List<VolumeSnapshot>();
-            foreach (var volume in kept)
+            foreach (var shelf in kept.GroupBy(v => VolumeFiles.ShelfOf(v.Live, product)))
             {
-                var shares = await VolumeFiles.ProbeAsync(VolumeFiles.ShelfOf(volume.Live, product), volume.Live, ct);
-                var bytes = await VolumeFiles.SizeAsync(volume.Live, ct);
-                measured.Add(volume with { Bytes = bytes, SharesBlocks = shares });
+                string[] live = [.. shelf.Select(v => v.Live)];
+                var shares = await VolumeFiles.ProbeAsync(shelf.Key, live, ct);
+                var sizes = await VolumeFiles.SizesAsync(live, ct);
+                measured.AddRange(shelf.Zip(sizes, (v, bytes) => v with { Bytes = bytes, SharesBlocks = shares }));
             }
             return new DataPlan(present, measured, measured.Where(v => !v.SharesBlocks).Sum(v => v.Bytes));
         }
@@ -90,18 +95,6 @@ internal sealed class DataPlans(UpdateJournal journal, SnapshotTable snapshots, 
             {
                 Problem = $"what {DataPlan.NamesOf(kept)} holds cannot be kept: {e.Message}",
             };
-        }
-    }
-
-    private async Task<Volume?> FindAsync(string volume, CancellationToken ct)
-    {
-        try
-        {
-            return await engine.Volumes.InspectAsync(volume, ct);
-        }
-        catch (EngineNotFoundException)
-        {
-            return null;
         }
     }
 }

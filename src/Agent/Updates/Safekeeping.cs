@@ -225,14 +225,15 @@ internal sealed class Safekeeping(
         }
         try
         {
-            var made = new List<VolumeSnapshot>();
-            foreach (var volume in volumes)
-            {
-                await VolumeFiles.CopyAsync(volume.Live, volume.Kept, ct);
-                var bytes = await VolumeFiles.SizeAsync(volume.Kept, ct);
-                made.Add(volume with { State = SnapshotState.Made, Bytes = bytes, TakenAt = taken });
-            }
-            return made;
+            await VolumeFiles.CopyAsync([.. volumes.Select(v => (v.Live, v.Kept))], ct);
+            var sizes = await VolumeFiles.SizesAsync([.. volumes.Select(v => v.Kept)], ct);
+            return
+            [
+                .. volumes.Zip(
+                    sizes,
+                    (v, bytes) => v with { State = SnapshotState.Made, Bytes = bytes, TakenAt = taken }
+                ),
+            ];
         }
         catch (IOException)
         {

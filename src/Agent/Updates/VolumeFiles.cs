@@ -27,47 +27,61 @@ internal static class VolumeFiles
         return Path.Combine(engine ?? "/", "appliance-snapshots", product);
     }
 
-    /// <summary>What a folder takes on the disk.</summary>
-    /// <exception cref="IOException">It cannot be read.</exception>
-    public static async Task<long> SizeAsync(string folder, CancellationToken ct)
+    /// <summary>What folders take on the disk, each for itself.</summary>
+    /// <exception cref="IOException">One cannot be read.</exception>
+    public static async Task<IReadOnlyList<long>> SizesAsync(IReadOnlyList<string> folders, CancellationToken ct)
     {
-        var printed = await Coreutils.RunAsync("du", ["--summarize", "--block-size=1", "--", folder], ct);
-        return long.Parse(printed.Split('\t')[0], CultureInfo.InvariantCulture);
+        // One process for all of them: it is asked while somebody waits, or while the data stands still.
+        var printed = await Coreutils.RunAsync("du", ["--summarize", "--block-size=1", "--", .. folders], ct);
+        long[] sizes =
+        [
+            .. printed
+                .Split('\n', StringSplitOptions.RemoveEmptyEntries)
+                .Select(line => long.Parse(line.Split('\t')[0], CultureInfo.InvariantCulture)),
+        ];
+        return sizes.Length == folders.Count
+            ? sizes
+            : throw new IOException($"du said {sizes.Length} sizes of {folders.Count} folders");
     }
 
     /// <summary>Proves that what is kept can be put back, and finds out whether a copy takes any room.</summary>
     /// <param name="shelf">Where it would be kept.</param>
+    /// <param name="live">What would be.</param>
     /// <returns>Whether a copy shares its blocks with what it is of.</returns>
     /// <exception cref="IOException">It cannot be written there, or not be put back from there.</exception>
-    public static async Task<bool> ProbeAsync(string shelf, string live, CancellationToken ct)
+    public static async Task<bool> ProbeAsync(string shelf, IReadOnlyList<string> live, CancellationToken ct)
     {
         Directory.CreateDirectory(shelf, OwnerOnly);
         var probe = Path.Combine(shelf, ".probe");
-        var beside = Path.Combine(Path.GetDirectoryName(live)!, ".appliance-probe");
+        var beside = live.Select(l => Path.Combine(Path.GetDirectoryName(l)!, ".appliance-probe")).ToList();
         try
         {
-            await RemoveAsync(probe, ct);
-            Make(probe);
+            // Of an agent that was killed.
+            await RemoveAllAsync([probe, .. beside], ct);
+            Directory.CreateDirectory(probe, OwnerOnly);
             var file = Path.Combine(probe, "file");
             await File.WriteAllBytesAsync(file, new byte[ProbeSize], ct);
+            // What can be renamed is on the same file system, so this holds for all of them.
             var shares = await CanCloneAsync(file, Path.Combine(probe, "copy"), ct);
-            await RemoveAsync(beside, ct);
-            Directory.Move(probe, beside);
+            foreach (var place in beside)
+            {
+                Directory.Move(probe, place);
+                Directory.Move(place, probe);
+            }
             return shares;
         }
         finally
         {
-            await RemoveAsync(probe, CancellationToken.None);
-            await RemoveAsync(beside, CancellationToken.None);
+            await RemoveAllAsync([probe, .. beside], CancellationToken.None);
         }
     }
 
-    /// <summary>Copies a folder, whole and durable, or not at all.</summary>
-    /// <exception cref="IOException">It cannot be done; there may be parts of it beside <paramref name="to"/>.</exception>
-    public static async Task CopyAsync(string from, string to, CancellationToken ct)
+    /// <summary>Copies folders, each whole and durable, or not at all.</summary>
+    /// <exception cref="IOException">It cannot be done; there may be parts beside what they are copied to.</exception>
+    public static async Task CopyAsync(IReadOnlyList<(string From, string To)> folders, CancellationToken ct)
     {
         // Of its own: a copy that an agent began which was killed may still be written.
-        var part = $"{to}.{Guid.NewGuid():N}.part";
+        var parts = folders.Select(f => $"{f.To}.{Guid.NewGuid():N}.part").ToList();
         // Not --archive, with which it is no error to lose an attribute.
         string[] how =
         [
@@ -77,12 +91,18 @@ internal static class VolumeFiles
             "--reflink=auto",
             "--no-target-directory",
         ];
-        await Coreutils.RunAsync("cp", [.. how, "--", from, part], ct);
-        await Coreutils.RunAsync("sync", ["--file-system", "--", part], ct);
-        Failpoint.Before(Failpoint.KeepVolume);
-        Directory.Move(part, to);
-        DurableFolder.Flush(Path.GetDirectoryName(to)!);
-        Failpoint.After(Failpoint.KeepVolume);
+        foreach (var (folder, part) in folders.Zip(parts))
+            await Coreutils.RunAsync("cp", [.. how, "--", folder.From, part], ct);
+        // Once for all on it: each time all that the machine has to write is waited for.
+        foreach (var shelf in parts.GroupBy(p => Path.GetDirectoryName(p)!))
+            await Coreutils.RunAsync("sync", ["--file-system", "--", shelf.Key], ct);
+        foreach (var (folder, part) in folders.Zip(parts))
+        {
+            Failpoint.Before(Failpoint.KeepVolume);
+            Directory.Move(part, folder.To);
+            DurableFolder.Flush(Path.GetDirectoryName(folder.To)!);
+            Failpoint.After(Failpoint.KeepVolume);
+        }
     }
 
     /// <summary>
@@ -121,6 +141,12 @@ internal static class VolumeFiles
     /// <exception cref="IOException">Something of it is left.</exception>
     public static Task RemoveAsync(string folder, CancellationToken ct) =>
         Coreutils.RunAsync("rm", ["--recursive", "--force", "--one-file-system", "--", folder], ct);
+
+    private static async Task RemoveAllAsync(IEnumerable<string> folders, CancellationToken ct)
+    {
+        foreach (var folder in folders.Where(Directory.Exists))
+            await RemoveAsync(folder, ct);
+    }
 
     private static async Task<bool> CanCloneAsync(string file, string copy, CancellationToken ct)
     {

@@ -25,14 +25,14 @@ public sealed class VolumeFilesTests : IAsyncDisposable
     {
         await FillAsync();
 
-        await VolumeFiles.CopyAsync(Live, Kept, Ct);
+        await VolumeFiles.CopyAsync([(Live, Kept)], Ct);
 
         Assert.Equal(await Rows.PictureAsync(Live), await Rows.PictureAsync(Kept));
         Assert.Equal(
             ["v"],
             Directory.EnumerateFileSystemEntries(Path.GetDirectoryName(Kept)!).Select(Path.GetFileName)
         );
-        Assert.InRange(await VolumeFiles.SizeAsync(Kept, Ct), 1, 1024 * 1024);
+        Assert.InRange((await VolumeFiles.SizesAsync([Kept], Ct)).Single(), 1, 1024 * 1024);
     }
 
     [Theory]
@@ -42,7 +42,7 @@ public sealed class VolumeFilesTests : IAsyncDisposable
     {
         await FillAsync();
         var old = await Rows.PictureAsync(Live);
-        await VolumeFiles.CopyAsync(Live, Kept, Ct);
+        await VolumeFiles.CopyAsync([(Live, Kept)], Ct);
         await File.WriteAllTextAsync(Path.Combine(Live, "new"), "", Ct);
         var changed = await Rows.PictureAsync(Live);
         if (isCutShort)
@@ -73,7 +73,7 @@ public sealed class VolumeFilesTests : IAsyncDisposable
         var shelf = VolumeFiles.ShelfOf(Live, "p");
         Assert.Equal(folder["engine/appliance-snapshots/p"], shelf);
 
-        await VolumeFiles.ProbeAsync(shelf, Live, Ct);
+        await VolumeFiles.ProbeAsync(shelf, [Live], Ct);
 
         Assert.Equal(
             ["_data"],
