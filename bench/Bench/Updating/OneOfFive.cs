@@ -14,6 +14,7 @@ internal static class OneOfFive
     // Below those that the kernel gives to clients.
     private const int OurPort = 21180;
     private const int FloorPort = 21181;
+    private const int Others = 4;
     private static readonly TimeSpan Calm = TimeSpan.FromSeconds(1);
 
     public static async Task<IEnumerable<Row>> MeasureAsync(TestBed bed, CancellationToken ct)
@@ -25,6 +26,9 @@ internal static class OneOfFive
         await using var agent = AgentProcess.Start(bed, "one-of-five", bundle);
         await agent.UntilInstalledAsync(ct);
         await bed.CreateNetworkAsync(ct);
+        // A bridge that loses its only container goes down, and the next one is not reached until it is up again.
+        for (var i = 1; i <= Others; i++)
+            await bed.RunSleeperAsync($"floor-other-{i}", "no", ct);
         await bed.RunEndingServerAsync("floor-0", Port, FloorPort, ct);
         for (var round = 1; round <= rounds; round++)
         {
@@ -104,7 +108,7 @@ internal static class OneOfFive
     {
         const string Probes = "x-appliance: {probes: [{http: {port: 8080, path: /healthz}}]}";
         var services = Enumerable
-            .Range(1, 4)
+            .Range(1, Others)
             .Select(i => $"  s{i}: {{image: '{TestBed.Image}', init: true, {Probes}}}")
             .Append(
                 $"  web: {{image: '{TestBed.Image}', init: true, environment: {{ROUND: '{round}'}}, "
