@@ -56,6 +56,7 @@ internal sealed class DataRoom : IAsyncDisposable
     public static Release Two { get; } =
         SampleRelease.Of(
             """
+            x-appliance: {version: "2.0.0"}
             services:
               migrate: {image: i, restart: "no", volumes: [rows:/r, blobs:/b]}
               db: {image: j, volumes: [rows:/r, blobs:/b]}

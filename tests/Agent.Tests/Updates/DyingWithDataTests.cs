@@ -104,14 +104,14 @@ public sealed class DyingWithDataTests(SharedEngine shared)
         Assert.Equal("2", (await File.ReadAllTextAsync(Path.Combine(await agent.FolderAsync(), "format"), Ct)).Trim());
     }
 
-    /// <summary>What the engine says was made or started of it, gone again or not.</summary>
+    /// <summary>What the engine says was made or started of the old release, gone again or not.</summary>
     private static async Task<List<string>> StartedSinceAsync(RealAgent agent, DateTimeOffset since)
     {
         var past = new EventQuery
         {
             Types = [EventType.Container],
             Actions = [EventActions.Create, EventActions.Start],
-            Labels = [$"appliance.project={agent.Project}"],
+            Labels = [$"appliance.project={agent.Project}", "release=1.0.0"],
             Since = since,
             Until = TimeProvider.System.GetUtcNow(),
         };
