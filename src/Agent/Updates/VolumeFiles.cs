@@ -69,14 +69,14 @@ internal static class VolumeFiles
     /// <exception cref="IOException">It cannot be written there, or not be put back from there.</exception>
     public static async Task<bool> ProbeAsync(string shelf, IReadOnlyList<string> live, CancellationToken ct)
     {
+        // A copy would be of the link only, and neither a link's target nor a disk can be renamed away.
         foreach (var folder in live)
         {
-            // A copy would be of the link only, and neither a link's target nor a disk can be renamed away.
             if (new DirectoryInfo(folder).LinkTarget is { } target)
                 throw new IOException($"{folder} is a link to {target}");
-            if (await MountedInAsync(folder, ct) is { } mounted)
-                throw new IOException($"another file system is mounted at {mounted}");
         }
+        if (await MountedInAsync(live, ct) is { } mounted)
+            throw new IOException($"another file system is mounted at {mounted}");
         Directory.CreateDirectory(shelf, OwnerOnly);
         var probe = Path.Combine(shelf, ".probe");
         var beside = live.Select(l => Path.Combine(Path.GetDirectoryName(l)!, ".appliance-probe")).ToList();
@@ -173,13 +173,21 @@ internal static class VolumeFiles
     public static Task RemoveAsync(string folder, CancellationToken ct) =>
         Coreutils.RunAsync("rm", ["--recursive", "--force", "--one-file-system", "--", folder], ct);
 
-    /// <returns>The first mount point that the folder is, or has in it; null: there is none.</returns>
-    private static async Task<string?> MountedInAsync(string folder, CancellationToken ct)
+    /// <returns>The first mount point that one of the folders is, or has in it; null: there is none.</returns>
+    private static async Task<string?> MountedInAsync(IReadOnlyList<string> folders, CancellationToken ct)
     {
-        var real = (await Coreutils.RunAsync("realpath", ["--zero", "--", folder], ct)).TrimEnd('\0');
+        var real = (await Coreutils.RunAsync("realpath", ["--zero", "--", .. folders], ct))
+            .Split('\0', StringSplitOptions.RemoveEmptyEntries)
+            .ToHashSet();
         return (await File.ReadAllLinesAsync("/proc/self/mountinfo", ct))
             .Select(line => Unescaped(line.Split(' ')[4]))
-            .FirstOrDefault(point => point == real || point.StartsWith(real + "/", StringComparison.Ordinal));
+            .FirstOrDefault(point => SelfAndAbove(point).Any(real.Contains));
+    }
+
+    private static IEnumerable<string> SelfAndAbove(string path)
+    {
+        for (var folder = path; folder is not null; folder = Path.GetDirectoryName(folder))
+            yield return folder;
     }
 
     // The kernel writes a blank as \040, and so on.
