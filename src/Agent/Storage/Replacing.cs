@@ -109,17 +109,13 @@ internal sealed class Replacing(string path, DateTimeOffset now)
             {
                 // By name: an older agent's tables have fewer columns, and a newer one's have more.
                 var columns = ColumnsInBoth(connection, table);
-                if (columns.Count > 0)
-                {
-                    var names = string.Join(", ", columns);
-                    connection.Execute($"INSERT INTO main.{table} ({names}) SELECT {names} FROM damaged.{table}");
-                }
-                // An older agent had no such table, and nothing to put into it.
-                else if (connection.Number("PRAGMA damaged.user_version") >= Schema.Version)
+                if (columns.Count == 0)
                 {
                     lost.Add(table);
                     continue;
                 }
+                var names = string.Join(", ", columns);
+                connection.Execute($"INSERT INTO main.{table} ({names}) SELECT {names} FROM damaged.{table}");
                 saved.Add(table);
             }
             catch (SqliteException e) when (IsDamage(e))

@@ -258,8 +258,7 @@ public sealed class StorageTests
         {
             state.Wishes.Stop("web", "uid:0 (root)", "maintenance");
             state.Database.Write(c =>
-                c.Execute("DROP TABLE snapshots")
-                + c.Execute("ALTER TABLE operations DROP COLUMN without_snapshot")
+                c.Execute("ALTER TABLE operations DROP COLUMN agent_before")
                 + c.Execute($"PRAGMA user_version = {Schema.Version - 1}")
             );
         }

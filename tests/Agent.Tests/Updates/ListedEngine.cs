@@ -99,15 +99,18 @@ internal sealed class ListedEngine : IAsyncDisposable
                     }
                 )
             ),
-            [_, "volumes", var name] when Volumes.TryGetValue(name, out var live) => Http(
+            [_, "volumes"] => Http(
                 200,
                 JsonSerializer.Serialize(
                     new
                     {
-                        Name = name,
-                        Driver = "local",
-                        Mountpoint = live,
-                        Scope = "local",
+                        Volumes = Volumes.Select(v => new
+                        {
+                            Name = v.Key,
+                            Driver = "local",
+                            Mountpoint = v.Value,
+                            Scope = "local",
+                        }),
                     }
                 )
             ),
