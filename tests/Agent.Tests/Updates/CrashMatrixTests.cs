@@ -11,28 +11,29 @@ public sealed class CrashMatrixTests
 {
     private static CancellationToken Ct => TestContext.Current.CancellationToken;
 
-    // Every third place each, so that none takes too long.
     [Theory]
-    [InlineData(0)]
-    [InlineData(1)]
-    [InlineData(2)]
-    public async Task Whoever_is_killed_at_a_place_of_an_upgrade_one_release_runs_whole(int share)
+    [InlineData(CrashCourse.Upgrade)]
+    [InlineData(CrashCourse.SelfUpdate)]
+    public async Task Whoever_is_killed_at_a_place_of_an_upgrade_one_release_runs_whole(CrashCourse course)
     {
         await using var engine = await PrivateEngine.StartAsync(Ct);
         await using var bench = await CrashBench.StartAsync(engine);
-        // It passes all that an upgrade does, and has another agent take over besides.
-        const CrashCourse course = CrashCourse.SelfUpdate;
         var places = CrashBench.Counted(await bench.PlacesOfAsync(course)).Where(p => p.Time == 1).ToList();
         Assert.InRange(places.Count, 20, 100);
-        Assert.Equal(6, places.Count(p => p.Place.Contains(" agent.", StringComparison.Ordinal)));
+        // Of what an upgrade passes whether or not it brings an agent, once is enough.
+        if (course is CrashCourse.SelfUpdate)
+        {
+            places = [.. places.Where(p => p.Place.Contains(" agent.", StringComparison.Ordinal))];
+            Assert.Equal(6, places.Count);
+        }
         // In three runs of three days each place has seen each of them.
         var turn = TimeProvider.System.GetUtcNow().DayOfYear;
         var table = new Table();
-        foreach (var ((place, time), number) in places.Select((p, i) => (p, i)).Where(p => p.i % 3 == share))
+        foreach (var ((place, time), number) in places.Select((p, i) => (p, i)))
         {
-            var victim = (Victim)((turn + (number / 3)) % Enum.GetValues<Victim>().Length);
+            var victim = (Victim)((turn + number) % Enum.GetValues<Victim>().Length);
             // What follows is the next attempt, which comes as far as its place; and now and then one that nobody disturbs.
-            var goesOn = number / 3 % 4 == 3 || number >= places.Count - 3;
+            var goesOn = number % 4 == 3 || number == places.Count - 1;
             table.Add(course, place, victim, await bench.SurvivesAsync(course, place, time, victim, goesOn));
         }
         table.Print();
