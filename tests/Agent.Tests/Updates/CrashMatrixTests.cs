@@ -41,6 +41,7 @@ public sealed class CrashMatrixTests
     }
 
     [Theory]
+    [Trait("Category", "Long")]
     [InlineData(CrashCourse.BreakingTakenBack)]
     [InlineData(CrashCourse.Rollback)]
     public async Task A_set_of_volumes_that_was_exchanged_in_part_is_exchanged_whole(CrashCourse course)

@@ -21,13 +21,7 @@ public sealed class FullDiskMatrixTests
             engine,
             FullDisk.State,
             CrashCourse.Upgrade,
-            [
-                ("before content.keep", 1),
-                ("after release.place", 1),
-                ("before journal", 4),
-                ("before container.create", 1),
-                ("before ingress.write", 1),
-            ],
+            [("before content.keep", 1), ("before journal", 4)],
             mayMiss: 0
         );
     }
