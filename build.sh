@@ -1,5 +1,7 @@
 #!/bin/bash
 # Publishes the programs to artifacts/bin; what is as new as its sources is left alone.
+#
+#   --for-tests   the same to artifacts/test-bin besides, with the agent's failpoints in it
 source "$(dirname "${BASH_SOURCE[0]}")/scripts/lib.sh"
 
 require_sdk
@@ -8,3 +10,7 @@ lock "$root/artifacts/build.lock" "another build"
 
 publish src/Agent appliance-agent
 publish src/Agent.Cli appliancectl
+if [[ ${1:-} == --for-tests ]]; then
+    publish src/Agent appliance-agent test-bin -p:Failpoints=true
+    ln -sfn ../bin/appliancectl "$root/artifacts/test-bin/appliancectl"
+fi

@@ -107,7 +107,9 @@ count_tests() {
 step "Restoring the tools" dotnet tool restore --verbosity quiet || true
 step "Checking the format (dotnet csharpier format . mends it)" dotnet csharpier check . || true
 if step "Building" dotnet build Agent.sln --verbosity quiet -nologo -consoleLoggerParameters:NoSummary &&
-    step "Publishing" ./build.sh; then
+    step "Publishing" ./build.sh --for-tests; then
+    # What is compiled ahead starts in a fraction of the processor time, and is nearer to what customers run.
+    export APPLIANCE_TEST_PROGRAMS=$root/artifacts/test-bin
     dotnet build-server shutdown --vbcscompiler >/dev/null 2>&1 || true
     # The end-to-end tests mostly wait, for engines and applications to come up: they do so beside the others.
     run_tests EndToEnd.Tests 2>"$results/end-to-end.log" &

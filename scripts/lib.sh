@@ -126,18 +126,20 @@ lock() {
     flock 9
 }
 
-# publish PROJECT NAME: artifacts/bin/NAME, unless it is as new as its sources.
+# publish PROJECT NAME [FOLDER [OPTION]...]: artifacts/FOLDER/NAME (bin), unless it is as new as its sources. With options
+# of MSBuild's it is another program, and wants a folder of its own.
 publish() {
-    local project=$1 name=$2 bin=$root/artifacts/bin stamp staging
+    local project=$1 name=$2 folder=${3:-bin} stamp staging
+    local bin=$root/artifacts/$folder
     stamp=$(sources_of "$project")
     [[ -x $bin/$name && $(cat "$bin/.$name.stamp" 2>/dev/null) == "$stamp" ]] && return 0
 
     say "Building $name"
-    staging=$root/artifacts/publish/out/$name
+    staging=$root/artifacts/publish/out/$folder/$name
     rm -rf "$staging"
     mkdir -p "$bin"
     dotnet publish "$root/$project" --configuration Release --runtime linux-x64 --output "$staging" \
-        -p:Published=true -verbosity:quiet -consoleLoggerParameters:NoSummary -nologo -nodeReuse:false >&2 9>&-
+        -p:Published=true "${@:4}" -verbosity:quiet -consoleLoggerParameters:NoSummary -nologo -nodeReuse:false >&2 9>&-
     # Renamed, so that a running program keeps its file and nobody ever runs half of one.
     mv -f "$staging/$name" "$bin/$name"
     printf '%s\n' "$stamp" >"$bin/.$name.stamp"

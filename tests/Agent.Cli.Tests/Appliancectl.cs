@@ -21,13 +21,19 @@ internal sealed class Appliancectl : IAsyncDisposable
         stderr = new(process.StandardError);
     }
 
-    /// <summary>Beside the tests' own folder: bin/Agent.Cli.Tests/debug, bin/Agent.Cli/debug.</summary>
+    /// <summary>
+    /// As published, where <c>test.sh</c> has done that; else beside the tests' own folder: bin/Agent.Cli.Tests/debug,
+    /// bin/Agent.Cli/debug.
+    /// </summary>
     public static string Binary { get; } =
         Path.GetFullPath(
             Path.Combine(
-                AppContext.BaseDirectory,
-                "../../Agent.Cli",
-                Path.GetFileName(Path.TrimEndingDirectorySeparator(AppContext.BaseDirectory)),
+                Environment.GetEnvironmentVariable("APPLIANCE_TEST_PROGRAMS")
+                    ?? Path.Combine(
+                        AppContext.BaseDirectory,
+                        "../../Agent.Cli",
+                        Path.GetFileName(Path.TrimEndingDirectorySeparator(AppContext.BaseDirectory))
+                    ),
                 "appliancectl"
             )
         );

@@ -131,6 +131,33 @@ public sealed class OperationsTests
     }
 
     [Fact]
+    public async Task Why_an_operation_waits_is_told_once_to_who_watches_it()
+    {
+        await using var agent = await FakeAgent.StartAsync();
+        var waits = Sample.Operation(OperationState.Running);
+        waits.Waiting = "no space left on the disk of /data";
+        agent.Updates.Add(
+            Sample.Update(Sample.Operation(OperationState.Running), Sample.Step(4, "before")),
+            Sample.Update(waits),
+            Sample.Update(waits),
+            Sample.Update(Sample.Operation(OperationState.Running), Sample.Step(5, "after")),
+            Sample.Update(Sample.Operation(OperationState.Done))
+        );
+
+        var run = await Appliancectl.RunAsync(agent.Socket, "operations", "watch");
+
+        Assert.Equal(
+            """
+            12:00:04  ok      switching     before
+            waiting: no space left on the disk of /data
+            12:00:05  ok      switching     after
+
+            """,
+            run.Stderr
+        );
+    }
+
+    [Fact]
     public async Task An_operation_that_there_is_not_is_a_failure()
     {
         await using var agent = await FakeAgent.StartAsync();

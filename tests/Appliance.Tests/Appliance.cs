@@ -45,6 +45,16 @@ internal static class Appliance
         exit 1
         """;
 
+    /// <summary>For bash on the appliance: prints the name that the guardian gave to the agent that runs; nothing: none does.</summary>
+    public const string WhichAgent = """
+        for process in /proc/[0-9]*; do
+            if [[ $(readlink "$process/exe") == */appliance-agent* || $(cat "$process/comm") == appliance-agent ]]; then
+                tr '\0' '\n' <"$process/environ" | sed -n 's/^APPLIANCE_AGENT_NAME=//p'
+                break
+            fi
+        done 2>/dev/null
+        """;
+
     private static readonly HttpClient Browser = new() { Timeout = TimeSpan.FromSeconds(30) };
 
     /// <summary>A disk with the demo's bundles for the guest, as a stick would carry them.</summary>
@@ -103,12 +113,20 @@ internal static class Appliance
 
     /// <summary>Which agent runs, as its guardian calls it: <c>system</c>, or a digest.</summary>
     public static async Task<string> AgentAsync(this Machine machine, CancellationToken ct) =>
-        (
-            await machine.DoAsync(
-                "tr '\\0' '\\n' <\"/proc/$(systemctl show --property MainPID --value appliance-agent)/environ\" | sed -n 's/^APPLIANCE_AGENT_NAME=//p'",
-                ct
-            )
-        ).Trim();
+        (await machine.DoAsync(WhichAgent, ct)).Trim();
+
+    /// <summary>Waits until the agent that runs is the image's, or one that came with a release.</summary>
+    public static Task WaitForAgentAsync(this Machine machine, bool ofImage, CancellationToken ct) =>
+        Eventually.TrueAsync(
+            $"the agent that runs is {(ofImage ? "the image's" : "the release's")}",
+            async token => IsAgent(await machine.AgentAsync(token), ofImage),
+            ct,
+            Patience
+        );
+
+    /// <summary>Whether what <see cref="WhichAgent"/> printed is the agent of the image, or another.</summary>
+    public static bool IsAgent(string name, bool ofImage) =>
+        name.Trim() is { Length: > 0 } known && (known == "system") == ofImage;
 
     /// <summary>Loads the page once, which counts as a visit; null while it does not answer as it should.</summary>
     public static async Task<Page?> VisitAsync(this Machine machine, CancellationToken ct)

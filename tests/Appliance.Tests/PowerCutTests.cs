@@ -22,6 +22,9 @@ public sealed class PowerCutTests(ApplianceImage image, ITestOutputHelper output
 
     private const int Minutes = 60_000;
 
+    /// <summary>The release that brings an agent of its own.</summary>
+    private const string WithAgent = "2.1.0";
+
     private const string OnceLoaded =
         "docker events --since $since --filter type=image --filter event=load | { read -r _; ";
 
@@ -48,52 +51,10 @@ public sealed class PowerCutTests(ApplianceImage image, ITestOutputHelper output
     [Fact(Timeout = UsualCuts * 3 * Minutes)]
     public Task The_disk_as_of_any_flush_of_an_upgrade_that_changes_agent_and_data_does_too() =>
         SurvivesAsync(
-            "2.1.0",
+            WithAgent,
             (folder, ct) => Appliance.BundleWithAgentAsync(folder, ct, changesAll: true),
             "next.bundle"
         );
-
-    private async Task SurvivesAsync(
-        string to,
-        Func<ScratchFolder, CancellationToken, Task<SeedDisk>> stick,
-        string bundle
-    )
-    {
-        var ct = TestContext.Current.CancellationToken;
-        using var folder = new ScratchFolder();
-        var installed = await InstalledAsync(folder, ct);
-        var recorded = await RecordUpgradeAsync(installed, folder, await stick(folder, ct), bundle, ct);
-        var points = PointsOf(recorded);
-        output.WriteLine(
-            $"The upgrade: flushes {recorded.From} to {recorded.To}, of which {points.DistinctBy(p => p.Flush).Count()} "
-                + $"are tried, {points.Count(p => p.Booted)} by a whole machine; {recorded.Visits.Count} visits during it; "
-                + $"seed {Seed}"
-        );
-
-        // Two replays, and two machines: each takes every other point, in order.
-        var outcomes = await Task.WhenAll(
-            Enumerable
-                .Range(0, 2)
-                .Select(lane =>
-                    TryAsync(installed, recorded, folder[$"lane{lane}"], points.Where(p => p.Number % 2 == lane), ct)
-                )
-        );
-
-        var all = outcomes.SelectMany(o => o).OrderBy(o => o.Point.Number).ToList();
-        foreach (var version in all.GroupBy(o => o.Version).OrderBy(g => g.Key, StringComparer.Ordinal))
-            output.WriteLine($"{version.Count()} of {all.Count} came back with {version.Key}");
-        Assert.Equal(points, all.Select(o => o.Point));
-        // The old release before the upgrade began, the new one since it was reported done, and one change in between.
-        var intact = all.Where(o => !o.Point.Torn).ToList();
-        Assert.Equal("1.0.0", intact[0].Version);
-        Assert.Equal(to, intact[^1].Version);
-        Assert.All(all, o => Assert.Contains(o.Version, (string[])["1.0.0", to]));
-        var back = intact.SkipWhile(o => o.Version != to).FirstOrDefault(o => o.Version != to);
-        Assert.True(
-            back is null,
-            $"flush {back?.Point.Flush} came back with {back?.Version}, and one before with {to}"
-        );
-    }
 
     [Fact(Timeout = UsualKills * 10 * Minutes)]
     public async Task A_machine_that_is_killed_at_any_moment_comes_back_with_one_release_and_its_data()
@@ -243,6 +204,48 @@ public sealed class PowerCutTests(ApplianceImage image, ITestOutputHelper output
         return points;
     }
 
+    private async Task SurvivesAsync(
+        string to,
+        Func<ScratchFolder, CancellationToken, Task<SeedDisk>> stick,
+        string bundle
+    )
+    {
+        var ct = TestContext.Current.CancellationToken;
+        using var folder = new ScratchFolder();
+        var installed = await InstalledAsync(folder, ct);
+        var recorded = await RecordUpgradeAsync(installed, folder, await stick(folder, ct), bundle, ct);
+        var points = PointsOf(recorded);
+        output.WriteLine(
+            $"The upgrade: flushes {recorded.From} to {recorded.To}, of which {points.DistinctBy(p => p.Flush).Count()} "
+                + $"are tried, {points.Count(p => p.Booted)} by a whole machine; {recorded.Visits.Count} visits during it; "
+                + $"seed {Seed}"
+        );
+
+        // Two replays, and two machines: each takes every other point, in order.
+        var outcomes = await Task.WhenAll(
+            Enumerable
+                .Range(0, 2)
+                .Select(lane =>
+                    TryAsync(installed, recorded, folder[$"lane{lane}"], points.Where(p => p.Number % 2 == lane), ct)
+                )
+        );
+
+        var all = outcomes.SelectMany(o => o).OrderBy(o => o.Point.Number).ToList();
+        foreach (var version in all.GroupBy(o => o.Version).OrderBy(g => g.Key, StringComparer.Ordinal))
+            output.WriteLine($"{version.Count()} of {all.Count} came back with {version.Key}");
+        Assert.Equal(points, all.Select(o => o.Point));
+        // The old release before the upgrade began, the new one since it was reported done, and one change in between.
+        var intact = all.Where(o => !o.Point.Torn).ToList();
+        Assert.Equal("1.0.0", intact[0].Version);
+        Assert.Equal(to, intact[^1].Version);
+        Assert.All(all, o => Assert.Contains(o.Version, (string[])["1.0.0", to]));
+        var back = intact.SkipWhile(o => o.Version != to).FirstOrDefault(o => o.Version != to);
+        Assert.True(
+            back is null,
+            $"flush {back?.Point.Flush} came back with {back?.Version}, and one before with {to}"
+        );
+    }
+
     private async Task<DiskImage> InstalledAsync(ScratchFolder folder, CancellationToken ct)
     {
         var disk = await image.Disk.OverlayAsync(folder["installed.qcow2"], ct);
@@ -390,7 +393,9 @@ public sealed class PowerCutTests(ApplianceImage image, ITestOutputHelper output
         var page = await userland.WaitForPageAsync(ct);
         Assert.True(page.Visits > acknowledged, $"{page.Visits} visits, and {acknowledged} were acknowledged");
         var status = await userland.WaitUntilWellAsync(ct);
-        return Settled(await userland.WaitForPageAsync(ct), status);
+        var version = Settled(await userland.WaitForPageAsync(ct), status);
+        await userland.WaitForAgentAsync(IsOfImage(version), ct);
+        return version;
     }
 
     private static async Task<string> BootAsync(DiskPoint point, long acknowledged, CancellationToken ct)
@@ -402,9 +407,13 @@ public sealed class PowerCutTests(ApplianceImage image, ITestOutputHelper output
         await machine.Console.LoginAsync(ct);
         var status = await machine.WaitUntilWellAsync(ct);
         var version = Settled(await machine.WaitForPageAsync(ct), status);
+        await machine.WaitForAgentAsync(IsOfImage(version), ct);
         machine.Succeeded();
         return version;
     }
+
+    // The agent belongs to the release.
+    private static bool IsOfImage(string version) => version != WithAgent;
 
     private static string Settled(Page page, JsonNode status)
     {

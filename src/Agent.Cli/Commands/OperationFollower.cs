@@ -67,10 +67,13 @@ internal sealed class OperationFollower(Session session)
     {
         foreach (var step in update.Steps)
             OperationView.WriteStep(session.Error, step);
+        var wasWaiting = latest?.Waiting;
         var operation = latest = update.Operation;
-        // Elsewhere than on a terminal the steps are enough. There, each has taken the progress' place.
+        // Elsewhere than on a terminal the steps are enough, and why there are none. There, each has taken the progress' place.
         if (session.Error.Redraws)
             progress.Show(() => OperationView.Progress(operation), inAnyCase: update.Steps.Count > 0);
+        else if (operation.Waiting.Length > 0 && operation.Waiting != wasWaiting)
+            session.Error.WriteLine(Text.OneLine(OperationView.Progress(operation)));
     }
 
     private ExitCode Conclude(Operation operation)

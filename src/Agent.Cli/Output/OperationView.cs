@@ -23,15 +23,26 @@ internal static class OperationView
         );
     }
 
-    /// <summary>"loading: 1.2 GB of 3.4 GB, 35 %"; "switching: 1 of 3 services, starting web".</summary>
+    /// <summary>
+    /// "loading: 1.2 GB of 3.4 GB, 35 %"; "switching: 1 of 3 services, starting web"; "waiting: no space left".
+    /// </summary>
     public static string Progress(Operation operation) =>
         operation switch
         {
-            { BytesTotal: > 0 } => $"{operation.Phase}: {Sizes.Part(operation.BytesDone, operation.BytesTotal)}",
-            { ServicesTotal: > 0 } =>
-                $"{operation.Phase}: {operation.ServicesDone} of {operation.ServicesTotal} services",
-            _ => operation.Phase,
-        } + (operation.Sentence.Length > 0 ? $", {operation.Sentence}" : "");
+            { Waiting.Length: > 0 } => $"waiting: {operation.Waiting}",
+            { BytesTotal: > 0 } => Doing(
+                operation,
+                $"{operation.Phase}: {Sizes.Part(operation.BytesDone, operation.BytesTotal)}"
+            ),
+            { ServicesTotal: > 0 } => Doing(
+                operation,
+                $"{operation.Phase}: {operation.ServicesDone} of {operation.ServicesTotal} services"
+            ),
+            _ => Doing(operation, operation.Phase),
+        };
+
+    private static string Doing(Operation operation, string progress) =>
+        operation.Sentence.Length > 0 ? $"{progress}, {operation.Sentence}" : progress;
 
     /// <summary>"Done: demo was upgraded from 1.0.0 to 2.0.0 (op-12, 42 s)".</summary>
     public static void WriteResult(Screen screen, Operation operation, DateTimeOffset now)

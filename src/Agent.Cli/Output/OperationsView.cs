@@ -47,7 +47,7 @@ internal static class OperationsView
                 o.ToVersion,
                 OperationWords.Of(o.State),
                 o.Phase,
-                o.Sentence
+                o.Waiting.Length > 0 ? $"waiting: {o.Waiting}" : o.Sentence
             );
         }
         table.WriteTo(screen);

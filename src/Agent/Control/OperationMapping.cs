@@ -44,6 +44,7 @@ internal static class OperationMapping
             BytesTotal = progress.BytesTotal,
             ServicesDone = progress.ServicesDone,
             ServicesTotal = progress.ServicesTotal,
+            Waiting = progress.Waiting ?? "",
         };
         return message;
     }

@@ -1,5 +1,5 @@
 using System.Diagnostics;
-#if DEBUG
+#if FAILPOINTS
 using System.Globalization;
 using System.Runtime.InteropServices;
 #endif
@@ -66,7 +66,7 @@ internal static partial class Failpoint
     /// <summary>A server of ingress is changed while it runs.</summary>
     public const string ChangeServer = "ingress.server";
 
-#if DEBUG
+#if FAILPOINTS
     private const int SigStop = 19;
 
     private static readonly Lock Gate = new();
@@ -77,27 +77,27 @@ internal static partial class Failpoint
     private static int entries;
 #endif
 
-    [Conditional("DEBUG")]
+    [Conditional("FAILPOINTS")]
     public static void Before(string name)
     {
-#if DEBUG
+#if FAILPOINTS
         if (name == Journal)
             DieIfAt("before", Interlocked.Increment(ref entries));
         Pass($"before {name}");
 #endif
     }
 
-    [Conditional("DEBUG")]
+    [Conditional("FAILPOINTS")]
     public static void After(string name)
     {
-#if DEBUG
+#if FAILPOINTS
         if (name == Journal)
             DieIfAt("after", Volatile.Read(ref entries));
         Pass($"after {name}");
 #endif
     }
 
-#if DEBUG
+#if FAILPOINTS
     private static void DieIfAt(string side, int entry)
     {
         if (DieAt[0] != side || int.Parse(DieAt[1], CultureInfo.InvariantCulture) != entry)

@@ -4,6 +4,9 @@ namespace Appliance.Agent.Updates;
 internal sealed record Progress(long BytesDone, long BytesTotal, int ServicesDone, int ServicesTotal)
 {
     public static Progress None { get; } = new(0, 0, 0, 0);
+
+    /// <summary>Why nothing can be done, not even write down that; null: it goes on.</summary>
+    public string? Waiting { get; init; }
 }
 
 /// <summary>The progress of the operation that runs, with a signal for watchers that comes no faster than they can read.</summary>
@@ -24,6 +27,20 @@ internal sealed class OperationProgress(TimeProvider clock)
         Volatile.Write(ref current, next);
         if (clock.GetElapsedTime(Volatile.Read(ref lastSignal)) < Pace)
             return;
+        Signal();
+    }
+
+    /// <summary>Says why it cannot go on, until the next is set.</summary>
+    public void Wait(string why)
+    {
+        if (Current.Waiting == why)
+            return;
+        Volatile.Write(ref current, Current with { Waiting = why });
+        Signal();
+    }
+
+    private void Signal()
+    {
         Volatile.Write(ref lastSignal, clock.GetTimestamp());
         Interlocked.Exchange(ref changed, NewSignal()).TrySetResult();
     }

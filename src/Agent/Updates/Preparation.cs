@@ -1,7 +1,6 @@
 using Appliance.Agent.Content;
 using Appliance.Agent.Host;
 using Appliance.Agent.Storage;
-using Appliance.Agent.Supervision;
 using Appliance.Bundles.Releases;
 using Appliance.Docker;
 
@@ -11,7 +10,6 @@ namespace Appliance.Agent.Updates;
 internal sealed class Preparation(
     Course course,
     UpdateJournal journal,
-    ISupervisor supervisor,
     Preflight preflight,
     Safekeeping safekeeping,
     ImageLoader images,
@@ -33,9 +31,6 @@ internal sealed class Preparation(
     /// <returns>Null: it may go on. Otherwise how it ends.</returns>
     public async Task<Conclusion?> RunAsync(CancellationToken ct)
     {
-        // Without one before, what runs is left alone until there is something to put in its place.
-        if (course.HasOrigin)
-            supervisor.Run(new RunningRelease(from));
         try
         {
             while (!await TryPrepareAsync(ct))
@@ -108,8 +103,6 @@ internal sealed class Preparation(
 
     private async Task LoadAsync(CancellationToken ct)
     {
-        if (operation.Phase >= Phase.Loaded)
-            return;
         course.Record(
             Phase.Loading,
             StepOutcome.Begun,

@@ -86,7 +86,7 @@ internal sealed class UpdateRuns(
         var safekeeping = new Safekeeping(course, journal, snapshots, plans, supervisor, gate, rollout, events, clock);
         return new UpdateRun(
             course,
-            new Preparation(course, journal, supervisor, preflight, safekeeping, images, gate, boot, progress),
+            new Preparation(course, journal, preflight, safekeeping, images, gate, boot, progress),
             takeover,
             safekeeping,
             new Switching(course, journal, supervisor, gate, trial, rollout, progress),

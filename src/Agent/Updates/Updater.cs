@@ -24,6 +24,7 @@ internal sealed class Updater(
     HeldRelease held,
     DataPlans dataPlans,
     ISupervisor supervisor,
+    OperationProgress progress,
     EventLog events,
     IOptions<SourcesOptions> sources,
     IHostApplicationLifetime lifetime,
@@ -34,7 +35,6 @@ internal sealed class Updater(
     /// <summary>The words in which somebody agrees that an upgrade keeps no data.</summary>
     public const string LoseData = "I accept that data may be lost";
 
-    private const int MayResume = 3;
     private static readonly TimeSpan BetweenHousekeeping = TimeSpan.FromHours(1);
     private static readonly TimeSpan AfterTrouble = TimeSpan.FromSeconds(5);
 
@@ -357,10 +357,12 @@ internal sealed class Updater(
             try
             {
                 await work();
+                progress.Set(Progress.None);
                 return;
             }
             catch (StorageException e)
             {
+                progress.Wait(e.Message);
                 log.Step(operation.Name, "waiting", e.Message);
                 await PruneAsync(ct);
                 await Task.Delay(AfterTrouble, clock, ct);
@@ -392,32 +394,26 @@ internal sealed class Updater(
 
     private async Task<Conclusion> ConcludeAsync(Operation operation, CancellationToken ct)
     {
-        if (operation is { Resumed: > MayResume, Phase: < Phase.Committed })
+        // That takes no release, which may be why it came to that.
+        if (NextStep.Of(operation, default) is UpdateStep.GiveUp)
         {
-            var reason = $"the agent was started {operation.Resumed} times while it ran";
-            if (operation.Phase < Phase.Snapshotting)
-            {
-                await RunCurrentAsync(ct);
-                return new Conclusion(
-                    OperationState.Failed,
-                    operation.Phase,
-                    "it was not begun; what ran before runs on, untouched",
-                    reason,
-                    ""
-                );
-            }
-            journal.TurnBack(operation.Id, "going back", reason, "");
+            await RunCurrentAsync(ct);
+            return new Conclusion(
+                OperationState.Failed,
+                operation.Phase,
+                "it was not begun; what ran before runs on, untouched",
+                NextStep.Why(operation, default)!.Reason,
+                ""
+            );
         }
-        if (operation.CancelledBy is not null)
-            await cancel.CancelAsync();
         UpdateRun run;
         try
         {
-            run = await runs.OpenAsync(journal.Find(operation.Id)!, ct);
+            run = await runs.OpenAsync(operation, ct);
         }
         catch (Exception e) when (e is RefusedException or IOException or UnauthorizedAccessException)
         {
-            if (await GoBackUnopenedAsync(journal.Find(operation.Id)!, e.Message, ct) is { } back)
+            if (await GoBackUnopenedAsync(operation, e.Message, ct) is { } back)
                 return back;
             await RunCurrentAsync(ct);
             return Unopened(operation, e.Message);

@@ -20,44 +20,15 @@ internal sealed class WayBack(
     private readonly Operation operation = course.Operation;
     private readonly Release from = course.From;
 
-    /// <summary>What is not fit does not stay.</summary>
-    public async Task<Conclusion> TurnBackAsync(Unfit unfit, CancellationToken ct)
+    /// <summary>Durable before anything is taken back: that it is, why, and what the failing service said.</summary>
+    public async Task TurnBackAsync(Unfit why, CancellationToken ct)
     {
-        var said = await evidence.OfAsync(unfit.Service, ct);
-        TurnBack(unfit.Reason, said);
-        return await GoBackAsync(unfit.Reason, said, ct);
-    }
-
-    /// <summary>Somebody wants it taken back.</summary>
-    public async Task<Conclusion> CancelledAsync(CancellationToken ct)
-    {
-        var by = journal.Find(operation.Id)?.CancelledBy ?? "somebody";
-        var reason = $"{by} cancelled it";
-        if (course.Reached < Phase.Snapshotting)
-            return new Conclusion(
-                OperationState.Cancelled,
-                Phase.Loading,
-                "cancelled; nothing was changed",
-                reason,
-                ""
-            );
-        TurnBack(reason, "");
-        // That the way back failed is not to be hidden by that somebody wanted it.
-        return await GoBackAsync(reason, "", ct) is var end && end.State is OperationState.Failed
-            ? end
-            : end with
-            {
-                State = OperationState.Cancelled,
-            };
-    }
-
-    private void TurnBack(string reason, string said)
-    {
+        var said = await evidence.OfAsync(why.Service, ct);
         var text = operation.FromDigest is null
             ? $"taking {course.Target} away again"
             : $"going back to {course.Origin}";
-        journal.TurnBack(operation.Id, text, reason, said);
-        log.Step(operation.Name, nameof(Phase.RollingBack), reason);
+        journal.TurnBack(operation.Id, text, why.Reason, said);
+        log.Step(operation.Name, nameof(Phase.RollingBack), why.Reason);
     }
 
     /// <summary>From the entry in the journal on that it is to be taken back.</summary>
@@ -78,7 +49,9 @@ internal sealed class WayBack(
         );
         if (lost is not null)
             return new Conclusion(OperationState.Failed, Phase.RolledBack, lost, reason, said);
-        var state = operation.CancelledBy is null ? OperationState.RolledBack : OperationState.Cancelled;
+        var state = journal.Find(operation.Id)!.CancelledBy is null
+            ? OperationState.RolledBack
+            : OperationState.Cancelled;
         if (!course.HasOrigin)
         {
             supervisor.Run(new RunningRelease(from) { IsReturn = true });

@@ -41,6 +41,13 @@ internal sealed class RealAgent : IAsyncDisposable
 
     public DockerEngine Engine { get; }
 
+    /// <summary>The agent's: as published, with its failpoints, where <c>test.sh</c> has done that.</summary>
+    public static string Program { get; } =
+        Path.Combine(
+            System.Environment.GetEnvironmentVariable("APPLIANCE_TEST_PROGRAMS") ?? AppContext.BaseDirectory,
+            "appliance-agent"
+        );
+
     /// <summary>The image every service of a test may use; it sleeps unless told otherwise.</summary>
     public const string Image = "appliance-test/busybox:1";
 
@@ -204,7 +211,7 @@ internal sealed class RealAgent : IAsyncDisposable
         string[] command =
         [
             .. Launcher,
-            Path.Combine(AppContext.BaseDirectory, "appliance-agent"),
+            Program,
             .. (string[])["--data", Data, "--socket", Socket, "--docker", endpoint, "--config", Settings],
         ];
         var start = new ProcessStartInfo(command[0], command[1..])

@@ -158,7 +158,7 @@ public sealed class AgentTakeoverTests(SharedEngine shared)
     internal static string Bring(RealAgent agent, string mark, string? work = null)
     {
         var path = Path.Combine(agent.Data, "..", $"agent-{mark}");
-        work ??= $"exec '{Path.Combine(AppContext.BaseDirectory, "appliance-agent")}' \"$@\"";
+        work ??= $"exec '{RealAgent.Program}' \"$@\"";
         File.WriteAllText(path, $"#!/bin/sh\n# {mark}\n{work}\n");
         agent.Signer.Agent = (path, "0.9.0");
         return Convert.ToHexStringLower(System.Security.Cryptography.SHA256.HashData(File.ReadAllBytes(path)));

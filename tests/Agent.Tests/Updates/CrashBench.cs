@@ -260,10 +260,9 @@ internal sealed class CrashBench : IAsyncDisposable
             WithoutRoom? came = null;
             if (!work.IsCompleted)
             {
-                var said = agent.Log.Length;
                 full.Fill();
                 Posix.Kill(pid, Posix.SigCont);
-                came = await MeanwhileAsync(work, said, isWell);
+                came = await MeanwhileAsync(work, isWell);
                 full.Free();
             }
             File.Delete(Armed);
@@ -292,11 +291,14 @@ internal sealed class CrashBench : IAsyncDisposable
     }
 
     /// <summary>What an operation comes to, or says that it waits for, while there is no room.</summary>
-    private async Task<WithoutRoom> MeanwhileAsync(Task<Operation> work, int said, bool isWell)
+    private async Task<WithoutRoom> MeanwhileAsync(Task<Operation> work, bool isWell)
     {
         var waits = await Eventually.GetAsync(
             "the operation ends, or says why it waits",
-            _ => Task.FromResult(work.IsCompleted ? "" : LineOf(agent.Log[said..], ": waiting: ")),
+            async _ =>
+                work.IsCompleted ? ""
+                : await NewestAsync() is { Waiting.Length: > 0 } newest ? newest.Waiting
+                : null,
             Ct,
             Patience
         );
@@ -327,11 +329,6 @@ internal sealed class CrashBench : IAsyncDisposable
             return new WithoutRoom($"{e.StatusCode}", e.Status.Detail, "");
         }
     }
-
-    private static string? LineOf(string log, string what) =>
-        log.Split('\n').FirstOrDefault(l => l.Contains(what, StringComparison.Ordinal)) is { } line
-            ? line[(line.IndexOf(what, StringComparison.Ordinal) + what.Length)..]
-            : null;
 
     /// <returns>What begins the operation and follows it to its end, and what runs if it does not take effect, or does.</returns>
     private async Task<(Func<Task<Operation>> Begin, string Before, string After)> PrepareAsync(CrashCourse course)

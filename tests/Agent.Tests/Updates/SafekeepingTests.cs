@@ -1,5 +1,6 @@
 using Appliance.Agent.Storage;
 using Appliance.Agent.Tests.Supervision;
+using Appliance.Agent.Updates;
 using Appliance.Bundles.Releases;
 using Appliance.Testing;
 
@@ -184,7 +185,9 @@ public sealed class SafekeepingTests : IAsyncDisposable
         Directory.Delete(room.Shelf(upgrade), recursive: true);
         room.Journal.Cancel(upgrade.Id, "alice");
 
-        var end = await room.PassingTimeAsync(room.Of(upgrade, DataRoom.One, DataRoom.Two).Back.CancelledAsync(Ct));
+        var back = room.Of(upgrade, DataRoom.One, DataRoom.Two).Back;
+        await back.TurnBackAsync(new Unfit("", "alice cancelled it"), Ct);
+        var end = await room.PassingTimeAsync(back.GoBackAsync("alice cancelled it", "", Ct));
 
         Assert.Equal(OperationState.Failed, end.State);
         Assert.Contains("is gone", end.Sentence, StringComparison.Ordinal);

@@ -92,26 +92,34 @@ internal sealed class Userland : IAsyncDisposable
     /// <summary>Waits until the appliance is well, and nothing is being done to it.</summary>
     public async Task<JsonNode> WaitUntilWellAsync(CancellationToken ct)
     {
-        var init = Init() ?? throw Failure("it has ended");
-        var ran = await Tool.TryAsync(
-            "nsenter",
-            [
-                "--target",
-                init,
-                "--mount",
-                "--net",
-                "--pid",
-                "--ipc",
-                "--uts",
-                "--root",
-                "--wd=/",
-                "/bin/bash",
-                "-c",
-                Appliance.UntilWell,
-            ],
-            ct
-        );
+        var ran = await WithinAsync(Appliance.UntilWell, ct);
         return ran.ExitCode == 0 ? JsonNode.Parse(ran.Text)! : throw Failure($"it does not get well: {ran.Text}");
+    }
+
+    /// <summary>Waits until the agent that runs is one of the image's, or one that came with a release.</summary>
+    public async Task WaitForAgentAsync(bool ofImage, CancellationToken ct)
+    {
+        var last = "";
+        try
+        {
+            await Eventually.TrueAsync(
+                $"the agent that runs is {(ofImage ? "the image's" : "the release's")}",
+                async token => Appliance.IsAgent(last = (await WithinAsync(Appliance.WhichAgent, token)).Text, ofImage),
+                ct,
+                Appliance.Patience
+            );
+        }
+        catch (TimeoutException e)
+        {
+            throw Failure($"{e.Message}, but \"{last.Trim()}\"", e);
+        }
+    }
+
+    private async Task<Tool> WithinAsync(string command, CancellationToken ct)
+    {
+        var init = Init() ?? throw Failure("it has ended");
+        string[] all = ["--mount", "--net", "--pid", "--ipc", "--uts", "--root", "--wd=/"];
+        return await Tool.TryAsync("nsenter", ["--target", init, .. all, "/bin/bash", "-c", command], ct);
     }
 
     public async ValueTask DisposeAsync()
