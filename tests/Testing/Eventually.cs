@@ -4,7 +4,7 @@ namespace Appliance.Testing;
 public static class Eventually
 {
     private static readonly TimeSpan Default = TimeSpan.FromSeconds(20);
-    private static readonly TimeSpan Between = TimeSpan.FromMilliseconds(20);
+    private static readonly TimeSpan Between = TimeSpan.FromMilliseconds(50);
 
     /// <summary>Returns once <paramref name="condition"/> holds.</summary>
     /// <param name="what">What is waited for, as a sentence.</param>

@@ -123,7 +123,10 @@ internal sealed class ContainerWatch : IAsyncDisposable
     private HealthVerdict Verdict()
     {
         var (state, output) = Verdicts.Of(Policies);
-        return new HealthVerdict(target.ContainerId, target.RunStartedAt, target.Probes, state, output);
+        return new HealthVerdict(target.ContainerId, target.RunStartedAt, target.Probes, state, output)
+        {
+            IsOverdue = Verdicts.AreOverdue(Policies),
+        };
     }
 
     private static TimeSpan Max(TimeSpan a, TimeSpan b) => a > b ? a : b;

@@ -27,7 +27,7 @@ internal sealed class ExecCheck(ExecProbe probe, string container, DockerEngine 
         try
         {
             if (open is not null && await IsRunningAsync(open, either.Token))
-                return ProbeResult.Failed("the command of an earlier check has not ended");
+                return ProbeResult.Late("the command of an earlier check has not ended");
             open = await engine.Containers.CreateExecAsync(
                 container,
                 new ExecSpec { Command = probe.Command },
@@ -48,7 +48,7 @@ internal sealed class ExecCheck(ExecProbe probe, string container, DockerEngine 
         }
         catch (OperationCanceledException) when (!ct.IsCancellationRequested)
         {
-            return ProbeResult.Failed($"no end within {timeout.TotalSeconds:0.###} s");
+            return ProbeResult.Late($"no end within {timeout.TotalSeconds:0.###} s");
         }
     }
 

@@ -50,7 +50,7 @@ internal sealed class GrpcCheck(GrpcProbe probe, string address, TimeProvider cl
         }
         catch (Exception e) when (e is RpcException or OperationCanceledException && !ct.IsCancellationRequested)
         {
-            return ProbeResult.Failed($"no answer within {timeout.TotalSeconds:0.###} s");
+            return ProbeResult.Late($"no answer within {timeout.TotalSeconds:0.###} s");
         }
         catch (RpcException) when (ct.IsCancellationRequested)
         {

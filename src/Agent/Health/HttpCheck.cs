@@ -87,7 +87,7 @@ internal sealed class HttpCheck(HttpProbe probe, string address, HttpClient http
         }
         catch (OperationCanceledException) when (!ct.IsCancellationRequested)
         {
-            return ProbeResult.Failed($"no answer within {timeout.TotalSeconds:0.###} s");
+            return ProbeResult.Late($"no answer within {timeout.TotalSeconds:0.###} s");
         }
     }
 

@@ -21,7 +21,12 @@ internal sealed record ProbePolicy(ProbeTiming Timing, DateTimeOffset RunStarted
     public string Output { get; private init; } = "";
     public DateTimeOffset? CheckedAt { get; private init; }
     private int Checks { get; init; }
+    private bool WasHealthy { get; init; }
+    private bool OnlyLate { get; init; }
     private DateTimeOffset? FailureCountedAt { get; init; }
+
+    /// <summary>Condemned, but for nothing else than answers that did not come in time, and after it had been healthy.</summary>
+    public bool IsOverdue => State is HealthState.Unhealthy && WasHealthy && OnlyLate;
 
     /// <summary>From the start of one check to the start of the next.</summary>
     public TimeSpan Interval
@@ -47,6 +52,7 @@ internal sealed record ProbePolicy(ProbeTiming Timing, DateTimeOffset RunStarted
                 Successes = successes,
                 Failures = 0,
                 FailureCountedAt = null,
+                WasHealthy = WasHealthy || successes >= Timing.HealthyAfter,
                 Output = result.Output,
                 CheckedAt = now,
                 Checks = Checks + 1,
@@ -67,6 +73,7 @@ internal sealed record ProbePolicy(ProbeTiming Timing, DateTimeOffset RunStarted
             State = failures >= Timing.UnhealthyAfter ? HealthState.Unhealthy : State,
             Failures = failures,
             FailureCountedAt = now,
+            OnlyLate = result.IsLate && (Failures == 0 || OnlyLate),
         };
     }
 }

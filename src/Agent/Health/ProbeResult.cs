@@ -6,9 +6,14 @@ internal readonly record struct ProbeResult(bool Healthy, string Output)
 {
     private const int MaxOutput = 400;
 
+    /// <summary>Whether it failed for want of an answer in time: it may be at work, and too busy to say so.</summary>
+    public bool IsLate { get; private init; }
+
     public static ProbeResult Ok(string output) => new(true, Brief(output));
 
     public static ProbeResult Failed(string output) => new(false, Brief(output));
+
+    public static ProbeResult Late(string output) => Failed(output) with { IsLate = true };
 
     private static string Brief(string output)
     {

@@ -27,7 +27,7 @@ internal sealed class TcpCheck(TcpProbe probe, string address, TimeProvider cloc
         }
         catch (OperationCanceledException) when (!ct.IsCancellationRequested)
         {
-            return ProbeResult.Failed($"no connection within {timeout.TotalSeconds:0.###} s");
+            return ProbeResult.Late($"no connection within {timeout.TotalSeconds:0.###} s");
         }
     }
 }

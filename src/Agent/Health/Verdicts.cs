@@ -30,6 +30,11 @@ internal static class Verdicts
             probes.Where(p => p.Role.HasFlag(role) && p.Policy.State == state).Select(p => p.Policy).FirstOrDefault();
     }
 
+    /// <summary>Whether they call it unready for nothing else than answers that did not come in time.</summary>
+    public static bool AreOverdue(IReadOnlyList<(ProbeRole Role, ProbePolicy Policy)> probes) =>
+        Of(probes).State is HealthState.Unready
+        && probes.All(p => p.Policy is not { State: HealthState.Unhealthy, IsOverdue: false });
+
     /// <summary>Whether all that has to have succeeded before others are asked has.</summary>
     public static bool HasStarted(IReadOnlyList<(ProbeRole Role, ProbePolicy Policy)> probes) =>
         probes.All(p => !p.Role.HasFlag(ProbeRole.Startup) || p.Policy.State is HealthState.Healthy);

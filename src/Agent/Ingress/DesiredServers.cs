@@ -29,6 +29,12 @@ internal static class DesiredServers
                 )
             )
             .ToList();
+        // One that is slow is spared. If all of them are, it is the crowd that is too large, and to send it away from one after
+        // the other would send it away from all: they are asked as before, and whoever is answered is.
+        if (!isClosed && !states.Exists(s => s.State is ServerState.Ready))
+            states = states.ConvertAll(s =>
+                s.Server is { IsOverdue: true, Leaving: null } ? (s.Server, ServerState.Ready) : s
+            );
         var ready = states.Where(s => s.State is ServerState.Ready).ToList();
         var (usual, canary) = Weights(
             ready.Count(s => s.Server.Role is not ServerRole.Canary),

@@ -108,6 +108,9 @@ internal sealed record HealthVerdict(
     string Output
 )
 {
+    /// <summary>It is unready for nothing else than answers that did not come in time, after it had been ready.</summary>
+    public bool IsOverdue { get; init; }
+
     public bool IsOf(DateTimeOffset? runStartedAt, IReadOnlyList<Bundles.Compose.Probe> probes) =>
         RunStartedAt == runStartedAt && ProbesAlike.Are(Probes, probes);
 }

@@ -50,7 +50,11 @@ internal sealed record PublishedServer(
     ServerRole Role,
     bool IsReady,
     string? Leaving
-);
+)
+{
+    /// <summary>It was ready, and is not for nothing else than being asked in vain: it may be at work, and too busy to say so.</summary>
+    public bool IsOverdue { get; init; }
+}
 
 internal enum ServerRole
 {

@@ -70,9 +70,20 @@ internal static class PublishedServices
                 role,
                 slot.Health is HealthState.None or HealthState.Healthy,
                 slot.Leaving.GetValueOrDefault(current.Id)
-            );
+            ) with
+            {
+                IsOverdue = slot.Health is HealthState.Unready && IsOverdue(current, inputs),
+            };
         foreach (var old in slot.Others.Where(c => c.State is RunState.Running))
-            yield return Of(old, ServerRole.Predecessor, WasReady(old, inputs), slot.Leaving.GetValueOrDefault(old.Id));
+            yield return Of(
+                old,
+                ServerRole.Predecessor,
+                WasReady(old, inputs),
+                slot.Leaving.GetValueOrDefault(old.Id)
+            ) with
+            {
+                IsOverdue = IsOverdue(old, inputs),
+            };
     }
 
     private static IEnumerable<OrphanPlan> OrphansOf(DesiredService service, Plan plan) =>
@@ -109,6 +120,9 @@ internal static class PublishedServices
     public static bool WasUnready(ObservedContainer old, PlanningInputs inputs) =>
         old.Health is HealthState.Unhealthy or HealthState.Starting
         || LastOf(old, inputs) is { State: not HealthState.Healthy };
+
+    private static bool IsOverdue(ObservedContainer container, PlanningInputs inputs) =>
+        LastOf(container, inputs) is { IsOverdue: true };
 
     private static HealthVerdict? LastOf(ObservedContainer container, PlanningInputs inputs) =>
         inputs.Verdicts.GetValueOrDefault(container.Id) is { } last && last.RunStartedAt == container.StartedAt

@@ -58,13 +58,38 @@ public sealed class ProbePolicyTests
         Assert.Equal((HealthState.Unhealthy, "c", 3), (condemned.State, condemned.Output, condemned.Failures));
     }
 
+    [Theory]
+    [InlineData("ok ok late late late", true)]
+    [InlineData("ok ok late late late late", true)]
+    [InlineData("ok ok no late late", false)]
+    [InlineData("ok ok late late no", false)]
+    [InlineData("ok ok no ok late late late", true)]
+    [InlineData("ok ok late late", false)]
+    [InlineData("ok ok no no no ok ok late late late", true)]
+    public void What_only_came_too_late_since_it_was_healthy_is_overdue(string answers, bool isOverdue) =>
+        Assert.Equal(isOverdue, After(answers).IsOverdue);
+
+    [Fact]
+    public void One_that_was_never_healthy_is_not_overdue()
+    {
+        var policy = new ProbePolicy(Timing with { StartPeriod = TimeSpan.Zero }, Start, Quick);
+        for (var check = 0; check < 3; check++)
+            policy = policy.On(ProbeResult.Late("no answer"), Start.AddMinutes(check));
+        Assert.Equal((HealthState.Unhealthy, false), (policy.State, policy.IsOverdue));
+    }
+
     private static ProbePolicy After(string answers)
     {
         var policy = new ProbePolicy(Timing, Start, Quick);
         var second = 0;
         foreach (var answer in answers.Split(' '))
             policy = policy.On(
-                answer == "ok" ? ProbeResult.Ok("") : ProbeResult.Failed("no"),
+                answer switch
+                {
+                    "ok" => ProbeResult.Ok(""),
+                    "late" => ProbeResult.Late("no answer"),
+                    _ => ProbeResult.Failed("no"),
+                },
                 Start.AddSeconds(second++)
             );
         return policy;

@@ -44,6 +44,17 @@ public sealed class VerdictsTests
         Assert.Equal(hasStarted, Verdicts.HasStarted(Of(probes)));
     }
 
+    [Theory]
+    [InlineData("R:late L:ok", true)]
+    [InlineData("R:late R:ok", true)]
+    [InlineData("R:late R:no L:ok", false)]
+    [InlineData("R:no L:ok", false)]
+    // It is restarted for that.
+    [InlineData("R:late L:late", false)]
+    [InlineData("R:ok L:ok", false)]
+    public void It_is_overdue_if_it_is_unready_for_nothing_else(string probes, bool areOverdue) =>
+        Assert.Equal(areOverdue, Verdicts.AreOverdue(Of(probes)));
+
     private static List<(ProbeRole, ProbePolicy)> Of(string probes) =>
         [.. probes.Split(' ', StringSplitOptions.RemoveEmptyEntries).Select(p => Of(p.Split(':')))];
 
@@ -65,6 +76,7 @@ public sealed class VerdictsTests
             probe[1] switch
             {
                 "ok" => policy.On(ProbeResult.Ok("fine"), Start),
+                "late" => policy.On(ProbeResult.Ok("fine"), Start).On(ProbeResult.Late($"{probe[0]} late"), Start),
                 "no" => policy.On(ProbeResult.Failed($"{probe[0]} no"), Start),
                 _ => policy,
             }

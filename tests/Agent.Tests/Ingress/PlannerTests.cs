@@ -97,6 +97,47 @@ public sealed class PlannerTests
         Assert.All(desired.Where(d => d.Address[0] == 'c'), d => Assert.Equal(canary, d.Weight));
     }
 
+    // R: ready; o: overdue; x: neither; a letter that leaves is followed by a minus.
+    [Theory]
+    [InlineData("R o", "Ready Maintenance")]
+    [InlineData("o o", "Ready Ready")]
+    [InlineData("o x", "Ready Maintenance")]
+    [InlineData("x x", "Maintenance Maintenance")]
+    [InlineData("o- o", "Draining Ready")]
+    [InlineData("R- o", "Draining Ready")]
+    [InlineData("o-", "Draining")]
+    public void If_all_are_only_too_slow_none_is_spared(string servers, string states)
+    {
+        var service = new PublishedService(
+            "web",
+            [],
+            null,
+            TimeSpan.Zero,
+            [
+                .. servers
+                    .Split(' ')
+                    .Select(
+                        (s, i) =>
+                            Server($"a{i}", ServerRole.Current) with
+                            {
+                                IsReady = s[0] == 'R',
+                                IsOverdue = s[0] == 'o',
+                                Leaving = s.Length > 1 ? "asked for" : null,
+                            }
+                    ),
+            ]
+        );
+
+        Assert.Equal(
+            states,
+            string.Join(' ', DesiredServers.Of(service, _ => false, isInside: false).Select(s => s.State))
+        );
+        Assert.DoesNotContain(
+            DesiredServers.Of(service with { IsClosed = true }, _ => false, isInside: false),
+            s => s.State is ServerState.Ready
+        );
+    }
+
     [Fact]
     public void A_container_that_was_served_before_is_trusted_until_it_was_ready_once_or_for_half_a_minute()
     {

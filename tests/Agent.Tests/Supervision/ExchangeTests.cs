@@ -276,6 +276,26 @@ public sealed class ExchangeTests
         Assert.Equal(isReady, Servers(web)[Old]);
     }
 
+    [Theory]
+    [InlineData(nameof(HealthState.Unready), true)]
+    [InlineData(nameof(HealthState.Unhealthy), false)]
+    public void Ingress_is_told_who_is_only_too_slow_to_be_ready(string state, bool isOverdue)
+    {
+        var web = new Scenario().Service("web", probed: true).With(s => s with { Routes = [Route] }).Container("web");
+        web.Verdicts[Web1] = new HealthVerdict(
+            Web1,
+            Scenario.Now.AddMinutes(-10),
+            [new TcpProbe(80, ProbeTiming.Default)],
+            Enum.Parse<HealthState>(state),
+            ""
+        )
+        {
+            IsOverdue = true,
+        };
+        var server = Assert.Single(Assert.Single(web.Published()).Servers);
+        Assert.Equal((false, isOverdue), (server.IsReady, server.IsOverdue));
+    }
+
     [Fact]
     public void A_dependency_that_is_being_exchanged_still_serves()
     {

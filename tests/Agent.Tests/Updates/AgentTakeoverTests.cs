@@ -48,7 +48,7 @@ public sealed class AgentTakeoverTests(SharedEngine shared)
 
     [Theory]
     [InlineData("exit 1", "it was started 3 times")]
-    [InlineData("exec sleep 1000", "it did not report within 5 s")]
+    [InlineData("exec sleep 1000", "it did not report within 5 s", Traits = ["Category", "Long"])]
     public async Task One_that_is_not_well_is_gone_back_from_and_nothing_was_touched(string work, string why)
     {
         await using var agent = await StartAsync();

@@ -12,7 +12,7 @@ public sealed class DataGoesBackTests(SharedEngine shared)
 
     [Theory]
     [InlineData("fails", "migrate")]
-    [InlineData("hangs", "migrate had not completed within 3 s")]
+    [InlineData("hangs", "migrate had not completed within 3 s", Traits = ["Category", "Long"])]
     [InlineData("leads to what is unwell", "db: Unhealthy")]
     public async Task A_migration_that_does_not_end_well_leaves_no_trace(string which, string reason)
     {

@@ -36,13 +36,13 @@ public sealed class DyingAgentTests(SharedEngine shared)
 
     [Theory]
     [InlineData(Course.Install, "after:9")] // observing
-    [InlineData(Course.Upgrade, "before:1")] // verified
-    [InlineData(Course.Upgrade, "after:3")] // loading
+    [InlineData(Course.Upgrade, "before:1", Traits = ["Category", "Long"])] // verified
+    [InlineData(Course.Upgrade, "after:3", Traits = ["Category", "Long"])] // loading
     [InlineData(Course.Upgrade, "after:6")] // the first service is switched
-    [InlineData(Course.Upgrade, "before:10")] // committed
-    [InlineData(Course.Upgrade, "after:10")]
+    [InlineData(Course.Upgrade, "before:10", Traits = ["Category", "Long"])] // committed
+    [InlineData(Course.Upgrade, "after:10", Traits = ["Category", "Long"])]
     [InlineData(Course.UpgradeTakenBack, "after:9")] // rolling back
-    [InlineData(Course.Upgrade, "after:11")] // the end
+    [InlineData(Course.Upgrade, "after:11", Traits = ["Category", "Long"])] // the end
     public async Task What_the_agent_dies_in_comes_to_its_end(Course course, string place) =>
         Assert.False(await SurvivesAsync(course, place, goesOn: false));
 

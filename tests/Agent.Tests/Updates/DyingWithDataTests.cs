@@ -27,10 +27,10 @@ public sealed class DyingWithDataTests(SharedEngine shared)
         [.. Enum.GetValues<Course>().SelectMany(c => new[] { (c, "before"), (c, "after") })];
 
     [Theory]
-    [InlineData(Course.Upgrade, "after:5")] // snapshotting
+    [InlineData(Course.Upgrade, "after:5", Traits = ["Category", "Long"])] // snapshotting
     [InlineData(Course.Upgrade, "before:6")] // snapshotted
-    [InlineData(Course.Upgrade, "after:6")]
-    [InlineData(Course.UpgradeTakenBack, "after:9")] // rolling back
+    [InlineData(Course.Upgrade, "after:6", Traits = ["Category", "Long"])]
+    [InlineData(Course.UpgradeTakenBack, "after:9", Traits = ["Category", "Long"])] // rolling back
     [InlineData(Course.Rollback, "before:6")] // the data was exchanged
     public async Task Data_and_code_agree_when_it_is_started_again(Course course, string place) =>
         Assert.False(await SurvivesAsync(course, place));
