@@ -41,7 +41,7 @@ public sealed class ExecCheckTests(SharedEngine shared)
             );
             var check = new ExecCheck(probe, container.Id, Client, TimeProvider.System);
 
-            Assert.Equal(ProbeResult.Failed("no end within 2 s"), await check.CheckAsync(Ct));
+            Assert.Equal(ProbeResult.Late("no end within 2 s"), await check.CheckAsync(Ct));
             for (var i = 0; i < 3; i++)
                 Assert.False((await check.CheckAsync(Ct)).Healthy);
             Assert.Equal("once\n", await InsideAsync(container.Id, "cat", "/runs"));

@@ -77,7 +77,7 @@ public sealed class GrpcCheckTests
         var pending = new GrpcCheck(server.GrpcProbe(), ProbedServer.Address, clock).CheckAsync(Ct);
         await asked.Task.WaitAsync(Ct);
         clock.Advance(TimeSpan.FromSeconds(5));
-        Assert.Equal(ProbeResult.Failed("no answer within 5 s"), await pending);
+        Assert.Equal(ProbeResult.Late("no answer within 5 s"), await pending);
     }
 
     [Fact]

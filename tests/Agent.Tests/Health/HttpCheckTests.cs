@@ -108,7 +108,7 @@ public sealed class HttpCheckTests
         var pending = CheckAsync(server.HttpProbe(), clock);
         await asked.Task.WaitAsync(Ct);
         clock.Advance(TimeSpan.FromSeconds(5));
-        Assert.Equal(ProbeResult.Failed("no answer within 5 s"), await pending);
+        Assert.Equal(ProbeResult.Late("no answer within 5 s"), await pending);
     }
 
     private static async Task<ProbeResult> CheckAsync(HttpProbe probe, TimeProvider? clock = null)
