@@ -8,9 +8,17 @@ require_sdk
 # Two builds in one tree would write the same files: the second waits, and then finds nothing to do.
 lock "$root/artifacts/build.lock" "another build"
 
+other=
+if [[ ${1:-} == --for-tests ]]; then
+    # In a tree of its own, so beside the others.
+    publish src/Agent appliance-agent test-bin -p:Failpoints=true &
+    other=$!
+    # Nothing is left running by what fails meanwhile.
+    trap 'wait || true' EXIT
+fi
 publish src/Agent appliance-agent
 publish src/Agent.Cli appliancectl
-if [[ ${1:-} == --for-tests ]]; then
-    publish src/Agent appliance-agent test-bin -p:Failpoints=true
+if [[ $other ]]; then
+    wait "$other"
     ln -sfn ../bin/appliancectl "$root/artifacts/test-bin/appliancectl"
 fi

@@ -134,7 +134,7 @@ publish() {
     stamp=$(sources_of "$project")
     [[ -x $bin/$name && $(cat "$bin/.$name.stamp" 2>/dev/null) == "$stamp" ]] && return 0
 
-    say "Building $name"
+    say "Building $folder/$name"
     staging=$root/artifacts/publish/out/$folder/$name
     rm -rf "$staging"
     mkdir -p "$bin"

@@ -9,6 +9,7 @@ namespace Appliance.Agent.Control;
 
 internal sealed class UpdatesService(
     Updater updater,
+    Intake intake,
     Plans plans,
     UpdateJournal journal,
     Rollouts rollouts,
@@ -43,7 +44,7 @@ internal sealed class UpdatesService(
             sources.CurrentValue.UploadPatience,
             clock
         );
-        var staged = await updater.StageAsync(bundle, start.AcceptExpired, caller.Actor, ct);
+        var staged = await intake.StageAsync(bundle, start.AcceptExpired, caller.Actor, ct);
         var descriptor = staged.Content.Descriptor;
         return new V1.StagedRelease
         {

@@ -21,7 +21,10 @@ internal static class HealingServices
             .AddSingleton<KernelPoll>()
             .AddSingleton<FullDiskLimit>()
             .AddSingleton(s =>
-                ActivatorUtilities.CreateInstance<DiskAlarms>(s, (Action)s.GetRequiredService<Updater>().GiveBackSpace)
+                ActivatorUtilities.CreateInstance<DiskAlarms>(
+                    s,
+                    (Action)s.GetRequiredService<UpdateQueue>().GiveBackSpace
+                )
             )
             .AddSingleton<DiskWatch>()
             .AddHostedService<Healer>()

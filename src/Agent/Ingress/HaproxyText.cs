@@ -206,14 +206,6 @@ internal sealed class HaproxyText(IngressOptions options, string certificate, st
         }
     }
 
-    /// <summary>Which listener for other services a frontend is; null: none.</summary>
-    public static InsideListener? InsideOf(string frontend) =>
-        frontend.StartsWith(Inside, StringComparison.Ordinal)
-        && frontend[Inside.Length..].Split('-') is [var address, var port]
-        && int.TryParse(port, NumberStyles.None, CultureInfo.InvariantCulture, out var number)
-            ? new InsideListener(address.Replace('_', ':'), number)
-            : null;
-
     private void Listener(StringBuilder text, ShapeListener listener)
     {
         var name = listener.Address is { } own

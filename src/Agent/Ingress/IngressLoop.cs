@@ -91,13 +91,13 @@ internal sealed class IngressLoop : BackgroundService, IHostedLifecycleService
         {
             var workers = await api.WorkersAsync(either.Token);
             if (workers.Current is { } worker && await api.ShapeOfAsync(worker, either.Token) is not null)
-                told.Serves(StatRow.ListenersOf(await api.StatAsync(worker, either.Token)));
+                told.Serves();
         }
         catch (HaproxyException) { }
         catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
         {
             // Whoever has the socket and is slow may well serve.
-            told.Serves(new HashSet<InsideListener>());
+            told.Serves();
         }
     }
 
@@ -177,7 +177,7 @@ internal sealed class IngressLoop : BackgroundService, IHostedLifecycleService
         // Right after a start supervision has not looked yet; who ran before knew more.
         if (!IsKnown(seen) && running?.Hash is not null)
         {
-            told.Serves(StatRow.ListenersOf(rows));
+            told.Serves();
             return Wakes.Soonest([oldWorkers.NextLook(old), untilCertificate]);
         }
 
@@ -220,7 +220,16 @@ internal sealed class IngressLoop : BackgroundService, IHostedLifecycleService
         told.Report(
             running?.Hash is null
                 ? Traffic.None
-                : TrafficReport.Of(published, shape, rows, old, drains.Drained, Told.ListensInside(), isClosed)
+                : TrafficReport.Of(
+                    published,
+                    shape,
+                    rows,
+                    old,
+                    drains.Drained,
+                    Told.ListensInside(),
+                    WantedShapes.KeptFrom(seen.Published, published),
+                    isClosed
+                )
         );
         told.Show(new IngressView(running?.Hash is not null, workers.Version, isShape ? null : reloads.Problem));
 

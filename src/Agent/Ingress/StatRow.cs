@@ -80,21 +80,10 @@ internal sealed class StatRow
     public bool HasIdleClients =>
         Number("h1_open_connections") > Number("h1_open_streams") || Number("h2_open_connections") > 0;
 
-    /// <summary>Of a frontend: whether it accepts connections.</summary>
-    public bool IsOpen => Text("status") == "OPEN";
-
     public ServerSlot ToSlot() => new(Proxy, Name, Address, State, Weight, Current + Waiting);
 
     public static List<ServerSlot> SlotsOf(IReadOnlyList<StatRow> rows) =>
         [.. rows.Where(r => r.IsServer).Select(r => r.ToSlot())];
-
-    /// <summary>Where other services reach those that are published.</summary>
-    public static HashSet<InsideListener> ListenersOf(IReadOnlyList<StatRow> rows) =>
-        [
-            .. rows.Where(r => r is { IsFrontend: true, IsOpen: true })
-                .Select(r => HaproxyText.InsideOf(r.Proxy))
-                .OfType<InsideListener>(),
-        ];
 
     /// <exception cref="HaproxyException">It is no answer to <c>show stat</c>, or not a whole one.</exception>
     public static IReadOnlyList<StatRow> Parse(string answer)

@@ -20,9 +20,8 @@ internal sealed class Told(ISupervisor supervisor)
     /// <summary>Whether the route is there that makes the addresses of internal listeners this machine's.</summary>
     public static bool ListensInside() => InternalListeners.Ends.All(OwnAddress.Is);
 
-    /// <summary>HAProxy serves, and nothing more is known but where it listens.</summary>
-    public void Serves(IReadOnlySet<InsideListener> listeners) =>
-        Report(Traffic.None with { IsServing = true, ListensInside = ListensInside(), Listeners = listeners });
+    /// <summary>HAProxy serves, and nothing more is known.</summary>
+    public void Serves() => Report(Traffic.None with { IsServing = true, ListensInside = ListensInside() });
 
     public void Report(Traffic next)
     {

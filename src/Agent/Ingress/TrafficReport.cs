@@ -7,6 +7,7 @@ internal static class TrafficReport
 {
     /// <param name="shape">What is wanted.</param>
     /// <param name="rows">Of the worker that accepts connections, as it says itself.</param>
+    /// <param name="keptFrom">See <see cref="Traffic.KeptFrom"/>.</param>
     /// <param name="isClosed">See <see cref="Traffic.IsClosed"/>.</param>
     public static Traffic Of(
         IReadOnlyList<PublishedService> published,
@@ -15,6 +16,7 @@ internal static class TrafficReport
         IReadOnlyList<OldWorker> old,
         IReadOnlySet<string> drained,
         bool listensInside,
+        IReadOnlySet<string> keptFrom,
         bool isClosed
     )
     {
@@ -50,14 +52,14 @@ internal static class TrafficReport
         {
             ListensInside = listensInside,
             Asked = asked.Select(c => c.ContainerId).ToHashSet(),
-            Listeners = StatRow.ListenersOf(rows),
+            KeptFrom = keptFrom,
             IsClosed = isClosed,
         };
     }
 
     public static bool Same(Traffic a, Traffic b) =>
         (a.IsServing, a.ListensInside, a.IsClosed) == (b.IsServing, b.ListensInside, b.IsClosed)
-        && a.Listeners.SetEquals(b.Listeners)
+        && a.KeptFrom.SetEquals(b.KeptFrom)
         && a.Joined.SetEquals(b.Joined)
         && a.Drained.SetEquals(b.Drained)
         && (a.Asked is null || b.Asked is null ? a.Asked == b.Asked : a.Asked.SetEquals(b.Asked));

@@ -30,6 +30,21 @@ internal sealed class WantedShapes(IngressFolder folder, Adopted adopted, EventL
         return usable;
     }
 
+    /// <summary>Addresses that were wanted for other services, and of which not all is usable.</summary>
+    /// <param name="usable">What <see cref="Usable(IReadOnlyList{PublishedService})"/> has made of what is published.</param>
+    public static HashSet<string> KeptFrom(
+        IReadOnlyList<PublishedService> published,
+        IReadOnlyList<PublishedService> usable
+    ) =>
+        [
+            .. from wanted in published
+            where wanted.Internal is not null
+            let left = usable.First(u => u.Name == wanted.Name).Internal!
+            from address in wanted.Internal.Addresses
+            where !left.Addresses.Contains(address) || left.Ports.Count < wanted.Internal.Ports.Count
+            select address,
+        ];
+
     /// <param name="slots">The places that there are: they stay.</param>
     public IngressShape Of(
         IReadOnlyList<PublishedService> published,

@@ -68,9 +68,6 @@ internal enum ServerRole
     Canary,
 }
 
-/// <summary>An address and a port under which a service is reached by others, through ingress.</summary>
-internal sealed record InsideListener(string Address, int Port);
-
 /// <summary>What ingress has made of <see cref="SupervisionView.Published"/>: told to supervision, which waits for it.</summary>
 /// <param name="IsServing">Whether it works at all: if not, there is nobody to wait for.</param>
 /// <param name="Joined">Container ids that are sent requests.</param>
@@ -97,6 +94,6 @@ internal sealed record Traffic(bool IsServing, IReadOnlySet<string> Joined, IRea
     /// <summary>Whether it can listen where containers are told that other services are.</summary>
     public bool ListensInside { get; init; }
 
-    /// <summary>Where it does: a listener that another process keeps it from is not among them.</summary>
-    public IReadOnlySet<InsideListener> Listeners { get; init; } = new HashSet<InsideListener>();
+    /// <summary>Addresses for other services where it cannot, or not on each port, for another process has it.</summary>
+    public IReadOnlySet<string> KeptFrom { get; init; } = new HashSet<string>();
 }

@@ -189,8 +189,10 @@ internal sealed class SlotPlanner(DesiredService service, Slot slot, Needs needs
             : $"{name} does not exist yet";
         var create = new Step.Create(service, name, again, why)
         {
-            // With nobody who listens there a name would lead nowhere.
-            Reaches = inputs.Traffic.ListensInside ? service.Reaches : [],
+            // With nobody who listens there a name would lead nowhere, or to somebody else.
+            Reaches = inputs.Traffic.ListensInside
+                ? [.. service.Reaches.Where(r => !inputs.Traffic.KeptFrom.Contains(r.Address))]
+                : [],
         };
         // While a release is exchanged its gate judges, and each try is as the first.
         if (inputs.UnderWay is not null || held.Count > 0 || Refused() is not { } refusal)

@@ -1,29 +1,26 @@
-using System.Threading.Channels;
-using Appliance.Agent.Content;
 using Appliance.Agent.Sources;
 using Appliance.Agent.Storage;
-using Appliance.Agent.Supervision;
 using Appliance.Bundles.Releases;
 using Microsoft.Extensions.Options;
 
 namespace Appliance.Agent.Updates;
 
 /// <summary>
-/// Decides which release runs. At a start of the agent it goes on where the journal ends; then it takes in bundles and
-/// operations, one at a time.
+/// Decides which release runs. At a start of the agent it goes on where the journal ends; then it takes operations, one at a
+/// time.
 /// </summary>
 internal sealed class Updater(
     UpdateJournal journal,
     Holds holds,
-    Staging staging,
-    KnownReleases releases,
+    UpdateQueue queue,
+    Intake intake,
+    InstalledRelease installed,
     UpdateRuns runs,
     AgentTakeover takeover,
     Pruning pruning,
     Occupancy occupancy,
     HeldRelease held,
     DataPlans dataPlans,
-    ISupervisor supervisor,
     OperationProgress progress,
     EventLog events,
     IOptions<SourcesOptions> sources,
@@ -39,44 +36,7 @@ internal sealed class Updater(
     private static readonly TimeSpan AfterTrouble = TimeSpan.FromSeconds(5);
 
     private readonly Lock gate = new();
-
-    // Null: space is to be given back, for a release has waited long enough to be installed, or a disk is low.
-    private readonly Channel<Operation?> begun = Channel.CreateUnbounded<Operation?>();
     private CancellationTokenSource cancel = new();
-
-    /// <summary>Takes a bundle in, in place of one that waits. What is refused, or breaks off, leaves nothing behind.</summary>
-    /// <exception cref="UpdatesBusyException">Something else is being done.</exception>
-    /// <exception cref="RefusedException">It is not what it must be, or not what may be installed here.</exception>
-    /// <exception cref="ContentFullException">There is no room for it.</exception>
-    /// <exception cref="IOException">It cannot be read, or stored.</exception>
-    public async Task<Staged> StageAsync(Stream bundle, bool acceptExpired, string actor, CancellationToken ct)
-    {
-        await occupancy.EnterAsync($"{actor} is sending a bundle", ct);
-        try
-        {
-            return await TakeInAsync(bundle, acceptExpired, actor, ct);
-        }
-        catch (RefusedException e)
-        {
-            log.BundleRefused(e.Message);
-            Tell(EventSeverity.Warning, "bundle.refused", $"{actor} sent a bundle: {e.Message}", "changed nothing");
-            throw;
-        }
-        finally
-        {
-            try
-            {
-                // Of the one before, and of what broke off; also when the caller has gone away.
-                await pruning.ContentAsync(held.Current?.Content, CancellationToken.None);
-            }
-            finally
-            {
-                occupancy.Leave();
-                if (takeover.IsRefused)
-                    GiveBackSpace();
-            }
-        }
-    }
 
     /// <summary>Begins to install or upgrade to what waits.</summary>
     /// <param name="withoutSnapshot">The words with which somebody agrees that nothing is kept; null: it is.</param>
@@ -163,9 +123,6 @@ internal sealed class Updater(
         return journal.Find(operation.Id)!;
     }
 
-    /// <summary>Gives back what nothing needs, as soon as nothing else is being done; returns at once.</summary>
-    public void GiveBackSpace() => begun.Writer.TryWrite(null);
-
     /// <summary>The release that a rollback would bring back.</summary>
     /// <exception cref="RefusedException">There is none.</exception>
     public KnownRelease PreviousOrRefuse() =>
@@ -182,11 +139,11 @@ internal sealed class Updater(
         if (journal.Running is { } unfinished)
         {
             occupancy.Become(Doing(unfinished));
-            begun.Writer.TryWrite(unfinished);
+            queue.Add(unfinished);
         }
         else
         {
-            await RunCurrentAsync(cancellationToken);
+            await installed.RunAsync(cancellationToken);
         }
         await base.StartAsync(cancellationToken);
     }
@@ -208,7 +165,7 @@ internal sealed class Updater(
     {
         // What was kept for a time is given back though nothing else happens.
         await using var housekeeping = clock.CreateTimer(
-            _ => begun.Writer.TryWrite(null),
+            _ => queue.GiveBackSpace(),
             null,
             BetweenHousekeeping,
             BetweenHousekeeping
@@ -222,42 +179,13 @@ internal sealed class Updater(
             await KeepHouseAsync(ct);
             await InstallFirstAsync(ct);
         }
-        await foreach (var operation in begun.Reader.ReadAllAsync(ct))
+        await foreach (var operation in queue.ReadAllAsync(ct))
         {
             if (operation is null)
                 await KeepHouseAsync(ct);
             else
                 await FinishAsync(operation.Id, ct);
         }
-    }
-
-    private async Task<Staged> TakeInAsync(Stream bundle, bool acceptExpired, string actor, CancellationToken ct)
-    {
-        var dropped = held.Drop();
-        var isRepair =
-            journal.Current is { } current
-            && (
-                supervisor.View.ReleaseProblem is not null
-                || takeover.IsRefused
-                || !await releases.IsWholeAsync(current, ct)
-            );
-        var taken = await staging.TakeInAsync(bundle, acceptExpired, isRepair, MakeRoomAsync, ct);
-        if (taken.Known.Digest == journal.Current?.Digest)
-        {
-            await RunCurrentAsync(ct);
-            takeover.TryAgain();
-            throw new RefusedException($"{taken.Name} is installed already; what was damaged of it was put right");
-        }
-        held.Hold(taken, expired: () => begun.Writer.TryWrite(null));
-        var accepted = acceptExpired ? "; expired signatures are accepted" : "";
-        Tell(EventSeverity.Info, "bundle.staged", $"{actor} sent {taken.Name}{accepted}", "verified and stored it");
-        return taken;
-
-        // What waited before may take the room that this one needs; of the same release all is used again.
-        Task MakeRoomAsync(ReleaseDescriptor verified) =>
-            dropped is null || dropped.Known.Digest == verified.Index.Digest
-                ? Task.CompletedTask
-                : pruning.ContentAsync(null, ct);
     }
 
     private void CountStart(Operation unfinished)
@@ -275,26 +203,6 @@ internal sealed class Updater(
         }
     }
 
-    private async Task RunCurrentAsync(CancellationToken ct)
-    {
-        if (journal.Current is not { } current)
-            return;
-        if (dataPlans.Unreturned is { } problem)
-        {
-            supervisor.Refuse($"the installed release is not started on data that it does not know: {problem}");
-            return;
-        }
-        try
-        {
-            supervisor.Run(new RunningRelease((await releases.OpenAsync(current, ct)).Release));
-        }
-        catch (Exception e) when (e is RefusedException or IOException or UnauthorizedAccessException)
-        {
-            // What runs goes on running, untouched, and unsupervised: that is an alarm.
-            supervisor.Refuse($"the installed release cannot be read: {e.Message}");
-        }
-    }
-
     /// <summary>On the first boot there is nobody yet to send a bundle.</summary>
     private async Task InstallFirstAsync(CancellationToken ct)
     {
@@ -304,7 +212,7 @@ internal sealed class Updater(
         try
         {
             await using var bundle = File.OpenRead(path);
-            var taken = await StageAsync(bundle, acceptExpired: false, actor, ct);
+            var taken = await intake.StageAsync(bundle, acceptExpired: false, actor, ct);
             await StartUpgradeAsync(taken.Known.Digest, withoutSnapshot: null, actor, ct);
         }
         catch (Exception e)
@@ -397,7 +305,7 @@ internal sealed class Updater(
         // That takes no release, which may be why it came to that.
         if (NextStep.Of(operation, default) is UpdateStep.GiveUp)
         {
-            await RunCurrentAsync(ct);
+            await installed.RunAsync(ct);
             return new Conclusion(
                 OperationState.Failed,
                 operation.Phase,
@@ -415,7 +323,7 @@ internal sealed class Updater(
         {
             if (await GoBackUnopenedAsync(operation, e.Message, ct) is { } back)
                 return back;
-            await RunCurrentAsync(ct);
+            await installed.RunAsync(ct);
             return Unopened(operation, e.Message);
         }
         return await run.RunAsync(cancel.Token, ct);
@@ -482,7 +390,7 @@ internal sealed class Updater(
         held.Drop();
         var operation = journal.Running!;
         occupancy.Become(Doing(operation));
-        begun.Writer.TryWrite(operation);
+        queue.Add(operation);
         return operation;
     }
 

@@ -28,6 +28,9 @@ internal static class UpdatesServices
             .AddSingleton<Plans>()
             .AddSingleton<Occupancy>()
             .AddSingleton<HeldRelease>()
+            .AddSingleton<UpdateQueue>()
+            .AddSingleton<InstalledRelease>()
+            .AddSingleton<Intake>()
             .AddSingleton<Updater>()
             .AddHostedService(s => s.GetRequiredService<Updater>());
     }

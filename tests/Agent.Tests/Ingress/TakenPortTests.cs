@@ -60,7 +60,7 @@ public sealed class TakenPortTests
     }
 
     [Fact]
-    public async Task Which_listeners_for_other_services_are_open_is_told_to_supervision()
+    public async Task Where_somebody_else_listens_in_place_of_a_service_is_told_to_supervision()
     {
         const string address = "127.0.0.9";
         var (port, other) = (Upstream.FreePort(), Upstream.FreePort());
@@ -76,14 +76,11 @@ public sealed class TakenPortTests
 
         await using var ingress = await StartAsync(null, service with { Internal = inside });
 
-        Assert.Equal([new InsideListener(address, port)], ingress.Supervisor.Traffic.Listeners);
+        Assert.Equal([address], ingress.Supervisor.Traffic.KeptFrom);
         Assert.Contains("ingress.left-out", ingress.EventKinds);
-        // An agent that has just been started knows it before supervision looks.
-        await ingress.EndAgentAsync();
-        ingress.Supervisor.Report(Traffic.None);
-        await ingress.StartAgentAsync();
-        Assert.Equal([new InsideListener(address, port)], ingress.Supervisor.Traffic.Listeners);
-        await Eventually.TrueAsync("it goes on", () => ingress.Loop.View.IsServing, ct, TimeSpan.FromSeconds(60));
+        taken.Stop();
+        ingress.Supervisor.Publish(service with { Internal = inside });
+        await Eventually.TrueAsync("it listens", () => ingress.Supervisor.Traffic.KeptFrom.Count == 0, ct);
     }
 
     private static void Spoil(RealIngress ingress, int listen)

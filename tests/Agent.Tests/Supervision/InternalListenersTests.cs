@@ -121,6 +121,8 @@ public sealed class InternalListenersTests
         Assert.Empty(Assert.IsType<Step.Create>(Assert.Single(web.Plan().Steps)).Reaches);
         web.Traffic = Traffic.None with { IsServing = true, ListensInside = true };
         Assert.Equal([address], Assert.IsType<Step.Create>(Assert.Single(web.Plan().Steps)).Reaches);
+        web.Traffic = web.Traffic with { KeptFrom = new HashSet<string> { address.Address } };
+        Assert.Empty(Assert.IsType<Step.Create>(Assert.Single(web.Plan().Steps)).Reaches);
 
         Assert.Empty(web.Container("web").Plan().Steps);
     }

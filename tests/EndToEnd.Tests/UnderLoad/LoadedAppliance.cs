@@ -101,12 +101,13 @@ internal sealed class LoadedAppliance : IAsyncDisposable
         );
 
     /// <summary>Puts load on the application.</summary>
-    public Task<LoadRun> LoadAsync(Uri? url = null, TimeSpan? longTime = null) =>
+    public Task<LoadRun> LoadAsync(Uri? url = null, TimeSpan? longTime = null, bool withWebSockets = true) =>
         LoadRun.StartAsync(
             new LoadOptions
             {
                 Target = url ?? Url,
                 LongTime = longTime ?? TimeSpan.FromSeconds(10),
+                WebSockets = withWebSockets ? 10 : 0,
                 RampUp = TimeSpan.FromSeconds(5),
             },
             TimeProvider.System,
