@@ -3,7 +3,6 @@ using System.Net;
 using System.Net.Sockets;
 using System.Security.Cryptography;
 using System.Text;
-using Appliance.Agent.Supervision;
 using Appliance.Bundles.Compose;
 
 namespace Appliance.Agent.Ingress;

@@ -1,5 +1,4 @@
 using System.Globalization;
-using Appliance.Agent.Supervision;
 
 namespace Appliance.Agent.Ingress;
 

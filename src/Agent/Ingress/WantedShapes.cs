@@ -37,12 +37,14 @@ internal sealed class WantedShapes(IngressFolder folder, Adopted adopted, EventL
         IReadOnlyList<PublishedService> usable
     ) =>
         [
-            .. from wanted in published
-            where wanted.Internal is not null
-            let left = usable.First(u => u.Name == wanted.Name).Internal!
-            from address in wanted.Internal.Addresses
-            where !left.Addresses.Contains(address) || left.Ports.Count < wanted.Internal.Ports.Count
-            select address,
+            .. published
+                .Where(p => p.Internal is not null)
+                .Select(p => (Wanted: p.Internal!, Left: usable.First(u => u.Name == p.Name).Internal!))
+                .SelectMany(p =>
+                    p.Wanted.Addresses.Where(a =>
+                        !p.Left.Addresses.Contains(a) || p.Left.Ports.Count < p.Wanted.Ports.Count
+                    )
+                ),
         ];
 
     /// <param name="slots">The places that there are: they stay.</param>

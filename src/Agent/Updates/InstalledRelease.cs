@@ -1,5 +1,6 @@
 using Appliance.Agent.Storage;
 using Appliance.Agent.Supervision;
+using Appliance.Bundles.Releases;
 
 namespace Appliance.Agent.Updates;
 
