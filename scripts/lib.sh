@@ -139,7 +139,7 @@ publish() {
     rm -rf "$staging"
     mkdir -p "$bin"
     dotnet publish "$root/$project" --configuration Release --runtime linux-x64 --output "$staging" \
-        -p:Published=true "${@:4}" -verbosity:quiet -consoleLoggerParameters:NoSummary -nologo -nodeReuse:false >&2 9>&-
+        -p:Published=true -p:Failpoints=false "${@:4}" -verbosity:quiet -consoleLoggerParameters:NoSummary -nologo -nodeReuse:false >&2 9>&-
     # Renamed, so that a running program keeps its file and nobody ever runs half of one.
     mv -f "$staging/$name" "$bin/$name"
     printf '%s\n' "$stamp" >"$bin/.$name.stamp"

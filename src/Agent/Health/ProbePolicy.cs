@@ -73,7 +73,8 @@ internal sealed record ProbePolicy(ProbeTiming Timing, DateTimeOffset RunStarted
             State = failures >= Timing.UnhealthyAfter ? HealthState.Unhealthy : State,
             Failures = failures,
             FailureCountedAt = now,
-            OnlyLate = result.IsLate && (Failures == 0 || OnlyLate),
+            // Once condemned, what it was condemned for counts until it is healthy again.
+            OnlyLate = result.IsLate && (OnlyLate || (Failures == 0 && State is not HealthState.Unhealthy)),
         };
     }
 }

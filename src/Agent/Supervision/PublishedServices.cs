@@ -82,7 +82,7 @@ internal static class PublishedServices
                 slot.Leaving.GetValueOrDefault(old.Id)
             ) with
             {
-                IsOverdue = IsOverdue(old, inputs),
+                IsOverdue = old.Health is not (HealthState.Unhealthy or HealthState.Starting) && IsOverdue(old, inputs),
             };
     }
 

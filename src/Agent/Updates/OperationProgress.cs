@@ -16,9 +16,14 @@ internal sealed class OperationProgress(TimeProvider clock)
 
     private TaskCompletionSource changed = NewSignal();
     private Progress current = Progress.None;
+    private Hindrance? waiting;
     private long lastSignal = clock.GetTimestamp();
 
-    public Progress Current => Volatile.Read(ref current);
+    public Progress Current =>
+        Volatile.Read(ref current) with
+        {
+            Waiting = Volatile.Read(ref waiting) is { Until.IsCompleted: false } now ? now.Why : null,
+        };
 
     public Task Changed => Volatile.Read(ref changed).Task;
 
@@ -30,13 +35,14 @@ internal sealed class OperationProgress(TimeProvider clock)
         Signal();
     }
 
-    /// <summary>Says why it cannot go on, until the next is set.</summary>
-    public void Wait(string why)
+    /// <summary>Says why it cannot go on.</summary>
+    /// <param name="until">Completes once it does; whoever watches is woken by that too.</param>
+    public void Wait(string why, Task until)
     {
-        if (Current.Waiting == why)
-            return;
-        Volatile.Write(ref current, Current with { Waiting = why });
-        Signal();
+        var isNews = Current.Waiting != why;
+        Volatile.Write(ref waiting, new Hindrance(why, until));
+        if (isNews)
+            Signal();
     }
 
     private void Signal()
@@ -44,6 +50,8 @@ internal sealed class OperationProgress(TimeProvider clock)
         Volatile.Write(ref lastSignal, clock.GetTimestamp());
         Interlocked.Exchange(ref changed, NewSignal()).TrySetResult();
     }
+
+    private sealed record Hindrance(string Why, Task Until);
 
     private static TaskCompletionSource NewSignal() => new(TaskCreationOptions.RunContinuationsAsynchronously);
 }

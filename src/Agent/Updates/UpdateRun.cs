@@ -43,7 +43,7 @@ internal sealed class UpdateRun(
         // Without one before, what runs is left alone until there is something to put in its place.
         if (operation.Phase < Phase.Snapshotting && course.HasOrigin)
             supervisor.Run(new RunningRelease(course.From));
-        if (operation.Phase >= Phase.Snapshotting && takeover.ProblemOf(course) is { } problem)
+        if (operation.Phase is >= Phase.Snapshotting and < Phase.Committed && takeover.ProblemOf(course) is { } problem)
             seen = seen with { Unfit = new Unfit("", problem) };
         while (true)
         {
@@ -52,7 +52,7 @@ internal sealed class UpdateRun(
                 if (await TakeAsync(NextStep.Of(Now, seen), either.Token, ct) is { } end)
                     return end;
             }
-            catch (OperationCanceledException) when (!ct.IsCancellationRequested)
+            catch (OperationCanceledException) when (cancel.IsCancellationRequested && !ct.IsCancellationRequested)
             {
                 seen = seen with { IsCancelled = true };
             }
@@ -107,7 +107,7 @@ internal sealed class UpdateRun(
             case UpdateStep.Finish:
                 return await FinishAsync(ct);
             case UpdateStep.TurnBack:
-                await back.TurnBackAsync(NextStep.Why(Now, seen)!, ct);
+                await back.TurnBackAsync(() => NextStep.Why(Now, seen)!, ct);
                 return null;
             case UpdateStep.GoBack:
                 return await back.GoBackAsync(Now.Reason, Now.Evidence, ct);

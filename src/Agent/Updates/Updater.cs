@@ -266,12 +266,12 @@ internal sealed class Updater(
             try
             {
                 await work();
-                progress.Set(Progress.None);
                 return;
             }
             catch (StorageException e)
             {
-                progress.Wait(e.Message);
+                // Until something is written down again.
+                progress.Wait(e.Message, journal.Changed);
                 log.Step(operation.Name, "waiting", e.Message);
                 await PruneAsync(ct);
                 await Task.Delay(AfterTrouble, clock, ct);

@@ -21,9 +21,12 @@ internal sealed class WayBack(
     private readonly Release from = course.From;
 
     /// <summary>Durable before anything is taken back: that it is, why, and what the failing service said.</summary>
-    public async Task TurnBackAsync(Unfit why, CancellationToken ct)
+    /// <param name="ask">Why; asked again before it is written down, for it may have been cancelled meanwhile.</param>
+    /// <param name="ct">Fires when the agent ends.</param>
+    public async Task TurnBackAsync(Func<Unfit> ask, CancellationToken ct)
     {
-        var said = await evidence.OfAsync(why.Service, ct);
+        var said = await evidence.OfAsync(ask().Service, ct);
+        var why = ask();
         var text = operation.FromDigest is null
             ? $"taking {course.Target} away again"
             : $"going back to {course.Origin}";

@@ -65,6 +65,8 @@ public sealed class ProbePolicyTests
     [InlineData("ok ok late late no", false)]
     [InlineData("ok ok no ok late late late", true)]
     [InlineData("ok ok late late", false)]
+    [InlineData("ok ok no no no ok late", false)]
+    [InlineData("ok ok late late late ok late", true)]
     [InlineData("ok ok no no no ok ok late late late", true)]
     public void What_only_came_too_late_since_it_was_healthy_is_overdue(string answers, bool isOverdue) =>
         Assert.Equal(isOverdue, After(answers).IsOverdue);

@@ -186,7 +186,7 @@ public sealed class SafekeepingTests : IAsyncDisposable
         room.Journal.Cancel(upgrade.Id, "alice");
 
         var back = room.Of(upgrade, DataRoom.One, DataRoom.Two).Back;
-        await back.TurnBackAsync(new Unfit("", "alice cancelled it"), Ct);
+        await back.TurnBackAsync(() => new Unfit("", "alice cancelled it"), Ct);
         var end = await room.PassingTimeAsync(back.GoBackAsync("alice cancelled it", "", Ct));
 
         Assert.Equal(OperationState.Failed, end.State);
