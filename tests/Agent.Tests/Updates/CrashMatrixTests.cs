@@ -27,12 +27,18 @@ public sealed class CrashMatrixTests
             places = [.. places.Where(p => p.Place.Contains(" agent.", StringComparison.Ordinal))];
             Assert.Equal(6, places.Count);
         }
-        // In three runs of three days each place has seen each of them.
         var turn = TimeProvider.System.GetUtcNow().DayOfYear;
+        // One day before the effect, and the next day after it; in six days each side has seen each of the three.
+        places =
+        [
+            .. places
+                .GroupBy(p => p.Place[(p.Place.IndexOf(' ', StringComparison.Ordinal) + 1)..])
+                .Select((sides, number) => sides.ElementAt((turn + number) % sides.Count())),
+        ];
         var table = new Table();
         foreach (var ((place, time), number) in places.Select((p, i) => (p, i)))
         {
-            var victim = (Victim)((turn + number) % Enum.GetValues<Victim>().Length);
+            var victim = (Victim)(((turn / 2) + number) % Enum.GetValues<Victim>().Length);
             // What follows is the next attempt, which comes as far as its place; and now and then one that nobody disturbs.
             var goesOn = number % 4 == 3 || number == places.Count - 1;
             table.Add(course, place, victim, await bench.SurvivesAsync(course, place, time, victim, goesOn));

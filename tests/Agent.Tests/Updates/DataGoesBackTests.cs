@@ -13,7 +13,7 @@ public sealed class DataGoesBackTests(SharedEngine shared)
     [Theory]
     [InlineData("fails", "migrate")]
     [InlineData("hangs", "migrate had not completed within 3 s", Traits = ["Category", "Long"])]
-    [InlineData("leads to what is unwell", "db: Unhealthy")]
+    [InlineData("leads to what is unwell", "db: Unhealthy", Traits = ["Category", "Long"])]
     public async Task A_migration_that_does_not_end_well_leaves_no_trace(string which, string reason)
     {
         await using var agent = await WithRowsAsync();
