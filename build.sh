@@ -14,7 +14,7 @@ if [[ ${1:-} == --for-tests ]]; then
     publish src/Agent appliance-agent test-bin -p:Failpoints=true &
     other=$!
     # Nothing is left running by what fails meanwhile.
-    trap 'wait || true' EXIT
+    trap wait EXIT
 fi
 publish src/Agent appliance-agent
 publish src/Agent.Cli appliancectl
